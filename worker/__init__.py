@@ -1,0 +1,1 @@
+"""One training run in one process: ``python -m worker RUN_DIR``."""

@@ -1,0 +1,298 @@
+"""What a person chooses about a run: RunConfig. Imported through ``worker.contract``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+GROUPS = {
+    "essentials": "Model and data",
+    "length": "How long to train",
+    "batch": "Batch and memory",
+    "rate": "Learning rate",
+    "evaluation": "Checks and checkpoints",
+    "system": "Machine",
+}
+
+
+class BuiltInModel(BaseModel):
+    """A GPT-2 architecture small enough for a CPU, trained from scratch with a tokenizer made from the run's data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    width: int
+    layers: int
+    heads: int
+    context: int
+    vocab_size: int
+    learning_rate: float
+    description: str
+
+
+BUILT_IN_MODELS = {
+    "tiny": BuiltInModel(
+        width=128,
+        layers=4,
+        heads=4,
+        context=256,
+        vocab_size=1024,
+        learning_rate=3e-3,
+        description="About 1 million weights, trained from nothing. Learns simple text in a minute on a laptop.",
+    ),
+    "mini": BuiltInModel(
+        width=256,
+        layers=6,
+        heads=8,
+        context=512,
+        vocab_size=4096,
+        learning_rate=1e-3,
+        description="About 6 million weights, trained from nothing. Several times slower than tiny, and better.",
+    ),
+}
+
+FINE_TUNING_LEARNING_RATE = 5e-5
+DEFAULT_MAX_LENGTH = 512
+
+
+def setting(
+    default: Any, help: str, *, label: str, group: str, unit: str | None = None, advice: str | None = None, **bounds: Any
+) -> Any:
+    """A RunConfig field whose schema carries what the form, the documentation and the command line show."""
+    extra = {"label": label, "group": group, "unit": unit, "advice": advice}
+    return Field(
+        default,
+        description=help,
+        json_schema_extra={k: v for k, v in extra.items() if v is not None},
+        **bounds,
+    )
+
+
+class RunConfig(BaseModel):
+    """What a person chooses about a run. Every field is optional; the schema is the form, the docs and the CLI."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    name: str | None = setting(
+        None,
+        "What this run is called on the board. Made from the model and the data if left empty.",
+        label="Name",
+        group="essentials",
+        max_length=120,
+    )
+    model_name: str = setting(
+        "tiny",
+        "The model to start from: tiny or mini (built in), a Hugging Face id, local:NAME, or run:ID.",
+        label="Model",
+        group="essentials",
+        advice="Starting from a trained model is easier than starting from nothing, but needs that model on this machine.",
+        min_length=1,
+        max_length=200,
+    )
+    from_scratch: bool = setting(
+        False,
+        "Keep the model's design but throw its learned weights away and start from random ones.",
+        label="Start from random weights",
+        group="essentials",
+    )
+    dataset: str = setting(
+        "sample",
+        "The text to learn from: the built-in sample, or a file you uploaded.",
+        label="Dataset",
+        group="essentials",
+        advice="A thousand examples or more make the result worth having.",
+        min_length=1,
+        max_length=200,
+    )
+    validation_split: float = setting(
+        0.1,
+        "Share of the examples kept aside as a practice test: the model is measured on them and never learns from them.",
+        label="Validation share",
+        group="essentials",
+        advice="0 switches the test off, and with it the best way to notice overfitting.",
+        ge=0,
+        le=0.5,
+    )
+    num_epochs: int = setting(
+        3,
+        "How many times the model goes through all the examples.",
+        label="Epochs",
+        group="length",
+        unit="passes",
+        advice="More passes help until validation loss turns up again: from there the model memorises.",
+        ge=1,
+        le=1000,
+    )
+    max_steps: int | None = setting(
+        None,
+        "Stop after this many weight updates, whatever the number of epochs says.",
+        label="Most steps",
+        group="length",
+        unit="updates",
+        ge=1,
+        le=10_000_000,
+    )
+    early_stopping_patience: int | None = setting(
+        None,
+        "Stop when this many checks in a row brought no better validation loss. Empty: never stop early.",
+        label="Early stopping",
+        group="length",
+        unit="checks",
+        ge=1,
+        le=1000,
+    )
+    batch_size: int = setting(
+        4,
+        "Examples the model reads at once. More is faster and takes more memory.",
+        label="Batch size",
+        group="batch",
+        unit="examples",
+        advice="Out of memory? Halve this and double the accumulation: the result stays the same.",
+        ge=1,
+        le=1024,
+    )
+    gradient_accumulation_steps: int = setting(
+        4,
+        "Batches that are read before the weights change once. Acts like a larger batch without its memory.",
+        label="Gradient accumulation",
+        group="batch",
+        unit="batches",
+        ge=1,
+        le=1024,
+    )
+    max_length: int | None = setting(
+        None,
+        "Longest example in tokens (pieces of words); what is beyond is cut off. Empty: 512, or the model's limit if less.",
+        label="Longest example",
+        group="batch",
+        unit="tokens",
+        advice="Memory and time grow with it. If your lines are short, a lower number costs nothing.",
+        ge=8,
+        le=131_072,
+    )
+    packing: bool = setting(
+        True,
+        "Share one pass between short examples instead of filling each up with padding. Faster; the result is the same.",
+        label="Pack short examples",
+        group="batch",
+    )
+    gradient_checkpointing: bool = setting(
+        False,
+        "Compute parts of the forward pass twice instead of remembering them: less memory, about a third slower.",
+        label="Gradient checkpointing",
+        group="batch",
+    )
+    learning_rate: float | None = setting(
+        None,
+        "How big each change of the weights is. Empty: 5e-5 for a trained model, more for one that starts from nothing.",
+        label="Learning rate",
+        group="rate",
+        advice="Too high and the loss jumps or becomes NaN; too low and it hardly moves.",
+        gt=0,
+        le=1,
+    )
+    lr_scheduler: Literal["linear", "cosine", "constant"] = setting(
+        "linear",
+        "How the learning rate moves after warmup: straight down, down along a curve, or not at all.",
+        label="Schedule",
+        group="rate",
+    )
+    warmup_ratio: float = setting(
+        0.1,
+        "Share of the run in which the learning rate climbs from zero, so that the first updates break nothing.",
+        label="Warmup share",
+        group="rate",
+        ge=0,
+        le=1,
+    )
+    weight_decay: float = setting(
+        0.01,
+        "Pulls weights gently towards zero, which works against memorising. Not applied to biases and norms.",
+        label="Weight decay",
+        group="rate",
+        ge=0,
+        le=1,
+    )
+    max_grad_norm: float = setting(
+        1.0,
+        "Gradient clipping: an update larger than this is scaled down, so that one odd batch cannot wreck the model.",
+        label="Gradient clipping",
+        group="rate",
+        gt=0,
+        le=1000,
+    )
+    eval_steps: int | None = setting(
+        None,
+        "Measure validation loss every so many updates. Empty: after each epoch.",
+        label="Check every",
+        group="evaluation",
+        unit="updates",
+        ge=1,
+        le=10_000_000,
+    )
+    save_steps: int | None = setting(
+        None,
+        "Save a checkpoint every so many updates. Empty: after each epoch.",
+        label="Save every",
+        group="evaluation",
+        unit="updates",
+        ge=1,
+        le=10_000_000,
+    )
+    keep_checkpoints: int = setting(
+        2,
+        "Latest checkpoints kept on disk. The best one is always kept besides.",
+        label="Checkpoints kept",
+        group="evaluation",
+        unit="checkpoints",
+        ge=1,
+        le=100,
+    )
+    log_steps: int = setting(
+        1,
+        "Report loss and learning rate every so many updates.",
+        label="Report every",
+        group="evaluation",
+        unit="updates",
+        ge=1,
+        le=10_000,
+    )
+    sample_prompts: list[Annotated[str, Field(max_length=1000)]] = setting(
+        ["Once upon a time"],
+        "At every check the model continues each of these texts, so that you can read what it has learned.",
+        label="Sample prompts",
+        group="evaluation",
+        max_length=8,
+    )
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = setting(
+        "auto",
+        "Bits per number. 16-bit (mixed precision) is 2 to 3 times faster on a GPU; auto picks what the device does well.",
+        label="Precision",
+        group="system",
+    )
+    device: str = setting(
+        "auto",
+        "Where to train: auto, cpu, mps, cuda, or one GPU such as cuda:0.",
+        label="Device",
+        group="system",
+        pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$",
+    )
+    seed: int = setting(
+        42,
+        "Starting point of everything random. The same seed on the same machine gives the same run.",
+        label="Seed",
+        group="system",
+        ge=0,
+        le=2**31 - 1,
+    )
+
+    @field_validator("name", "model_name", "dataset")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        """Names are shown and logged on one line; surrounding blanks are never meant."""
+        if value is None:
+            return None
+        value = value.strip()
+        if not value.isprintable():
+            raise ValueError("must be one line of printable characters")
+        return value

@@ -1,0 +1,195 @@
+"""All that the server and the worker agree on: the configuration, the events, and a run directory's files.
+
+The backend imports nothing else from ``worker``, and importing this module loads only pydantic and the standard
+library. RunConfig itself stands in ``worker/config.py``. A run directory holds:
+
+    config.json    the Job, written once by whoever creates the run
+    events.jsonl   one event per line, appended by the worker alone; ``seq`` is dense from 1
+    worker.log     standard output and error of the worker, shown to people and never parsed
+    worker.lock    locked (flock) for as long as the worker lives; holds its pid
+    control.json   what the server asks of the worker, obeyed at the next step boundary
+    checkpoints/   one Hugging Face folder per kept checkpoint, with a manifest of digests
+    model/         the final model, a plain Hugging Face folder
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from worker.config import (
+    BUILT_IN_MODELS,
+    DEFAULT_MAX_LENGTH,
+    FINE_TUNING_LEARNING_RATE,
+    GROUPS,
+    BuiltInModel,
+    RunConfig,
+)
+
+__all__ = ["BUILT_IN_MODELS", "DEFAULT_MAX_LENGTH", "FINE_TUNING_LEARNING_RATE", "GROUPS", "BuiltInModel", "RunConfig"]
+
+JOB_FILE = "config.json"
+EVENTS_FILE = "events.jsonl"
+LOG_FILE = "worker.log"
+LOCK_FILE = "worker.lock"
+CONTROL_FILE = "control.json"
+CHECKPOINTS_DIR = "checkpoints"
+MODEL_DIR = "model"
+MANIFEST_FILE = "manifest.json"
+
+LOCK_FD_VARIABLE = "TRAINBOARD_LOCK_FD"
+"""Environment variable naming an inherited descriptor of worker.lock, already locked by the process that spawned us.
+
+The server locks the file before it starts the worker, so there is no instant at which a living worker is unlocked.
+"""
+
+class ModelSource(BaseModel):
+    """Where a run's model comes from, resolved by whoever creates the run so that the worker needs no catalogue.
+
+    ``location``: the built-in's name, the hub id, the folder's absolute path, or the .gguf file's absolute path.
+    """
+
+    kind: Literal["built_in", "hub", "folder", "gguf"]
+    location: str
+
+
+class Job(BaseModel):
+    """The content of config.json: everything the worker needs to know. Paths are absolute."""
+
+    run_id: str
+    config: RunConfig
+    model: ModelSource
+    dataset_path: str
+    device: str = "auto"
+
+
+class Control(BaseModel):
+    """The content of control.json."""
+
+    command: Literal["stop"]
+
+
+class LockInfo(BaseModel):
+    """The content of worker.lock. ``started``: process start time in seconds since 1970, as psutil gives it."""
+
+    pid: int
+    started: float
+    boot_id: str
+
+
+def now() -> str:
+    """The time as ISO 8601 UTC with microseconds, the form every event and API answer uses."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+TERMINAL_PHASES = ("completed", "stopped", "failed", "interrupted")
+Phase = Literal["preparing", "training", "evaluating", "saving", "completed", "stopped", "failed", "interrupted"]
+
+
+class _Event(BaseModel):
+    """Common to all: ``seq`` counts from 1 without gaps in one run; ``time`` is ISO 8601 UTC. The emitter sets both."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    seq: int = 0
+    time: str = ""
+
+
+class StatusEvent(_Event):
+    """The worker entered a phase. ``training`` tells what is now known of the run; terminal phases give a reason."""
+
+    type: Literal["status"] = "status"
+    phase: Phase
+    reason: str | None = None
+    hint: str | None = None
+    total_steps: int | None = None
+    device: str | None = None
+    precision: str | None = None
+    parameters: int | None = None
+    max_length: int | None = None
+    train_examples: int | None = None
+    validation_examples: int | None = None
+
+
+class StepEvent(_Event):
+    """One optimizer update. Numbers that were NaN or infinite are null and named in ``nonfinite``.
+
+    ``step`` counts updates from 1; ``epoch`` is fractional; ``loss`` is the mean over the update's trained tokens in
+    nats; ``grad_norm`` is before clipping; ``tokens`` counts trained tokens since the run began; ``step_ms`` is the
+    update's wall time; ``scale`` is the fp16 loss scale.
+    """
+
+    type: Literal["step"] = "step"
+    step: int
+    epoch: float
+    loss: float | None
+    lr: float
+    grad_norm: float | None
+    tokens: int
+    tokens_per_s: float
+    step_ms: float
+    scale: float | None = None
+    nonfinite: list[str] = []
+
+
+class EvaluationEvent(_Event):
+    """Validation loss (mean over all validation tokens, nats) and perplexity exp(loss). Step 0 is the untrained model.
+
+    ``train_loss`` is the mean training loss since the evaluation before; ``best`` tells whether none was lower.
+    """
+
+    type: Literal["evaluation"] = "evaluation"
+    step: int
+    epoch: float
+    loss: float | None
+    perplexity: float | None
+    best: bool
+    train_loss: float | None = None
+    nonfinite: list[str] = []
+
+
+class SampleEvent(_Event):
+    """What the model wrote after ``prompt`` at ``step``; ``text`` is the continuation without the prompt."""
+
+    type: Literal["sample"] = "sample"
+    step: int
+    prompt: str
+    text: str
+
+
+class CheckpointEvent(_Event):
+    """A folder was written whole. ``path`` is relative to the run directory."""
+
+    type: Literal["checkpoint"] = "checkpoint"
+    step: int
+    path: str
+    bytes: int
+    kind: Literal["periodic", "best", "final"]
+
+
+class MessageEvent(_Event):
+    """A sentence for a person, such as what the worker is preparing."""
+
+    type: Literal["message"] = "message"
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+Event = Annotated[
+    Union[StatusEvent, StepEvent, EvaluationEvent, SampleEvent, CheckpointEvent, MessageEvent],
+    Field(discriminator="type"),
+]
+
+_EVENT: TypeAdapter[Any] = TypeAdapter(Event)
+
+
+def encode(event: _Event) -> bytes:
+    """One line of events.jsonl, with its newline. Nulls are kept: a null loss is a fact."""
+    return event.model_dump_json().encode() + b"\n"
+
+
+def decode(line: bytes) -> Any:
+    """The event in one line of events.jsonl. Raises pydantic.ValidationError if it is not one."""
+    return _EVENT.validate_json(line)
