@@ -1,0 +1,61 @@
+# Each target sets up what it needs: Python 3.10+ and make are enough. See README.md.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow lint format types bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/installed-run ## start Trainboard on http://127.0.0.1:8000
+	@exec $(BIN)/trainboard serve
+
+test: .venv/installed-test ## all tests but the slow ones
+	$(BIN)/pytest -m "not slow"
+
+test-slow: .venv/installed-test ## the tests that take minutes or need the pretrained model
+	$(BIN)/pytest -m slow
+
+lint: .venv/installed-dev ## style and formatting of the Python code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: .venv/installed-dev ## put the Python code in form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: .venv/installed-dev frontend/node_modules/installed ## mypy for Python, tsc for the page
+	$(BIN)/mypy
+	$(BIN)/node frontend/node_modules/typescript/bin/tsc --project frontend
+
+bench: .venv/installed-test ## figures for docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks.dashboard
+
+clean: ## remove what make has installed; data/ stays
+	rm -rf .venv frontend/node_modules frontend/vendor
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Trainboard needs Python 3.10 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+.venv/installed-run: .venv/bin/python $(SOURCES)
+	@echo "Installing Trainboard into .venv (once; PyTorch is large, so this takes a few minutes)"
+	@$(PIP) --editable '.[gguf]'
+	@touch $@
+
+.venv/installed-test: .venv/installed-run
+	@$(PIP) --editable '.[gguf,test]'
+	@touch $@
+
+.venv/installed-dev: .venv/installed-test
+	@$(PIP) --editable '.[gguf,test,dev]'
+	@touch $@
+
+frontend/node_modules/installed: frontend/package-lock.json .venv/installed-dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix frontend ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
