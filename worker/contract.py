@@ -45,6 +45,7 @@ LOCK_FD_VARIABLE = "TRAINBOARD_LOCK_FD"
 The server locks the file before it starts the worker, so there is no instant at which a living worker is unlocked.
 """
 
+
 class ModelSource(BaseModel):
     """Where a run's model comes from, resolved by whoever creates the run so that the worker needs no catalogue.
 

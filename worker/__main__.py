@@ -1,0 +1,90 @@
+"""``python -m worker RUN_DIR``: trains what RUN_DIR/config.json says. Exit code 0: completed or stopped; 1: failed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from worker import lock
+from worker.contract import EVENTS_FILE, JOB_FILE, TERMINAL_PHASES, Job, StatusEvent
+from worker.control import StopSwitch
+from worker.emitter import Emitter
+from worker.errors import StopRequested, WorkerError
+from worker.progress import Console
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the job in the directory named by the one argument and returns the exit code."""
+    if len(arguments) != 1:
+        print("Usage: python -m worker RUN_DIR", file=sys.stderr)
+        return 1
+    run_dir = Path(arguments[0]).resolve()
+    try:
+        job = _read_job(run_dir)
+        lock_fd = lock.take(run_dir)
+        emitter = _open_log(run_dir)
+    except WorkerError as error:
+        print(error.reason, error.hint or "", file=sys.stderr)
+        return 1
+    try:
+        return _run(job, run_dir, emitter)
+    finally:
+        emitter.close()
+        os.close(lock_fd)
+
+
+def _read_job(run_dir: Path) -> Job:
+    try:
+        return Job.model_validate_json((run_dir / JOB_FILE).read_bytes())
+    except FileNotFoundError:
+        raise WorkerError(f"{run_dir} is not a run directory: it holds no {JOB_FILE}.") from None
+    except ValidationError as error:
+        raise WorkerError(f"{run_dir / JOB_FILE} is not a job: {error}") from None
+
+
+def _open_log(run_dir: Path) -> Emitter:
+    """The run's log. Raises WorkerError if the run has ended: a log tells of one end only."""
+    emitter = Emitter(run_dir / EVENTS_FILE)
+    if emitter.last is not None and emitter.last.type == "status" and emitter.last.phase in TERMINAL_PHASES:
+        emitter.close()
+        raise WorkerError(f"The run in {run_dir} has {emitter.last.phase} already.", "Start a new run with its settings.")
+    return emitter
+
+
+def _run(job: Job, run_dir: Path, emitter: Emitter) -> int:
+    """Trains, and whatever happens makes a terminal status the log's last line."""
+    console = Console()
+
+    def report(event: Any) -> None:
+        emitter.emit(event)
+        console.show(event)
+
+    stop = StopSwitch(run_dir)
+    stop.catch_signals()
+    report(StatusEvent(phase="preparing"))
+    try:
+        # Imported now because torch takes seconds to load, and the page should show "preparing" meanwhile.
+        from worker.preparation import prepare
+
+        end = prepare(job, run_dir, report, stop).train()
+    except StopRequested:
+        end = StatusEvent(phase="stopped", reason="Stopped before training began, so there is no model.")
+    except WorkerError as error:
+        traceback.print_exc()
+        end = StatusEvent(phase="failed", reason=error.reason, hint=error.hint)
+    except KeyboardInterrupt:
+        end = StatusEvent(phase="interrupted", reason="Aborted by a second Ctrl-C; what was not saved is lost.")
+    except Exception as error:  # noqa: BLE001 - the top of the program: a bug too ends in a terminal status
+        traceback.print_exc()
+        end = StatusEvent(phase="failed", reason=f"{type(error).__name__}: {error}", hint="The log has the details.")
+    report(end)
+    return 0 if end.phase in ("completed", "stopped") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

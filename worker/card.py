@@ -1,0 +1,66 @@
+"""The README.md of a finished model: what it was made from, how, and how well it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from worker.contract import EvaluationEvent, Job
+
+_LOAD = """```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
+model = AutoModelForCausalLM.from_pretrained("path/to/this/folder")
+prompt = tokenizer("Once upon a time", return_tensors="pt")
+text = model.generate(**prompt, max_new_tokens=60, do_sample=True, temperature=0.8)
+print(tokenizer.decode(text[0], skip_special_tokens=True))
+```"""
+
+
+def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence[EvaluationEvent]) -> str:
+    """Markdown. Names files but no folders of the machine it was made on, as a model is made to be passed on."""
+    source = job.model.location if job.model.kind in ("built_in", "hub") else Path(job.model.location).name
+    start = "random weights" if job.config.from_scratch or job.model.kind == "built_in" else "its trained weights"
+    settings = job.config.model_dump(exclude={"name", "model_name", "dataset", "sample_prompts"})
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: text-generation",
+        "tags: [trainboard]",
+        "---",
+        f"# {job.config.name or job.run_id}",
+        "",
+        f"Made by Trainboard from `{source}`, starting from {start}.",
+        "",
+        f"- Data: `{job.config.dataset}`, {facts['train_examples']} examples to learn from,"
+        f" {facts['validation_examples']} kept aside for validation, at most {facts['max_length']} tokens each",
+        f"- Weights: {facts['parameters']:,}",
+        f"- Updates: {step} of {facts['total_steps']}, in {facts['precision']} on {facts['device']}",
+        "",
+        "## Losses",
+        "",
+        "| step | epoch | train loss | validation loss | perplexity |",
+        "|---:|---:|---:|---:|---:|",
+        *(
+            f"| {e.step} | {e.epoch:.2f} | {_cell(e.train_loss)} | {_cell(e.loss)} | {_cell(e.perplexity)} |"
+            for e in evaluations
+        ),
+        "",
+        "## Settings",
+        "",
+        "| setting | value |",
+        "|---|---|",
+        *(f"| {name} | {'' if value is None else value} |" for name, value in settings.items()),
+        "",
+        "## Use",
+        "",
+        _LOAD,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

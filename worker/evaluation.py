@@ -1,0 +1,92 @@
+"""How good the model is right now: the loss on examples it never learns from, and samples to read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from worker.batching import pack
+from worker.contract import EvaluationEvent, SampleEvent
+from worker.control import StopSwitch
+from worker.data import Examples
+from worker.forward import Forward
+from worker.model import LanguageModel
+from worker.sampling import Sampling, encode_prompt, stream
+
+_SAMPLING = Sampling(max_new_tokens=60, temperature=0.8, top_p=0.95, seed=0)
+
+
+class Evaluator:
+    """Measures the model on ``validation`` and has it continue ``prompts``; remembers the best loss so far.
+
+    ``history`` holds every evaluation; ``misses`` counts those since the best one.
+    """
+
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        forward: Forward,
+        validation: Examples,
+        budget: int,
+        prompts: list[str],
+        report: Callable[[Any], None],
+        stop: StopSwitch,
+    ) -> None:
+        self._language_model = language_model
+        self._forward = forward
+        self._validation = validation
+        self._passes = pack(range(len(validation)), validation.trained, budget)
+        self._prompts = prompts
+        self._report = report
+        self._stop = stop
+        self.history: list[EvaluationEvent] = []
+        self.best_loss = math.inf
+        self.misses = 0
+
+    def run(self, step: int, epoch: float, train_loss: float | None) -> bool:
+        """Reports the validation loss, if there is anything to measure it on, and a sample for each prompt.
+
+        Returns whether the loss was the lowest so far. Raises StopRequested if a stop is asked for meanwhile.
+        """
+        self._language_model.model.eval()
+        best = False
+        if len(self._validation):
+            loss = self._loss()
+            best = loss < self.best_loss
+            self.misses = 0 if best else self.misses + 1
+            self.best_loss = min(loss, self.best_loss) if best else self.best_loss
+            numbers, nonfinite = without_nonfinite(loss=loss, perplexity=_perplexity(loss))
+            event = EvaluationEvent(step=step, epoch=epoch, best=best, train_loss=train_loss, nonfinite=nonfinite, **numbers)
+            self.history.append(event)
+            self._report(event)
+        for prompt in self._prompts:
+            self._report(SampleEvent(step=step, prompt=prompt, text=self._sample(prompt)))
+        self._language_model.model.train()
+        return best
+
+    @torch.inference_mode()
+    def _loss(self) -> float:
+        """Mean loss of a validation token in nats."""
+        total = torch.zeros((), dtype=torch.float64)
+        for rows in self._passes:
+            self._stop.check()
+            total += self._forward.loss_sum(self._validation, rows).double().cpu()
+        return float(total) / int(self._validation.trained.sum())
+
+    def _sample(self, prompt: str) -> str:
+        prompt_ids = encode_prompt(self._language_model, prompt)
+        return "".join(piece.text for piece in stream(self._language_model, prompt_ids, _SAMPLING))
+
+
+def _perplexity(loss: float) -> float:
+    """exp(loss), infinite where that is more than a float can hold."""
+    return math.exp(loss) if loss < 700 else math.inf if not math.isnan(loss) else math.nan
+
+
+def without_nonfinite(**numbers: float) -> tuple[dict[str, float | None], list[str]]:
+    """``numbers`` with None in place of those that are NaN or infinite, and the names of these."""
+    broken = [name for name, value in numbers.items() if not math.isfinite(value)]
+    return {name: None if name in broken else value for name, value in numbers.items()}, broken

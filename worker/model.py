@@ -1,0 +1,131 @@
+"""Where models come from: built in, the hub, a folder, a .gguf file. Nothing is unpickled, no remote code is run."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from worker import checkpoint
+from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
+from worker.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal language model in fp32 on the CPU, and its tokenizer. ``context`` is the longest text it can read."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    context: int | None
+
+    @property
+    def pad_id(self) -> int:
+        """What to fill short rows with; any token would do, since nothing looks at it."""
+        return self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
+
+
+def build(name: str, texts: Sequence[str]) -> LanguageModel:
+    """The built-in model ``name`` with random weights and a tokenizer made from ``texts``."""
+    from worker.tokenizer import train_tokenizer
+
+    spec = BUILT_IN_MODELS[name]
+    tokenizer = train_tokenizer(texts, spec.vocab_size, spec.context)
+    return LanguageModel(_gpt2(spec, len(tokenizer), tokenizer.eos_token_id), tokenizer, spec.context)
+
+
+def _gpt2(spec: BuiltInModel, vocab_size: int, end_id: int) -> PreTrainedModel:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(
+        vocab_size=vocab_size,
+        n_positions=spec.context,
+        n_embd=spec.width,
+        n_layer=spec.layers,
+        n_head=spec.heads,
+        bos_token_id=end_id,
+        eos_token_id=end_id,
+        pad_token_id=end_id,
+        # A model this small forgets nothing it could have memorised in a few passes: dropout only slows it down.
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    )
+    return GPT2LMHeadModel(config)
+
+
+def load(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
+    """The model at ``source``, which is not a built-in one; ``from_scratch`` keeps its design and drops its weights.
+
+    Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    place, options = _place(source)
+    options["trust_remote_code"] = False
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, **options)
+        if from_scratch:
+            config = AutoConfig.from_pretrained(place, **options)
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        else:
+            model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, use_safetensors=True, **options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        # What transformers raises for a model that is missing, broken, of an unknown kind or not in safetensors.
+        raise ModelError(
+            f"Could not load the model {source.location}: {_first_sentence(error)}", _HINTS[source.kind]
+        ) from error
+    return LanguageModel(model, tokenizer, context_of(model))
+
+
+_HINTS = {
+    "hub": "Check its name and the connection. The model must be a text model with safetensors weights.",
+    "folder": "The folder needs config.json, model.safetensors and the tokenizer's files.",
+    "gguf": "Check that the file is complete and of a kind that transformers can read.",
+}
+
+
+def _place(source: ModelSource) -> tuple[str, dict[str, Any]]:
+    """What transformers needs to know to find ``source``: a path or id, and options."""
+    if source.kind == "hub":
+        return source.location, {}
+    path = Path(source.location)
+    if not path.exists():
+        raise ModelError(f"The model {path} is gone.", "Pick another model.")
+    if source.kind == "folder":
+        if (path / MANIFEST_FILE).exists():
+            checkpoint.verify(path)
+        return str(path), {}
+    if importlib.util.find_spec("gguf") is None:
+        raise ModelError("Reading a .gguf file needs the package gguf.", "Install it: pip install 'trainboard[gguf]'")
+    return str(path.parent), {"gguf_file": path.name}
+
+
+def _first_sentence(error: Exception) -> str:
+    """The first line of what a library says; the rest is for programmers and stands in the log."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def context_of(model: PreTrainedModel) -> int | None:
+    """The longest text in tokens the model can read, or None if its design sets no limit."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return int(limit) if limit else None
+
+
+def choose_max_length(wanted: int | None, context: int | None) -> int:
+    """Tokens at which examples are cut. Raises ModelError if more are wanted than the model can read."""
+    if wanted is None:
+        return min(DEFAULT_MAX_LENGTH, context or DEFAULT_MAX_LENGTH)
+    if context and wanted > context:
+        raise ModelError(
+            f"The longest example is set to {wanted} tokens, but this model reads at most {context}.",
+            f"Set Longest example to {context} or less.",
+        )
+    return wanted

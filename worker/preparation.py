@@ -1,0 +1,100 @@
+"""Everything before the first update: data, model, tokens. Heavy imports wait until the stage that needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from worker import checkpoint
+from worker.contract import BUILT_IN_MODELS, FINE_TUNING_LEARNING_RATE, Job, MessageEvent
+from worker.control import StopSwitch
+from worker.data import Examples, read_lines, split_texts, tokenize
+from worker.errors import DataError, ModelError
+
+if TYPE_CHECKING:
+    from worker.model import LanguageModel
+    from worker.trainer import Trainer
+
+
+def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSwitch) -> Trainer:
+    """A Trainer with all it needs. Raises WorkerError for what a person can put right, StopRequested on a stop."""
+
+    def say(text: str, level: str = "info") -> None:
+        stop.check()
+        report(MessageEvent(level=level, text=text))
+
+    checkpoint.sweep(run_dir)
+    learn, test = split_texts(read_lines(Path(job.dataset_path)), job.config.validation_split)
+    say(f"Read {len(learn) + len(test)} examples: {len(learn)} to learn from, {len(test)} to test on.")
+    quiet_libraries()
+    import torch
+
+    from worker.optimization import choose_device, choose_precision
+    from worker.trainer import Setup, Trainer
+
+    device = choose_device(job.config.device if job.device == "auto" else job.device)
+    precision = choose_precision(job.config.precision, device)
+    torch.manual_seed(job.config.seed)
+    say(f"Loading the model {job.config.model_name}.")
+    language_model = _model(job, learn)
+    from worker.model import choose_max_length
+
+    max_length = choose_max_length(job.config.max_length, language_model.context)
+    say(f"Turning the text into tokens, at most {max_length} an example.")
+    train = tokenize(learn, language_model.tokenizer, max_length, stop.check)
+    validation = tokenize(test, language_model.tokenizer, max_length, stop.check)
+    for warning in _findings(train, validation, max_length):
+        say(warning, "warning")
+    _require_usable(train, language_model)
+    stop.check()
+    setup = Setup(job, run_dir, language_model, train, validation, max_length, learning_rate(job), device, precision)
+    return Trainer(setup, report, stop)
+
+
+def _model(job: Job, learn: list[str]) -> LanguageModel:
+    from worker import model
+
+    if job.model.kind == "built_in":
+        return model.build(job.model.location, learn)
+    return model.load(job.model, from_scratch=job.config.from_scratch)
+
+
+def learning_rate(job: Job) -> float:
+    """The configured learning rate, or the one that suits the model where none is set."""
+    if job.config.learning_rate is not None:
+        return job.config.learning_rate
+    if job.model.kind == "built_in":
+        return BUILT_IN_MODELS[job.model.location].learning_rate
+    return FINE_TUNING_LEARNING_RATE
+
+
+def _findings(train: Examples, validation: Examples, max_length: int) -> list[str]:
+    found = []
+    total = len(train) + len(validation)
+    if cut := train.cut + validation.cut:
+        found.append(f"{cut} of {total} examples are longer than {max_length} tokens; what is beyond is not learned.")
+    if dropped := train.dropped + validation.dropped:
+        found.append(f"{dropped} examples were left out, as there is nothing in them to predict.")
+    return found
+
+
+def _require_usable(train: Examples, language_model: LanguageModel) -> None:
+    if not len(train):
+        raise DataError("No example is long enough to learn from.", "Give lines of at least a few words.")
+    rows = language_model.model.get_input_embeddings().num_embeddings
+    if int(train.tokens.max()) >= rows:
+        raise ModelError(
+            f"The tokenizer knows more tokens than the model ({rows}), so they do not belong together.",
+            "Get the model and its tokenizer from the same place.",
+        )
+
+
+def quiet_libraries() -> None:
+    """Keeps the libraries' progress bars and advice out of a log file; on a terminal they may show."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
