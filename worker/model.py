@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,17 @@ class LanguageModel:
     def pad_id(self) -> int:
         """What to fill short rows with; any token would do, since nothing looks at it."""
         return self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
+
+
+def quiet_libraries() -> None:
+    """Keeps advice for programmers away from everyone, and progress bars out of log files."""
+    from huggingface_hub.utils import disable_progress_bars
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+        disable_progress_bars()
 
 
 def build(name: str, texts: Sequence[str]) -> LanguageModel:

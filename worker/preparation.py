@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +27,6 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
     checkpoint.sweep(run_dir)
     learn, test = split_texts(read_lines(Path(job.dataset_path)), job.config.validation_split)
     say(f"Read {len(learn) + len(test)} examples: {len(learn)} to learn from, {len(test)} to test on.")
-    quiet_libraries()
     import torch
 
     from worker.optimization import choose_device, choose_precision
@@ -57,6 +54,7 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
 def _model(job: Job, learn: list[str]) -> LanguageModel:
     from worker import model
 
+    model.quiet_libraries()
     if job.model.kind == "built_in":
         return model.build(job.model.location, learn)
     return model.load(job.model, from_scratch=job.config.from_scratch)
@@ -90,11 +88,3 @@ def _require_usable(train: Examples, language_model: LanguageModel) -> None:
             f"The tokenizer knows more tokens than the model ({rows}), so they do not belong together.",
             "Get the model and its tokenizer from the same place.",
         )
-
-
-def quiet_libraries() -> None:
-    """Keeps the libraries' progress bars and advice out of a log file; on a terminal they may show."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    if not sys.stderr.isatty():
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
