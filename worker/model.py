@@ -35,13 +35,11 @@ class LanguageModel:
 
 def quiet_libraries() -> None:
     """Keeps advice for programmers away from everyone, and progress bars out of log files."""
-    from huggingface_hub.utils import disable_progress_bars
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
-        disable_progress_bars()
 
 
 def build(name: str, texts: Sequence[str]) -> LanguageModel:
