@@ -1,0 +1,80 @@
+/**
+ * The frame around every page: navigation, theme, and which page the address names.
+ *
+ * @import { Route } from "./router.js"
+ */
+import { useSignal } from "@preact/signals";
+import { html, render } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Icon } from "./components/icon.js";
+import { ThemeToggle } from "./components/theme-toggle.js";
+import { BoardPage } from "./pages/board.js";
+import { DatasetsPage } from "./pages/datasets.js";
+import { NewRunPage } from "./pages/new-run.js";
+import { NotFoundPage } from "./pages/not-found.js";
+import { PlaygroundPage } from "./pages/playground.js";
+import { RunPage } from "./pages/run.js";
+import { parseRoute } from "./router.js";
+
+const LINKS = /** @type {const} */ ([
+  ["#/", "Runs", ["board", "run"]],
+  ["#/new", "New run", ["new"]],
+  ["#/playground", "Playground", ["playground"]],
+  ["#/datasets", "Datasets", ["datasets"]],
+]);
+
+function App() {
+  const route = useSignal(parseRoute(location.hash));
+  const main = useRef(/** @type {HTMLElement | null} */ (null));
+
+  useEffect(() => {
+    const follow = () => {
+      route.value = parseRoute(location.hash);
+      // A new page is read from its top, by eye and by screen reader.
+      scrollTo(0, 0);
+      main.current?.focus({ preventScroll: true });
+    };
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+
+  return html`
+    <button class="skip-link" onClick=${() => main.current?.focus()}>Skip to content</button>
+    <header class="topbar">
+      <div class="topbar-inner">
+        <a class="brand" href="#/"><img src="/favicon.svg" alt="" width="24" height="24" /><span>Trainboard</span></a>
+        <nav aria-label="Pages">
+          ${LINKS.map(([href, title, pages]) => {
+            const current = /** @type {readonly string[]} */ (pages).includes(route.value.page);
+            return html`<a href=${href} aria-current=${current ? "page" : undefined}>${title}</a>`;
+          })}
+        </nav>
+        <div class="topbar-tools">
+          <a class="quiet" href="/docs">API <${Icon} name="external" /></a>
+          <${ThemeToggle} />
+        </div>
+      </div>
+    </header>
+    <main ref=${main} tabindex="-1"><${CurrentPage} route=${route.value} /></main>
+  `;
+}
+
+/** @param {{ route: Route }} props */
+function CurrentPage({ route }) {
+  switch (route.page) {
+    case "board":
+      return html`<${BoardPage} />`;
+    case "new":
+      return html`<${NewRunPage} />`;
+    case "run":
+      return html`<${RunPage} key=${route.id} id=${route.id} />`;
+    case "playground":
+      return html`<${PlaygroundPage} key=${route.query.get("model")} model=${route.query.get("model")} />`;
+    case "datasets":
+      return html`<${DatasetsPage} />`;
+    default:
+      return html`<${NotFoundPage} what="This page" />`;
+  }
+}
+
+render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

@@ -1,0 +1,31 @@
+import { html } from "htm/preact";
+
+/** Strokes on a grid of 16 by 16. */
+const PATHS = {
+  check: "M3.5 8.5 6.5 11.5 12.5 4.5",
+  cross: "M4.5 4.5 11.5 11.5M11.5 4.5 4.5 11.5",
+  clock: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M8 5v3.2l2 1.6",
+  stop: "M5 5h6v6H5z",
+  play: "M5.5 3.8v8.4L12 8z",
+  bolt: "M9 2 4 9h4l-1 5 5-7H8z",
+  dots: "M3.5 8h.01M8 8h.01M12.5 8h.01",
+  plus: "M8 3.5v9M3.5 8h9",
+  pencil: "M3 13l.6-2.6L10.8 3.2l2 2L5.6 12.4z",
+  copy: "M6 6h7v7H6zM10 3H3v7",
+  trash: "M3 4.5h10M6.5 4V2.5h3V4M4.5 4.5 5 13.5h6l.5-9",
+  upload: "M8 10.5v-7M5 6l3-3 3 3M3 10v3h10v-3",
+  external: "M6 4h6v6M12 4 4 12",
+  sun: "M8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5M8 1.5v1.2M8 13.3v1.2M1.5 8h1.2M13.3 8h1.2M3.4 3.4l.8.8M11.8 11.8l.8.8M3.4 12.6l.8-.8M11.8 4.2l.8-.8",
+  moon: "M13 9.5A5.5 5.5 0 0 1 6.5 3a5.5 5.5 0 1 0 6.5 6.5z",
+  warning: "M8 2.5 14 13H2zM8 6.5v3M8 11.3v.01",
+  info: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M8 7.5v3M8 5.3v.01",
+};
+
+/**
+ * Always beside a word or a label, so never read aloud.
+ *
+ * @param {{ name: keyof typeof PATHS }} props
+ */
+export function Icon({ name }) {
+  return html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+}

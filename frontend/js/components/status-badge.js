@@ -1,0 +1,21 @@
+/** @import { Status } from "../types.js" */
+import { html } from "htm/preact";
+import { Icon } from "./icon.js";
+
+/** @type {Record<Status, [icon: string, word: string]>} */
+const LOOKS = {
+  queued: ["clock", "Queued"],
+  starting: ["dots", "Starting"],
+  running: ["play", "Running"],
+  stopping: ["dots", "Stopping"],
+  completed: ["check", "Completed"],
+  stopped: ["stop", "Stopped"],
+  failed: ["cross", "Failed"],
+  interrupted: ["bolt", "Interrupted"],
+};
+
+/** @param {{ status: Status }} props */
+export function StatusBadge({ status }) {
+  const [icon, word] = LOOKS[status];
+  return html`<span class="badge" data-status=${status}><${Icon} name=${icon} />${word}</span>`;
+}

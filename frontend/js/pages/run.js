@@ -1,0 +1,91 @@
+/** One run: where it stands, its curves, what it writes, and what can be done with it. */
+import { useComputed, useSignal } from "@preact/signals";
+import { html } from "htm/preact";
+import { useEffect, useMemo } from "preact/hooks";
+import { ErrorNotice, Notice } from "../components/notice.js";
+import { hasEnded } from "../run-state.js";
+import { RunStore } from "../run-store.js";
+import { storyOf } from "../story.js";
+import { NotFoundPage } from "./not-found.js";
+import { Charts } from "./run/charts.js";
+import { Checkpoints } from "./run/checkpoints.js";
+import { Failure } from "./run/failure.js";
+import { Header } from "./run/header.js";
+import { Log } from "./run/log.js";
+import { Metrics } from "./run/metrics.js";
+import { Samples } from "./run/samples.js";
+import { Settings } from "./run/settings.js";
+
+const LAGS_KEPT = 30;
+const LAG_SHOWN_EVERY_MS = 1000;
+
+/** @param {{ id: string }} props */
+export function RunPage({ id }) {
+  const store = useMemo(() => new RunStore(id), [id]);
+  const name = useComputed(() => store.run.value?.name);
+  const loaded = useComputed(() => store.run.value !== null);
+
+  useEffect(() => {
+    store.open();
+    return () => store.close();
+  }, [store]);
+  useEffect(() => {
+    document.title = `${name.value ?? "Run"} · Trainboard`;
+  }, [name.value]);
+
+  if (store.error.value?.status === 404) return html`<${NotFoundPage} what="This run" />`;
+  if (store.error.value) return html`<${ErrorNotice} error=${store.error.value} />`;
+  if (!loaded.value) return null;
+  return html`<${RunView} store=${store} />`;
+}
+
+/** Redrawn only when the run's status changes; the parts that follow every step read the store themselves. @param {{ store: RunStore }} props */
+function RunView({ store }) {
+  const status = useComputed(() => store.run.value?.status);
+  const lag = useLag();
+  const ended = status.value !== undefined && hasEnded(status.value);
+  return html`
+    <div ontrainboard:drawn=${lag.note}>
+      <${Header} store=${store} behind=${lag.text.value} />
+      ${(status.value === "failed" || status.value === "interrupted") && html`<${Failure} store=${store} />`}
+      <${Metrics} store=${store} />
+      <${StoryLine} store=${store} />
+      <div class="run-columns">
+        <div>
+          <${Charts} store=${store} />
+          <${Log} id=${store.id} active=${!ended} />
+        </div>
+        <div>
+          <${Samples} store=${store} />
+          <${Checkpoints} store=${store} />
+          <${Settings} store=${store} />
+        </div>
+      </div>
+    </div>
+  `;
+}
+
+/** @param {{ store: RunStore }} props */
+function StoryLine({ store }) {
+  const story = useComputed(() => store.run.value && storyOf(store.run.value, store.series.value));
+  return story.value && html`<${Notice} tone=${story.value.tone}>${story.value.text}<//>`;
+}
+
+/** How far the charts are behind the worker: the median over the latest drawings, renewed each second. */
+function useLag() {
+  const text = useSignal("");
+  return useMemo(() => {
+    /** @type {number[]} */
+    const lags = [];
+    let shown = 0;
+    const note = (/** @type {CustomEvent<{ time: string }>} */ event) => {
+      lags.push(Math.max(0, Date.now() - Date.parse(event.detail.time)));
+      if (lags.length > LAGS_KEPT) lags.shift();
+      if (Date.now() - shown < LAG_SHOWN_EVERY_MS) return;
+      shown = Date.now();
+      const median = [...lags].sort((a, b) => a - b)[lags.length >> 1];
+      text.value = median < 10_000 ? `${Math.max(10, Math.round(median / 10) * 10)} ms behind` : "";
+    };
+    return { text, note };
+  }, []);
+}

@@ -1,0 +1,185 @@
+/**
+ * Name, status, progress and the actions of a run.
+ *
+ * @import { Run } from "../../types.js"
+ * @import { ApiError } from "../../api.js"
+ * @import { RunStore } from "../../run-store.js"
+ */
+import { useComputed, useSignal } from "@preact/signals";
+import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
+import { actOnRun, deleteRun, renameRun } from "../../api.js";
+import { ConfirmButton } from "../../components/confirm-button.js";
+import { ConnectionState } from "../../components/connection.js";
+import { Icon } from "../../components/icon.js";
+import { ErrorNotice } from "../../components/notice.js";
+import { Progress } from "../../components/progress.js";
+import { StatusBadge } from "../../components/status-badge.js";
+import { useNow } from "../../components/use-now.js";
+import * as format from "../../format.js";
+import { playgroundLink } from "../../router.js";
+import { hasEnded, progress } from "../../run-state.js";
+
+/** How long a worker may take to obey a stop before the page offers to end it by force. */
+const PATIENCE_MS = 15_000;
+
+const PHASES = /** @type {Record<string, string>} */ ({
+  preparing: "getting data and model ready",
+  training: "training",
+  evaluating: "measuring validation loss",
+  saving: "saving",
+});
+
+/** @param {{ store: RunStore, behind: string }} props */
+export function Header({ store, behind }) {
+  const run = /** @type {Run} */ (store.run.value);
+  const error = useSignal(/** @type {ApiError | null} */ (null));
+  return html`
+    <header class="run-head">
+      <div class="page-head">
+        <${Name} run=${run} store=${store} error=${error} />
+        <${StatusBadge} status=${run.status} />
+        <${ConnectionState} state=${store.connection.value} detail=${behind} />
+        <div class="actions push"><${Actions} store=${store} error=${error} /></div>
+      </div>
+      <${ErrorNotice} error=${error.value} />
+      <${Standing} run=${run} />
+    </header>
+  `;
+}
+
+/** @param {{ run: Run, store: RunStore, error: import("@preact/signals").Signal<ApiError | null> }} props */
+function Name({ run, store, error }) {
+  const draft = useSignal(/** @type {string | null} */ (null));
+
+  if (draft.value === null) {
+    return html`
+      <h1>${run.name}</h1>
+      <button class="icon-button" aria-label="Rename" title="Rename" onClick=${() => (draft.value = run.name)}>
+        <${Icon} name="pencil" />
+      </button>
+    `;
+  }
+  const save = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const name = (draft.value ?? "").trim();
+    draft.value = null;
+    if (!name || name === run.name) return;
+    await attempt(error, async () => store.take(await renameRun(run.id, name)));
+  };
+  return html`
+    <form class="rename" onSubmit=${save}>
+      <input
+        aria-label="Name of the run"
+        maxlength="120"
+        value=${draft.value}
+        ref=${focusOnce}
+        onInput=${(/** @type {Event} */ event) => (draft.value = /** @type {HTMLInputElement} */ (event.target).value)}
+        onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (draft.value = null)}
+      />
+      <button class="button">Save</button>
+      <button type="button" class="button" onClick=${() => (draft.value = null)}>Cancel</button>
+    </form>
+  `;
+}
+
+/** A module function, so that Preact calls it when the input appears and not at every key. @param {HTMLInputElement | null} input */
+function focusOnce(input) {
+  input?.select();
+}
+
+/**
+ * @param {import("@preact/signals").Signal<ApiError | null>} error
+ * @param {() => Promise<unknown>} work
+ */
+async function attempt(error, work) {
+  error.value = null;
+  try {
+    await work();
+  } catch (reason) {
+    error.value = /** @type {ApiError} */ (reason);
+  }
+}
+
+/** @param {{ store: RunStore, error: import("@preact/signals").Signal<ApiError | null> }} props */
+function Actions({ store, error }) {
+  const status = useComputed(() => /** @type {Run} */ (store.run.value).status).value;
+  const overdue = useOverdue(status === "stopping");
+  const act = (/** @type {"stop" | "kill"} */ action) =>
+    attempt(error, async () => store.take(await actOnRun(store.id, action)));
+  const remove = () =>
+    attempt(error, async () => {
+      await deleteRun(store.id);
+      location.hash = "#/";
+    });
+
+  if (hasEnded(status)) {
+    const model = store.checkpoints.value.find((each) => each.kind === "final") ?? store.checkpoints.value[0];
+    return html`
+      ${model && html`<a class="button primary" href=${playgroundLink(model.model)}>Try the model</a>`}
+      <${ConfirmButton} question="Delete this run and its model?" confirm="Delete" cancel="Keep" onConfirm=${remove}>
+        <${Icon} name="trash" />Delete
+      <//>
+    `;
+  }
+  if (status === "stopping") {
+    if (!overdue) return html`<span class="muted">Finishing its step and saving what it learned</span>`;
+    return html`
+      <span class="muted">The worker does not answer.</span>
+      <${ConfirmButton}
+        question="End it by force? What came after the last checkpoint is lost."
+        confirm="Kill the worker"
+        cancel="Wait"
+        onConfirm=${() => act("kill")}
+      >Kill<//>
+    `;
+  }
+  return html`
+    <${ConfirmButton}
+      question="Stop here? What was learned so far is kept."
+      confirm="Stop"
+      cancel="Go on"
+      onConfirm=${() => act("stop")}
+    ><${Icon} name="stop" />Stop<//>
+  `;
+}
+
+/** @param {boolean} waiting @returns {boolean} whether that has lasted too long */
+function useOverdue(waiting) {
+  const overdue = useSignal(false);
+  useEffect(() => {
+    overdue.value = false;
+    if (!waiting) return undefined;
+    const timer = setTimeout(() => (overdue.value = true), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, [waiting]);
+  return overdue.value;
+}
+
+/** Progress bar and the line under it. @param {{ run: Run }} props */
+function Standing({ run }) {
+  const ended = hasEnded(run.status);
+  const now = useNow(1000);
+  const time = format.elapsed(run.started_at, run.ended_at, now);
+  const facts = [
+    stepsOf(run),
+    run.epoch === null || !run.step ? "" : `epoch ${run.epoch.toFixed(2)}`,
+    time === null ? "" : `${format.duration(time)}${ended ? "" : " so far"}`,
+    ended || run.status === "queued" ? "" : format.remaining(run.eta_s),
+    run.device && `${run.device}${run.precision ? `, ${run.precision}` : ""}`,
+    run.parameters === null ? "" : `${format.short(run.parameters)} weights`,
+    ended || !run.phase ? "" : PHASES[run.phase],
+  ];
+  return html`
+    ${!ended && html`<${Progress} share=${progress(run)} label="Progress of the run" />`}
+    <p class="facts">${facts.filter(Boolean).map((fact) => html`<span>${fact}</span>`)}</p>
+    ${run.status === "stopped" && run.reason && html`<p class="muted">${run.reason}</p>`}
+  `;
+}
+
+/** @param {Run} run */
+function stepsOf(run) {
+  if (run.status === "queued") return run.queue_position === null ? "queued" : `number ${run.queue_position} in the queue`;
+  if (run.total_steps === null) return "";
+  return `step ${format.count(run.step)} of ${format.count(run.total_steps)}`;
+}

@@ -1,0 +1,38 @@
+/**
+ * @import { Run } from "../../types.js"
+ * @import { RunStore } from "../../run-store.js"
+ */
+import { useComputed } from "@preact/signals";
+import { html } from "htm/preact";
+import * as format from "../../format.js";
+
+/** The configuration as the run got it. @param {{ store: RunStore }} props */
+export function Settings({ store }) {
+  const rows = useComputed(() => rowsOf(/** @type {Run} */ (store.run.value)));
+  return html`
+    <details class="card fold">
+      <summary><h2>Settings</h2></summary>
+      <table class="settings">
+        <tbody>
+          ${rows.value.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`)}
+        </tbody>
+      </table>
+    </details>
+  `;
+}
+
+/** @param {Run} run @returns {[string, string][]} */
+function rowsOf(run) {
+  const examples = /** @type {[string, string][]} */ ([
+    ["training examples", format.count(run.train_examples)],
+    ["validation examples", format.count(run.validation_examples)],
+  ]);
+  const settings = Object.entries(run.config).filter(([, value]) => value !== null);
+  return [...settings.map(([name, value]) => /** @type {[string, string]} */ ([name, shown(value)])), ...examples];
+}
+
+/** @param {unknown} value */
+function shown(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return Array.isArray(value) ? value.join(" · ") : String(value);
+}

@@ -1,0 +1,41 @@
+/**
+ * Views are hash routes, so that each is a link.
+ *
+ * @typedef {object} Route
+ * @property {"board" | "new" | "run" | "playground" | "datasets" | "unknown"} page
+ * @property {string} id of the run, else empty
+ * @property {URLSearchParams} query
+ */
+
+/**
+ * @param {string} hash location.hash
+ * @returns {Route}
+ */
+export function parseRoute(hash) {
+  const [path, search = ""] = hash.replace(/^#/, "").split("?", 2);
+  const parts = path.split("/").filter(Boolean);
+  const query = new URLSearchParams(search);
+  if (parts.length === 0) return { page: "board", id: "", query };
+  if (parts.length === 2 && parts[0] === "runs") return { page: "run", id: decode(parts[1]), query };
+  if (parts.length === 1) {
+    if (parts[0] === "new") return { page: "new", id: "", query };
+    if (parts[0] === "playground") return { page: "playground", id: "", query };
+    if (parts[0] === "datasets") return { page: "datasets", id: "", query };
+  }
+  return { page: "unknown", id: "", query };
+}
+
+/** @param {string} part */
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // a lone % in a link typed by hand: look that name up as it stands
+  }
+}
+
+/** @param {string} id */
+export const runLink = (id) => `#/runs/${encodeURIComponent(id)}`;
+
+/** @param {string} model */
+export const playgroundLink = (model) => `#/playground?model=${encodeURIComponent(model)}`;

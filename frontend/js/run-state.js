@@ -1,0 +1,105 @@
+/**
+ * How a run's summary follows its events. Pure.
+ *
+ * @import { Run, RunEvent, StepEvent, Status } from "./types.js"
+ */
+
+/** @type {Status[]} */
+const ENDED = ["completed", "stopped", "failed", "interrupted"];
+
+/** @type {("total_steps" | "device" | "precision" | "parameters" | "train_examples" | "validation_examples")[]} */
+const FACTS = ["total_steps", "device", "precision", "parameters", "train_examples", "validation_examples"];
+
+const SPARKLINE_POINTS = 60;
+const ETA_SMOOTHING = 0.05;
+
+/** @param {Status} status */
+export function hasEnded(status) {
+  return ENDED.includes(status);
+}
+
+/**
+ * @param {Run} run
+ * @param {RunEvent} event
+ * @returns {Run} the same object if the event is older than the run's snapshot
+ */
+export function applyEvent(run, event) {
+  if (event.cursor <= run.stream_cursor) return run;
+  const next = { ...run, stream_cursor: event.cursor };
+  if (event.type === "server") {
+    next.status = event.status;
+    next.reason = event.reason ?? run.reason;
+  } else if (event.type === "status") {
+    next.phase = event.phase;
+    next.reason = event.reason ?? run.reason;
+    next.hint = event.hint ?? run.hint;
+    for (const name of FACTS) Object.assign(next, event[name] == null ? {} : { [name]: event[name] });
+  } else if (event.type === "evaluation") {
+    next.validation_loss = event.loss;
+    if (event.best) next.best_validation_loss = event.loss;
+  } else if (event.type === "step") {
+    Object.assign(next, afterStep(run, event));
+  }
+  return next;
+}
+
+/** @param {Run} run @param {StepEvent} event */
+function afterStep(run, event) {
+  return {
+    step: event.step,
+    epoch: event.epoch,
+    loss: event.loss,
+    learning_rate: event.lr,
+    tokens_per_s: event.tokens_per_s,
+    eta_s: secondsLeft(run, event),
+    sparkline: extend(run.sparkline, event.loss, run.step, event.step),
+  };
+}
+
+/** The pace so far, moved a little towards this step's, times the steps left. @param {Run} run @param {StepEvent} event */
+function secondsLeft(run, event) {
+  if (run.total_steps === null) return null;
+  const latest = event.step_ms / 1000;
+  const before = run.total_steps - run.step;
+  const pace = run.eta_s !== null && before > 0 ? run.eta_s / before : latest;
+  return Math.max(0, run.total_steps - event.step) * (pace + ETA_SMOOTHING * (latest - pace));
+}
+
+/**
+ * Add a loss to a sparkline whose points are evenly spread over the run, and keep them so.
+ *
+ * @param {(number | null)[]} points
+ * @param {number | null} loss
+ * @param {number} before step that the points reach
+ * @param {number} step of this loss
+ */
+function extend(points, loss, before, step) {
+  if (points.length < 2) return [...points, loss];
+  const stride = Math.max(1, Math.round(before / points.length));
+  if (step % stride) return points;
+  const next = [...points, loss];
+  return next.length > SPARKLINE_POINTS ? next.filter((_, i) => i % 2) : next;
+}
+
+/**
+ * Take a fetched run in without going back in time: events may have come while the answer was on its way.
+ *
+ * @param {Run | null} current
+ * @param {Run} snapshot
+ * @returns {Run}
+ */
+export function mergeSnapshot(current, snapshot) {
+  if (!current || snapshot.stream_cursor >= current.stream_cursor) return snapshot;
+  const { step, epoch, loss, learning_rate, tokens_per_s, eta_s, sparkline, stream_cursor } = current;
+  const { status, phase, validation_loss, best_validation_loss } = current;
+  return {
+    ...snapshot,
+    ...{ status, phase, step, epoch, loss, validation_loss, best_validation_loss },
+    ...{ learning_rate, tokens_per_s, eta_s, sparkline, stream_cursor },
+  };
+}
+
+/** @param {Run} run @returns {number | null} share done, 0 to 1 */
+export function progress(run) {
+  return run.total_steps ? Math.min(1, run.step / run.total_steps) : null;
+}

@@ -1,0 +1,115 @@
+/**
+ * All that the page of one run shows, kept current by one stream.
+ *
+ * @import { Checkpoint, MessageEvent, Run, RunEvent, Sample } from "./types.js"
+ * @import { Connection } from "./stream.js"
+ */
+import { batch, signal } from "@preact/signals";
+import * as api from "./api.js";
+import { coalesce } from "./coalesce.js";
+import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
+import { appendEvents, emptySeries, fromSnapshot } from "./series.js";
+import { Stream } from "./stream.js";
+
+/** What the worker says while it prepares comes first in its log, so the first events hold it. */
+const OPENING_EVENTS = 100;
+
+export class RunStore {
+  run = signal(/** @type {Run | null} */ (null));
+  series = signal(emptySeries());
+  samples = signal(/** @type {Sample[]} */ ([]));
+  checkpoints = signal(/** @type {Checkpoint[]} */ ([]));
+  messages = signal(/** @type {MessageEvent[]} */ ([]));
+  connection = signal(/** @type {Connection} */ ("connecting"));
+  /** Why the page could not be loaded. */
+  error = signal(/** @type {api.ApiError | null} */ (null));
+  refreshRun;
+  refreshCheckpoints;
+  id;
+  /** @type {Stream | null} */
+  #stream = null;
+  #closed = false;
+
+  /** @param {string} id */
+  constructor(id) {
+    this.id = id;
+    this.refreshRun = coalesce(async () => this.take(await api.getRun(id)));
+    this.refreshCheckpoints = coalesce(async () => {
+      this.checkpoints.value = (await api.getCheckpoints(id)).items;
+    });
+  }
+
+  async open() {
+    try {
+      const [run, series, samples, checkpoints, opening] = await Promise.all([
+        api.getRun(this.id),
+        api.getSeries(this.id),
+        api.getSamples(this.id),
+        api.getCheckpoints(this.id),
+        api.getFirstEvents(this.id, OPENING_EVENTS),
+      ]);
+      batch(() => {
+        this.series.value = fromSnapshot(series);
+        this.samples.value = samples.items;
+        this.checkpoints.value = checkpoints.items;
+        this.messages.value = opening.items.filter((event) => event.type === "message");
+        this.take(run);
+      });
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      this.error.value = error;
+      return;
+    }
+    if (this.#closed) return; // the visitor has already left
+    this.#follow();
+  }
+
+  close() {
+    this.#closed = true;
+    this.#stream?.close();
+  }
+
+  /** @param {Run} snapshot */
+  take(snapshot) {
+    this.run.value = mergeSnapshot(this.run.value, snapshot);
+  }
+
+  #follow() {
+    const run = /** @type {Run} */ (this.run.value);
+    if (hasEnded(run.status)) {
+      this.connection.value = "ended";
+      return;
+    }
+    // Two snapshots, two cursors: start at the older one; each part passes over what it already has.
+    const cursor = Math.min(run.stream_cursor, this.series.value.cursor);
+    this.#stream = new Stream(`/api/runs/${encodeURIComponent(this.id)}/stream`, cursor, {
+      onEvents: (events) => batch(() => this.#apply(events)),
+      onConnection: (connection) => (this.connection.value = connection),
+      onEnd: () => Promise.all([this.refreshRun(), this.refreshCheckpoints()]),
+    });
+  }
+
+  /** @param {RunEvent[]} events */
+  #apply(events) {
+    this.run.value = events.reduce(applyEvent, /** @type {Run} */ (this.run.value));
+    this.series.value = appendEvents(this.series.value, events);
+    for (const event of events) {
+      if (event.type === "sample") this.#addSample(event);
+      else if (event.type === "message") this.#addMessage(event);
+      else if (event.type === "checkpoint") this.refreshCheckpoints();
+      else if (event.type === "server") this.refreshRun();
+    }
+  }
+
+  /** @param {Sample} sample */
+  #addSample(sample) {
+    const others = this.samples.value.filter((each) => each.step !== sample.step || each.prompt !== sample.prompt);
+    this.samples.value = [...others, sample];
+  }
+
+  /** @param {MessageEvent} message */
+  #addMessage(message) {
+    const known = this.messages.value.some((each) => each.cursor === message.cursor);
+    if (!known) this.messages.value = [...this.messages.value, message];
+  }
+}

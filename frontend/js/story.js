@@ -1,0 +1,90 @@
+/**
+ * What the curves say, in a sentence. Pure, and silent where the numbers do not carry a statement.
+ *
+ * @import { Run } from "./types.js"
+ * @import { Column, Series } from "./series.js"
+ */
+import * as format from "./format.js";
+import { hasEnded } from "./run-state.js";
+import { lastNumber } from "./series.js";
+
+/** Fewer points than this are noise. */
+const ENOUGH = 30;
+/** Relative changes below this are called none. */
+const NOTICEABLE = 0.02;
+
+/**
+ * @typedef {{ tone: "good" | "warning" | "plain", text: string }} Story
+ *
+ * @param {Run} run
+ * @param {Series} series
+ * @returns {Story | null}
+ */
+export function storyOf(run, series) {
+  const overfitting = memorising(series);
+  if (hasEnded(run.status)) {
+    const result = resultOf(run, series);
+    if (!result) return null;
+    return overfitting ? { tone: "warning", text: `${result.text} ${overfitting}` } : result;
+  }
+  if (overfitting) return { tone: "warning", text: overfitting };
+  return trendOf(series.mean);
+}
+
+/** @param {Run} run @param {Series} series @returns {Story | null} */
+function resultOf(run, series) {
+  const checks = numbers(series.validation);
+  const [kind, values] = checks.length > 1 ? ["Validation loss", checks] : ["Training loss", numbers(series.mean)];
+  if (values.length < 2) return null;
+  const first = values[0];
+  const last = values[values.length - 1];
+  const time = format.elapsed(run.started_at, run.ended_at, new Date());
+  const taking = time === null ? "" : ` in ${format.duration(time)}`;
+  const change = (last - first) / first;
+  if (Math.abs(change) < NOTICEABLE) {
+    return { tone: "plain", text: `${kind} stayed at about ${format.loss(last)}: the model changed little${taking}.` };
+  }
+  const verb = change < 0 ? "fell" : "rose";
+  const text = `${kind} ${verb} from ${format.loss(first)} to ${format.loss(last)}${taking}. Lower is better.`;
+  return { tone: change < 0 ? "good" : "warning", text };
+}
+
+/** Validation loss has clearly left its lowest point while training loss went on down. @param {Series} series */
+function memorising(series) {
+  const steps = series.x.filter((_, i) => series.validation[i] != null);
+  const checks = numbers(series.validation);
+  const best = checks.indexOf(Math.min(...checks));
+  const last = checks.length - 1;
+  if (last < 2 || best === last || checks[last] < checks[best] * (1 + NOTICEABLE)) return null;
+  const trainedThen = lastNumber(series.mean, series.x.indexOf(steps[best]) + 1);
+  const trainedNow = lastNumber(series.mean);
+  if (trainedThen === null || trainedNow === null || trainedNow >= trainedThen) return null;
+  return (
+    `Since step ${format.count(steps[best])} validation loss has risen from ${format.loss(checks[best])} to ` +
+    `${format.loss(checks[last])} while training loss kept falling: the model has begun to memorise its examples.`
+  );
+}
+
+/** Compares the last third of the curve with the third before it. @param {Column} column @returns {Story | null} */
+function trendOf(column) {
+  const values = numbers(column);
+  if (values.length < ENOUGH) return null;
+  const third = Math.floor(values.length / 3);
+  const latest = mean(values.slice(-third));
+  const change = latest / mean(values.slice(-2 * third, -third)) - 1;
+  if (change < -NOTICEABLE) return { tone: "good", text: "Loss is going down: the model is learning." };
+  if (change > NOTICEABLE) {
+    return { tone: "warning", text: "Loss is going up. A smaller learning rate often helps; so does a look at the data." };
+  }
+  return { tone: "plain", text: `Loss has hardly moved for a while; it stands at about ${format.loss(latest)}.` };
+}
+
+/** @param {Column} column @returns {number[]} */
+function numbers(column) {
+  return /** @type {number[]} */ (column.filter((value) => value != null));
+}
+
+/** @param {number[]} values */
+function mean(values) {
+  return values.reduce((a, b) => a + b) / values.length;
+}
