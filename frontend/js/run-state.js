@@ -52,7 +52,7 @@ function afterStep(run, event) {
     learning_rate: event.lr,
     tokens_per_s: event.tokens_per_s,
     eta_s: secondsLeft(run, event),
-    sparkline: extend(run.sparkline, event.loss, run.step, event.step),
+    ...extendSparkline(run, event),
   };
 }
 
@@ -66,19 +66,19 @@ function secondsLeft(run, event) {
 }
 
 /**
- * Add a loss to a sparkline whose points are evenly spread over the run, and keep them so.
+ * A sparkline's points are evenly spread over the run: add this loss once their usual distance is reached, and drop
+ * every second point when there are too many.
  *
- * @param {(number | null)[]} points
- * @param {number | null} loss
- * @param {number} before step that the points reach
- * @param {number} step of this loss
+ * @param {Run} run
+ * @param {StepEvent} event
  */
-function extend(points, loss, before, step) {
-  if (points.length < 2) return [...points, loss];
-  const stride = Math.max(1, Math.round(before / points.length));
-  if (step % stride) return points;
-  const next = [...points, loss];
-  return next.length > SPARKLINE_POINTS ? next.filter((_, i) => i % 2) : next;
+function extendSparkline(run, event) {
+  const { sparkline, sparkline_step: reached = run.step } = run;
+  const distance = sparkline.length > 1 ? reached / sparkline.length : 1;
+  if (event.step - reached < distance) return { sparkline, sparkline_step: reached };
+  const points = [...sparkline, event.loss];
+  const kept = points.length > SPARKLINE_POINTS ? points.filter((_, i) => i % 2 === 0) : points;
+  return { sparkline: kept, sparkline_step: event.step };
 }
 
 /**
@@ -90,12 +90,12 @@ function extend(points, loss, before, step) {
  */
 export function mergeSnapshot(current, snapshot) {
   if (!current || snapshot.stream_cursor >= current.stream_cursor) return snapshot;
-  const { step, epoch, loss, learning_rate, tokens_per_s, eta_s, sparkline, stream_cursor } = current;
-  const { status, phase, validation_loss, best_validation_loss } = current;
+  const { step, epoch, loss, learning_rate, tokens_per_s, eta_s, stream_cursor } = current;
+  const { status, phase, validation_loss, best_validation_loss, sparkline, sparkline_step } = current;
   return {
     ...snapshot,
     ...{ status, phase, step, epoch, loss, validation_loss, best_validation_loss },
-    ...{ learning_rate, tokens_per_s, eta_s, sparkline, stream_cursor },
+    ...{ learning_rate, tokens_per_s, eta_s, sparkline, sparkline_step, stream_cursor },
   };
 }
 

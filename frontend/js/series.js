@@ -100,8 +100,9 @@ function rowOf(series, step) {
  * @returns {Series}
  */
 export function compact(series, points) {
-  const width = (series.x[series.x.length - 1] - series.x[0] + 1) / points;
-  const bucket = (/** @type {number} */ step) => Math.floor((step - series.x[0]) / width);
+  // Powers of two, so that the buckets of a later merge are made of whole earlier ones and points stay evenly spread.
+  const width = 2 ** Math.ceil(Math.log2((series.x[series.x.length - 1] - series.x[0] + 1) / points));
+  const bucket = (/** @type {number} */ step) => Math.floor(step / width);
   const next = { ...emptySeries(), cursor: series.cursor, newest: series.newest };
   for (let from = 0, to = 0; from < series.x.length; from = to) {
     while (to < series.x.length && bucket(series.x[to]) === bucket(series.x[from])) to += 1;

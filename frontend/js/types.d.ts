@@ -33,6 +33,8 @@ export interface Run {
   validation_examples: number | null;
   queue_position: number | null;
   sparkline: (number | null)[];
+  /** Added by the page: the step of the sparkline's last point, once events have moved it. */
+  sparkline_step?: number;
   stream_cursor: number;
 }
 

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { curlOf, fieldsOf, isChanged, payloadOf, summaryOf, typedFrom, valueOf } from "../../frontend/js/form.js";
+
+const FIELDS = fieldsOf({
+  properties: {
+    name: { anyOf: [{ type: "string" }, { type: "null" }], default: null, description: "What it is called.", label: "Name", group: "a" },
+    batch_size: { type: "integer", default: 4, minimum: 1, label: "Batch size", group: "b", unit: "examples" },
+    learning_rate: { anyOf: [{ type: "number" }, { type: "null" }], default: null, label: "Learning rate", group: "b" },
+    packing: { type: "boolean", default: true, label: "Pack", group: "b" },
+    lr_scheduler: { type: "string", enum: ["linear", "cosine"], default: "linear", label: "Schedule", group: "b" },
+    sample_prompts: { type: "array", items: { type: "string" }, default: ["Once"], label: "Sample prompts", group: "b" },
+  },
+});
+const field = (/** @type {string} */ name) => /** @type {any} */ (FIELDS.find((each) => each.name === name));
+
+test("fields take kind, help and unit from the schema", () => {
+  assert.deepEqual(FIELDS.map(({ kind }) => kind), ["text", "number", "number", "switch", "choice", "lines"]);
+  assert.equal(field("name").help, "What it is called.");
+  assert.equal(field("batch_size").unit, "examples");
+  assert.deepEqual(field("lr_scheduler").options, ["linear", "cosine"]);
+});
+
+test("an untouched form sends nothing", () => {
+  assert.deepEqual(payloadOf(FIELDS, typedFrom(FIELDS)), {});
+});
+
+test("what was typed is sent with its type; what was emptied is absent", () => {
+  const typed = {
+    ...typedFrom(FIELDS),
+    ...{ batch_size: " 8 ", learning_rate: "5e-5", packing: false, sample_prompts: "One\n\n  Two \n", name: "  " },
+  };
+  assert.deepEqual(payloadOf(FIELDS, typed), {
+    batch_size: 8, learning_rate: 5e-5, packing: false, sample_prompts: ["One", "Two"],
+  });
+  assert.deepEqual(payloadOf(FIELDS, { ...typedFrom(FIELDS), batch_size: "" }), {});
+});
+
+test("all prompts removed is a choice, not a default", () => {
+  assert.deepEqual(payloadOf(FIELDS, { ...typedFrom(FIELDS), sample_prompts: "" }), { sample_prompts: [] });
+});
+
+test("what is no number goes to the server, which says what is wrong with it", () => {
+  assert.equal(valueOf(field("batch_size"), "four"), "four");
+  assert.equal(valueOf(field("batch_size"), "Infinity"), "Infinity");
+  assert.equal(valueOf(field("batch_size"), "3.5"), 3.5);
+});
+
+test("a preset stands over the defaults and shows in the summary", () => {
+  const typed = typedFrom(FIELDS, { batch_size: 16, packing: false, sample_prompts: ["a", "b"] });
+  assert.equal(typed.lr_scheduler, "linear");
+  assert.equal(summaryOf(FIELDS, typed), "Batch size 16 · Pack off · 2 sample prompts");
+  assert.ok(!isChanged(field("batch_size"), { batch_size: "4" }));
+});
+
+test("the curl command survives quotes", () => {
+  const command = curlOf("http://127.0.0.1:8000", { name: "it's" });
+  assert.match(command, /POST http:\/\/127\.0\.0\.1:8000\/api\/runs/);
+  assert.ok(command.endsWith(`'{"name":"it'\\''s"}'`), command);
+});

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { parseRoute, playgroundLink, runLink } from "../../frontend/js/router.js";
+
+test("addresses name pages", () => {
+  const page = (/** @type {string} */ hash) => parseRoute(hash).page;
+  assert.equal(page(""), "board");
+  assert.equal(page("#/"), "board");
+  assert.equal(page("#/new"), "new");
+  assert.equal(page("#/datasets"), "datasets");
+  assert.equal(page("#/runs"), "unknown");
+  assert.equal(page("#/runs/a/b"), "unknown");
+  assert.equal(page("#/nowhere"), "unknown");
+});
+
+test("links lead back to what they name", () => {
+  assert.deepEqual(parseRoute(runLink("20250101-000000-ab12")).id, "20250101-000000-ab12");
+  assert.equal(parseRoute(playgroundLink("run:x@step-000010")).query.get("model"), "run:x@step-000010");
+  assert.equal(parseRoute("#/runs/100%").id, "100%");
+});

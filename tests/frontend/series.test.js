@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { appendEvents, compact, emptySeries, fromSnapshot, horizon, lastNumber, smooth } from "../../frontend/js/series.js";
+
+const step = (/** @type {number} */ n, /** @type {number | null} */ loss, cursor = n) => ({
+  type: "step", run: "r", cursor, time: `t${cursor}`, step: n, loss, lr: n / 1000,
+});
+const evaluation = (/** @type {number} */ n, /** @type {number | null} */ loss, /** @type {number} */ cursor) => ({
+  type: "evaluation", run: "r", cursor, time: `t${cursor}`, step: n, loss,
+});
+const append = (/** @type {any} */ series, /** @type {any[]} */ events) => appendEvents(series, events);
+
+test("steps and evaluations of one step share a row", () => {
+  const series = append(emptySeries(), [evaluation(0, 7, 1), step(1, 6, 2), step(2, 5, 3), evaluation(2, 5.5, 4)]);
+  assert.deepEqual(series.x, [0, 1, 2]);
+  assert.deepEqual(series.mean, [undefined, 6, 5]);
+  assert.deepEqual(series.validation, [7, undefined, 5.5]);
+  assert.deepEqual(series.newest, { run: "r", cursor: 4, time: "t4" });
+});
+
+test("an event that is already in changes nothing", () => {
+  const once = append(emptySeries(), [step(1, 6), step(2, 5)]);
+  assert.equal(append(once, [step(1, 9), step(2, 9)]), once);
+  assert.deepEqual(append(once, [step(2, 9, 2), step(3, 4, 3)]).mean, [6, 5, 4]);
+});
+
+test("events of other types are no points, and the old object stays as it was", () => {
+  const before = append(emptySeries(), [step(1, 6)]);
+  assert.equal(append(before, [{ type: "message", run: "r", cursor: 2, time: "t2", text: "hello" }]), before);
+  append(before, [step(2, 5)]);
+  assert.deepEqual(before.x, [1]);
+});
+
+test("a late evaluation finds its place", () => {
+  const series = append(emptySeries(), [step(10, 6, 1), step(20, 5, 2), evaluation(15, 5.8, 3)]);
+  assert.deepEqual(series.x, [10, 15, 20]);
+  assert.deepEqual(series.mean, [6, undefined, 5]);
+  assert.deepEqual(series.lr, [0.01, undefined, 0.02]);
+});
+
+test("NaN is a gap, a missing value is not", () => {
+  const live = append(emptySeries(), [evaluation(0, 7, 1), step(1, null, 2)]);
+  assert.deepEqual(live.mean, [undefined, null]);
+  const column = (/** @type {(number | null)[]} */ values) => ({ min: values, max: values, mean: values });
+  const fetched = fromSnapshot({
+    x: [0, 1],
+    series: { loss: column([null, null]), lr: column([null, 0.001]), validation_loss: column([7, null]) },
+    stream_cursor: 2,
+  });
+  assert.deepEqual(fetched.mean, live.mean);
+  assert.deepEqual(fetched.validation, live.validation);
+  assert.deepEqual(fetched.lr, live.lr);
+});
+
+test("merging keeps spikes, gaps, order and the last point", () => {
+  const events = Array.from({ length: 1000 }, (_, i) => step(i + 1, i === 500 ? 99 : i === 700 ? null : 2));
+  const series = compact(append(emptySeries(), events), 100);
+  assert.ok(series.x.length <= 101, String(series.x.length));
+  assert.equal(series.x.at(-1), 1000);
+  assert.equal(Math.max(...series.max.map((value) => value ?? 0)), 99);
+  assert.equal(series.mean.filter((value) => value === null).length, 1);
+  assert.deepEqual([...series.x].sort((a, b) => a - b), series.x);
+});
+
+test("a long run stays small, with its points evenly spread", () => {
+  let series = emptySeries();
+  for (let n = 1; n <= 20_000; n += 50) series = append(series, Array.from({ length: 50 }, (_, i) => step(n + i, 1)));
+  assert.ok(series.x.length <= 3000, String(series.x.length));
+  assert.equal(series.x.at(-1), 20_000);
+  const gaps = series.x.slice(1).map((x, i) => x - series.x[i]);
+  assert.ok(Math.max(...gaps) <= 30, String(Math.max(...gaps)));
+});
+
+test("smoothing starts at the first value, follows, and leaves gaps", () => {
+  assert.deepEqual(smooth([3, 3, 3], 0.9).map((value) => Number(value?.toFixed(9))), [3, 3, 3]);
+  const [first, gap, none, second] = smooth([4, null, undefined, 2], 0.5);
+  assert.equal(first, 4);
+  assert.equal(gap, null);
+  assert.equal(none, undefined);
+  assert.ok(Number(second) > 2 && Number(second) < 3);
+});
+
+test("the last number skips what is none", () => {
+  assert.equal(lastNumber([1, 2, null, undefined]), 2);
+  assert.equal(lastNumber([1, 2, 3], 2), 2);
+  assert.equal(lastNumber([]), null);
+});
+
+test("the step axis grows in strides and ends with the run", () => {
+  assert.equal(horizon(0, 500, true), 50);
+  assert.equal(horizon(51, 500, true), 100);
+  assert.equal(horizon(450, 500, true), 500);
+  assert.equal(horizon(10, 20, true), 20);
+  assert.equal(horizon(60, null, true), 100);
+  assert.equal(horizon(123, 500, false), 123);
+});
