@@ -8,12 +8,13 @@
  * @property {number} end where the x axis ends
  * @property {{ run: string, cursor: number, time: string } | null} newest event among the data
  *
- * @typedef {(color: (name: string) => string) => Pick<uPlot.Options, "series" | "bands"> & { format: (value: number) => string }} Describe
+ * @typedef {(color: (name: string) => string) => Pick<uPlot.Options, "series" | "bands">} Describe
  */
 import { useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { number } from "./format.js";
 
 /** Charts with the same key share the cursor. */
 const SYNC = "run";
@@ -22,7 +23,7 @@ const SYNC = "run";
  * @param {object} props
  * @param {string} props.label for those who cannot see it
  * @param {ReadonlySignal<ChartData>} props.data
- * @param {Describe} props.describe lines and number format, given a lookup of the theme's colours
+ * @param {Describe} props.describe the lines, given a lookup of the theme's colours
  * @param {(index: number | null) => void} props.onCursor
  */
 export function Chart({ label, data, describe, onCursor }) {
@@ -65,7 +66,6 @@ export function Chart({ label, data, describe, onCursor }) {
 function createPlot(host, describe, data, onCursor) {
   const style = getComputedStyle(host);
   const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-  const { format, ...lines } = describe(color);
   const axis = {
     stroke: color("--text-muted"),
     font: `12px ${style.fontFamily}`,
@@ -83,16 +83,23 @@ function createPlot(host, describe, data, onCursor) {
     {
       width: host.clientWidth,
       height: host.clientHeight,
-      ...lines,
+      ...describe(color),
+      padding: [8, 12, 0, 0],
       legend: { show: false },
-      cursor: { sync: { key: SYNC }, drag: { x: false, y: false }, y: false },
+      cursor: {
+        sync: { key: SYNC },
+        drag: { x: false, y: false },
+        y: false,
+        // Without this a line that has no value here would put its dot at its nearest one.
+        dataIdx: (chart, line, index) => (chart.data[line][index] == null ? null : index),
+      },
       scales: {
         x: { time: false, range: () => [0, data.peek().end] },
         y: { range: (_, low, high) => extent(low, high) },
       },
       axes: [
-        { ...axis, size: 32, space: 64 },
-        { ...axis, size: 56, space: 36, values: (_, ticks) => ticks.map(format) },
+        { ...axis, size: 24, space: 64 },
+        { ...axis, size: 52, space: 30, values: (_, ticks) => ticks.map(number) },
       ],
       hooks: { draw: [announce], setCursor: [(chart) => onCursor(chart.cursor.idx ?? null)] },
     },

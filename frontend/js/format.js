@@ -2,22 +2,20 @@
 
 const NONE = "–";
 
-/** @param {number | null | undefined} value */
+/** @param {number | null | undefined} value @returns {value is number} */
 const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
 
 /** @param {number | null | undefined} value a loss, in nats */
 export function loss(value) {
   if (!known(value)) return NONE;
-  const number = /** @type {number} */ (value);
-  return number.toFixed(number >= 100 ? 1 : number >= 10 ? 2 : 3);
+  return value.toFixed(value >= 100 ? 1 : value >= 10 ? 2 : 3);
 }
 
-/** @param {number | null | undefined} value a learning rate: plain down to 0.001, below that with an exponent */
-export function rate(value) {
+/** @param {number | null | undefined} value with three digits: plain down to 0.001, below that with an exponent */
+export function number(value) {
   if (!known(value)) return NONE;
-  const number = /** @type {number} */ (value);
-  if (number === 0) return "0";
-  return Math.abs(number) >= 0.001 ? String(Number(number.toPrecision(3))) : trimExponent(number.toExponential(2));
+  if (value === 0) return "0";
+  return Math.abs(value) >= 0.001 ? String(Number(value.toPrecision(3))) : trimExponent(value.toExponential(2));
 }
 
 /** @param {string} text "1.20e-5" becomes "1.2e-5" */
@@ -27,7 +25,7 @@ function trimExponent(text) {
 
 /** @param {number | null | undefined} value a whole number, with separators */
 export function count(value) {
-  return known(value) ? Math.round(/** @type {number} */ (value)).toLocaleString("en-US") : NONE;
+  return known(value) ? Math.round(value).toLocaleString("en-US") : NONE;
 }
 
 /**
@@ -36,13 +34,13 @@ export function count(value) {
  */
 export function short(value) {
   if (!known(value)) return NONE;
-  return scaled(/** @type {number} */ (value), ["", "K", "M", "B", "T"], "");
+  return scaled(value, ["", "K", "M", "B", "T"], "");
 }
 
 /** @param {number | null | undefined} value a size in bytes */
 export function bytes(value) {
   if (!known(value)) return NONE;
-  return scaled(/** @type {number} */ (value), ["B", "kB", "MB", "GB", "TB"], " ");
+  return scaled(value, ["B", "kB", "MB", "GB", "TB"], " ");
 }
 
 /**
@@ -68,7 +66,7 @@ function scaled(value, units, space) {
  */
 export function duration(seconds) {
   if (!known(seconds)) return NONE;
-  const total = Math.max(0, Math.round(/** @type {number} */ (seconds)));
+  const total = Math.max(0, Math.round(seconds));
   if (total < 60) return `${total} s`;
   if (total < 3600) return pair(total, 60, "min", 1, "s");
   if (total < 86400) return pair(total, 3600, "h", 60, "min");
@@ -90,7 +88,7 @@ function pair(total, large, largeUnit, small, smallUnit) {
 /** @param {number | null | undefined} seconds how long a run still takes */
 export function remaining(seconds) {
   if (!known(seconds)) return "";
-  return /** @type {number} */ (seconds) < 1 ? "almost done" : `about ${duration(seconds)} left`;
+  return seconds < 1 ? "almost done" : `about ${duration(seconds)} left`;
 }
 
 /**

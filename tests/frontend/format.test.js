@@ -8,7 +8,7 @@ function check(show, table) {
 }
 
 test("what is not known is a dash", () => {
-  for (const show of [format.loss, format.rate, format.count, format.short, format.bytes, format.duration]) {
+  for (const show of [format.loss, format.number, format.count, format.short, format.bytes, format.duration]) {
     check(show, [[null, "–"], [undefined, "–"], [NaN, "–"], [Infinity, "–"]]);
   }
 });
@@ -17,8 +17,8 @@ test("losses keep four digits", () => {
   check(format.loss, [[6.93147, "6.931"], [12.3456, "12.35"], [123.456, "123.5"], [0, "0.000"]]);
 });
 
-test("learning rates are short at every size", () => {
-  check(format.rate, [[0.003, "0.003"], [0.01, "0.01"], [5e-5, "5e-5"], [1.234e-5, "1.23e-5"], [1.2e-10, "1.2e-10"], [0, "0"]]);
+test("small numbers are short at every size", () => {
+  check(format.number, [[0.003, "0.003"], [0.01, "0.01"], [5e-5, "5e-5"], [1.234e-5, "1.23e-5"], [1.2e-10, "1.2e-10"], [0, "0"]]);
 });
 
 test("counts have separators", () => {

@@ -59,10 +59,7 @@ function BoardRow({ run: { value: run }, now }) {
         <a href=${runLink(run.id)}>${run.name}</a>
         <span class="muted">${run.config.model_name} · ${startOf(run, now)}${run.device ? ` · ${run.device}` : ""}</span>
       </div>
-      <div class="board-status">
-        <${StatusBadge} status=${run.status} />
-        ${run.queue_position !== null && html`<span class="muted">number ${run.queue_position} in the queue</span>`}
-      </div>
+      <div class="board-status"><${StatusBadge} status=${run.status} /></div>
       <${BoardProgress} run=${run} />
       <${Sparkline} values=${run.sparkline} />
       <dl class="board-numbers">
@@ -92,7 +89,10 @@ function BoardProgress({ run }) {
       </div>
     `;
   }
-  if (run.status === "queued") return html`<div class="board-progress muted">Waits for the device to be free</div>`;
+  if (run.status === "queued") {
+    const place = run.queue_position === null ? "" : `: number ${run.queue_position} in the queue`;
+    return html`<div class="board-progress muted">Waits for its device${place}</div>`;
+  }
   return html`
     <div class="board-progress">
       <${Progress} share=${progress(run)} label=${`Progress of ${run.name}`} />

@@ -181,7 +181,8 @@ function reveal(id) {
 /** @param {{ presets: Preset[], chosen: string, onChoose: (preset: Preset) => void }} props */
 function Presets({ presets, chosen, onChoose }) {
   return html`
-    <section class="presets" aria-label="Presets">
+    <p class="lead">Pick a starting point, then change what you like. Every setting has a sensible value already.</p>
+    <section class="presets" aria-label="Starting points">
       ${presets.map(
         (preset) => html`
           <button type="button" class="preset" aria-pressed=${preset.id === chosen} onClick=${() => onChoose(preset)}>

@@ -13,14 +13,13 @@ import * as format from "../../format.js";
 import { hasEnded } from "../../run-state.js";
 import { horizon, lastNumber, smooth } from "../../series.js";
 
-/** Of the curve before, in the smoothed line: about the latest ten points count. */
-const SMOOTHING = 0.9;
+/** Weight of the curve before in the smoothed line: about the latest five points count. */
+const SMOOTHING = 0.8;
 
 const noPoints = { points: { show: false } };
 
 /** Columns: highest and lowest of each point, smoothed mean, validation, and where loss was not a number. @type {Describe} */
 const describeLoss = (color) => ({
-  format: format.loss,
   series: [
     {},
     { stroke: color("--chart-faint"), width: 1, ...noPoints },
@@ -38,7 +37,6 @@ const describeLoss = (color) => ({
 
 /** @type {Describe} */
 const describeRate = (color) => ({
-  format: format.rate,
   series: [{}, { stroke: color("--chart-train"), width: 2, ...noPoints }],
 });
 
@@ -84,7 +82,7 @@ function lossColumns({ max, min, mean, validation }) {
 /** Values under the cursor, or the latest. @param {LegendProps} props */
 function LossLegend({ store, cursor }) {
   const { x, mean, validation } = store.series.value;
-  const index = cursor.value ?? x.length - 1;
+  const index = Math.min(cursor.value ?? Infinity, x.length - 1);
   return html`
     <dl class="legend">
       <div><dt>Step</dt><dd>${format.count(x[index])}</dd></div>
@@ -97,11 +95,11 @@ function LossLegend({ store, cursor }) {
 /** @param {LegendProps} props */
 function RateLegend({ store, cursor }) {
   const { x, lr } = store.series.value;
-  const index = cursor.value ?? x.length - 1;
+  const index = Math.min(cursor.value ?? Infinity, x.length - 1);
   return html`
     <dl class="legend">
       <div><dt>Step</dt><dd>${format.count(x[index])}</dd></div>
-      <div data-line="train"><dt>Rate</dt><dd>${format.rate(lastNumber(lr, index + 1))}</dd></div>
+      <div data-line="train"><dt>Rate</dt><dd>${format.number(lastNumber(lr, index + 1))}</dd></div>
     </dl>
   `;
 }
@@ -111,9 +109,10 @@ function Waiting({ store }) {
   const status = useComputed(() => store.run.value?.status).value;
   const messages = store.messages.value.slice(-6);
   const headline = status === "queued" ? "Waiting for the device to be free" : "Getting ready";
+  const ended = status !== undefined && hasEnded(status);
   return html`
-    <section class="card waiting">
-      <h2>${status && hasEnded(status) ? "Ended before the first step" : headline}</h2>
+    <section class="card waiting ${ended ? "" : "tall"}">
+      <h2>${ended ? "Ended before the first step" : headline}</h2>
       <ul aria-live="polite">
         ${messages.map((message) => html`<li key=${message.cursor}>${message.text}</li>`)}
       </ul>

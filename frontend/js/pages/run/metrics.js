@@ -32,7 +32,7 @@ export function Metrics({ store }) {
       <${Metric}
         id="rate"
         label="Learning rate"
-        value=${format.rate(run.learning_rate)}
+        value=${format.number(run.learning_rate)}
         help="How big each change of the weights is right now. It climbs at first, then follows the schedule."
       />
       <${Metric}
