@@ -1,0 +1,32 @@
+"""What the routes ask for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from backend.errors import InvalidFieldError
+from backend.services import Services
+
+
+def services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+def after_cursor(
+    after: int | None = None, last_event_id: Annotated[str | None, Header(description="What a browser sends")] = None
+) -> int | None:
+    """Where a stream goes on: the Last-Event-ID of a reconnecting browser, else ``after``, else None."""
+    if last_event_id is None:
+        if after is not None and after < 0:
+            raise InvalidFieldError("after", f"After must be at least 0; you gave {after}.")
+        return after
+    if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19):
+        raise InvalidFieldError("Last-Event-ID", "Last-Event-ID must be the id of an event of this server: a whole number.")
+    return int(last_event_id)
+
+
+ServicesDep = Annotated[Services, Depends(services)]
+AfterCursor = Annotated[int | None, Depends(after_cursor)]

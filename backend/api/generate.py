@@ -1,0 +1,58 @@
+"""Text from a model, token by token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from backend.api.deps import ServicesDep
+from backend.errors import InvalidFieldError
+from backend.services import Services
+
+router = APIRouter(prefix="/api/generate", tags=["generate"], default_response_class=EventSourceResponse)
+
+
+class GenerateRequest(BaseModel):
+    """What to continue, with which model, and how. ``temperature`` 0 always takes the likeliest token."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    model: str = Field(min_length=1, max_length=200)
+    prompt: str = Field(max_length=100_000)
+    max_new_tokens: int = Field(100, ge=1, le=1024)
+    temperature: float = Field(0.8, ge=0, le=5)
+    top_p: float = Field(0.95, gt=0, le=1)
+    top_k: int = Field(0, ge=0, le=1_000_000)
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    stop: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field([], max_length=16)
+    logprobs: bool = False
+
+
+@router.post("")
+async def generate(request: GenerateRequest, services: ServicesDep) -> EventSourceResponse:
+    """Events ``loading``, ``token`` and a last ``done``, or ``error`` if it breaks midway. Closing the stream cancels."""
+    source = (await asyncio.to_thread(services.catalog.resolve, request.model, field="model")).source
+    if source.kind == "built_in":
+        raise InvalidFieldError(
+            "model", f"{request.model} knows nothing yet.", hint="Train it, then prompt the run's model."
+        )
+    services.generator.reserve()
+    training_on_gpu = any(device.startswith("cuda") for device in services.supervisor.busy_devices())
+    order = request.model_dump() | {"model": source.model_dump(), "device": "cpu" if training_on_gpu else "auto"}
+    return EventSourceResponse(_events(services, order, request.model), sep="\n")
+
+
+async def _events(services: Services, order: dict[str, Any], model: str) -> AsyncIterator[ServerSentEvent]:
+    async for reply in services.generator.generate(order):
+        kind, data = reply["event"], reply["data"]
+        if kind == "loading":
+            data = {"model": model, **data}
+        elif kind == "error":
+            data = {"error": data}
+        yield ServerSentEvent(json.dumps(data), event=kind, sep="\n")

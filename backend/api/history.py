@@ -1,0 +1,93 @@
+"""What a run has told so far: series, events, log, samples, checkpoints."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from backend import history, runs
+from backend.api.deps import ServicesDep
+from backend.errors import InvalidFieldError
+from backend.schemas import CheckpointList, EventPage, LogChunk, SampleList, Series
+from worker.contract import LOG_FILE
+
+router = APIRouter(prefix="/api/runs/{run_id}", tags=["history"])
+
+LOG_CHUNK_BYTES = 64 * 1024
+DEFAULT_KEYS = "loss,lr,validation_loss"
+
+
+@router.get("/series")
+def get_series(
+    run_id: str,
+    services: ServicesDep,
+    keys: Annotated[str, Query(description=f"Some of {', '.join(history.SERIES_KEYS)}")] = DEFAULT_KEYS,
+    from_: Annotated[int | None, Query(alias="from", ge=0, description="First step")] = None,
+    to: Annotated[int | None, Query(ge=0, description="Last step")] = None,
+    px: Annotated[int, Query(ge=1, le=10_000, description="Most points, as many as the chart has pixels")] = 1000,
+) -> Series:
+    """Metrics over steps, at most ``px`` points of minimum, maximum and mean each."""
+    wanted = list(dict.fromkeys(key for key in keys.split(",") if key))
+    for key in wanted:
+        if key not in history.SERIES_KEYS:
+            raise InvalidFieldError(
+                "keys", f"There is no series {key[:40]!r}.", hint=f"Use: {', '.join(history.SERIES_KEYS)}."
+            )
+    with services.database.read() as connection:
+        runs.row(connection, run_id)
+        return history.series(connection, run_id, wanted, from_, to, px, runs.newest_cursor(connection))
+
+
+@router.get("/events")
+def get_events(
+    run_id: str,
+    services: ServicesDep,
+    after: Annotated[int, Query(ge=0, le=2**62, description="Cursor of the last event one has")] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> EventPage:
+    """The run's events, oldest first, page by page."""
+    with services.database.read() as connection:
+        runs.row(connection, run_id)
+        items, following = history.page(connection, run_id, after, limit)
+    return EventPage(items=items, next=following)
+
+
+@router.get("/log")
+def get_log(
+    run_id: str,
+    services: ServicesDep,
+    offset: Annotated[int, Query(ge=-(2**62), le=2**62, description="Bytes from the start; from the end if negative")] = 0,
+) -> LogChunk:
+    """What the worker printed: at most 64 KiB from an offset on."""
+    with services.database.read() as connection:
+        runs.row(connection, run_id)
+    path = services.settings.runs_dir / run_id / LOG_FILE
+    if not path.exists():
+        return LogChunk(text="", offset=0, size=0)
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        start = min(offset, size) if offset >= 0 else max(0, size + offset)
+        file.seek(start)
+        data = file.read(LOG_CHUNK_BYTES)
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    text = decoder.decode(data)
+    unfinished = len(decoder.getstate()[0])  # the first bytes of a character whose rest is in the next chunk
+    return LogChunk(text=text, offset=start + len(data) - unfinished, size=size)
+
+
+@router.get("/samples")
+def get_samples(run_id: str, services: ServicesDep) -> SampleList:
+    """What the model wrote at each evaluation, oldest first."""
+    with services.database.read() as connection:
+        runs.row(connection, run_id)
+        return SampleList(items=history.samples(connection, run_id))
+
+
+@router.get("/checkpoints")
+def get_checkpoints(run_id: str, services: ServicesDep) -> CheckpointList:
+    """The folders of weights that the run has on disk, oldest first, the final model last."""
+    with services.database.read() as connection:
+        runs.row(connection, run_id)
+        return CheckpointList(items=history.checkpoints(connection, run_id, services.settings.runs_dir / run_id))

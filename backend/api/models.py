@@ -1,0 +1,21 @@
+"""Models to train from or to prompt."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from backend import runs
+from backend.api.deps import ServicesDep
+from backend.schemas import ModelList
+
+router = APIRouter(prefix="/api/models", tags=["models"])
+
+RUNS_LISTED = 200
+
+
+@router.get("")
+def list_models(services: ServicesDep) -> ModelList:
+    """Built-in models, added ones, those of the newest runs, and those in this machine's cache of the hub."""
+    with services.database.read() as connection:
+        newest, _, _ = runs.page(connection, statuses=[], text="", limit=RUNS_LISTED, before=None)
+    return ModelList(items=services.catalog.all({run.id: run.name for run in newest}))

@@ -1,0 +1,59 @@
+"""The page, its files, and the documentation of the API; nothing is fetched from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, HTMLResponse
+
+from backend.errors import NotFoundError
+from backend.security import content_policy
+from backend.settings import ROOT
+
+router = APIRouter(include_in_schema=False)
+
+FRONTEND = ROOT / "frontend"
+SERVED = {".js", ".css", ".svg", ".png", ".ico", ".woff2", ".txt"}
+PRIVATE = {"node_modules"}
+
+DOCS_SCRIPT = 'SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });'
+DOCS = f"""<!doctype html>
+<html lang="en">
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>Trainboard API</title>
+  <link rel="icon" href="/favicon.svg">
+  <link rel="stylesheet" href="/vendor/swagger-ui.css">
+  <div id="docs"></div>
+  <script src="/vendor/swagger-ui-bundle.js"></script>
+  <script>{DOCS_SCRIPT}</script>
+</html>
+"""
+
+
+@router.get("/docs")
+def docs() -> HTMLResponse:
+    # Swagger UI writes style attributes.
+    return HTMLResponse(DOCS, headers={"content-security-policy": content_policy(DOCS_SCRIPT, inline_styles=True)})
+
+
+@router.get("/")
+def index() -> HTMLResponse:
+    html = (FRONTEND / "index.html").read_text(encoding="utf-8")
+    # Read and hashed anew each time: whoever edits the page need not restart the server.
+    maps = re.findall(r'<script type="importmap">(.*?)</script>', html, re.DOTALL)
+    return HTMLResponse(html, headers={"content-security-policy": content_policy(*maps), "cache-control": "no-cache"})
+
+
+@router.get("/{path:path}")
+def file(path: str) -> FileResponse:
+    """A file of the frontend, and no other."""
+    found = (FRONTEND / path).resolve()
+    inside = found.is_relative_to(FRONTEND) and not PRIVATE & set(Path(path).parts)
+    if "\0" in path or not inside or found.suffix not in SERVED or not found.is_file():
+        raise NotFoundError("There is nothing at this address.")
+    # Our own files are checked each time, so that an edit or an upgrade shows at once; fetched modules rarely change.
+    cache = "max-age=3600" if path.startswith("vendor/") else "no-cache"
+    return FileResponse(found, headers={"cache-control": cache})

@@ -1,0 +1,133 @@
+"""Create, list, show, rename, stop and delete runs."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from backend import runs
+from backend.api.deps import ServicesDep
+from backend.errors import InvalidFieldError
+from backend.jobs import plan, write_job
+from backend.schemas import Run, RunList
+from worker.contract import Job, RunConfig
+
+router = APIRouter(prefix="/api/runs", tags=["runs"])
+
+
+class Rename(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=120)
+
+    @field_validator("name")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        value = value.strip()
+        if not value or not value.isprintable():
+            raise ValueError("must be one line of printable characters")
+        return value
+
+
+@router.post("", status_code=201)
+def create_run(
+    config: RunConfig,
+    services: ServicesDep,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header(max_length=200, description="Send twice, get one run")] = None,
+) -> Run:
+    """Check a configuration, store it as a run, and queue it. The same Idempotency-Key answers with the same run."""
+    planned = plan(config, services.catalog, services.datasets, services.devices)
+    directory = None
+    try:
+        with services.database.write() as connection:
+            known = runs.find_by_key(connection, idempotency_key) if idempotency_key else None
+            if known:
+                response.status_code = 200
+                return runs.get(connection, known)
+            run_id = _unused_id(services)
+            directory = services.settings.runs_dir / run_id
+            name = planned.name if config.name else runs.free_name(connection, planned.name)
+            filled = planned.config.model_copy(update={"name": name})
+            directory.mkdir()
+            write_job(
+                directory,
+                Job(run_id=run_id, config=filled, model=planned.model, dataset_path=str(planned.dataset_path)),
+            )
+            runs.create(connection, run_id, name, filled, idempotency_key)
+            run = runs.get(connection, run_id)
+    except BaseException:
+        if directory:
+            shutil.rmtree(directory, ignore_errors=True)  # a run that is not in the database is not there at all
+        raise
+    services.supervisor.wake()
+    return run
+
+
+@router.get("")
+def list_runs(
+    services: ServicesDep,
+    status: Annotated[str, Query(description="One or more, separated by commas")] = "",
+    q: Annotated[str, Query(max_length=200, description="Part of the name, or the beginning of the id")] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str, Query(pattern=r"^\d{0,18}$", description="next_cursor of the page before")] = "",
+) -> RunList:
+    """Runs, newest first."""
+    statuses = [part for part in status.split(",") if part]
+    for unknown in set(statuses) - set(runs.TRANSITIONS):
+        raise InvalidFieldError(
+            "status", f"There is no status {unknown[:40]!r}.", hint=f"Use: {', '.join(runs.TRANSITIONS)}."
+        )
+    with services.database.read() as connection:
+        items, following, newest = runs.page(
+            connection, statuses=statuses, text=q.strip(), limit=limit, before=int(cursor) if cursor else None
+        )
+    return RunList(items=items, next_cursor=str(following) if following else None, stream_cursor=newest)
+
+
+@router.get("/{run_id}")
+def get_run(run_id: str, services: ServicesDep) -> Run:
+    with services.database.read() as connection:
+        return runs.get(connection, run_id)
+
+
+@router.patch("/{run_id}")
+def rename_run(run_id: str, change: Rename, services: ServicesDep) -> Run:
+    with services.database.write() as connection:
+        runs.rename(connection, run_id, change.name)
+        return runs.get(connection, run_id)
+
+
+@router.delete("/{run_id}", status_code=204)
+def delete_run(run_id: str, services: ServicesDep) -> None:
+    """Delete an ended run with its directory: log, checkpoints and model."""
+    directory = services.settings.runs_dir / run_id
+    doomed = directory.with_name(f".deleted-{run_id}")
+    with services.database.write() as connection:
+        runs.remove(connection, run_id)  # raises for an id that is not a run's, before any path is touched
+        if directory.exists():
+            directory.rename(doomed)  # one step, so that half a directory never looks like a run
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+@router.post("/{run_id}/stop", status_code=202)
+def stop_run(run_id: str, services: ServicesDep) -> Run:
+    """Ask the worker to save what it has and end; a run that is still queued ends at once."""
+    services.supervisor.request_stop(run_id)
+    return get_run(run_id, services)
+
+
+@router.post("/{run_id}/kill", status_code=202)
+def kill_run(run_id: str, services: ServicesDep) -> Run:
+    """End a worker that does not answer to stop. What it had not saved is lost."""
+    services.supervisor.kill(run_id)
+    return get_run(run_id, services)
+
+
+def _unused_id(services: ServicesDep) -> str:
+    while (services.settings.runs_dir / (run_id := runs.new_id())).exists():
+        pass
+    return run_id

@@ -1,0 +1,48 @@
+"""The server itself, and what can be configured."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+
+import psutil
+from fastapi import APIRouter
+
+from backend.api.deps import ServicesDep
+from backend.presets import PRESETS
+from backend.schemas import ConfigSchema, Group, Health, System
+from backend.version import VERSION
+from worker.contract import GROUPS, RunConfig
+
+router = APIRouter(prefix="/api", tags=["system"])
+
+
+@router.get("/health")
+def get_health() -> Health:
+    return Health(status="ok", version=VERSION)
+
+
+@router.get("/system")
+def get_system(services: ServicesDep) -> System:
+    """Versions, devices, and how much memory and disk there is."""
+    memory = psutil.virtual_memory()
+    return System(
+        version=VERSION,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        data_dir=str(services.settings.data_dir),
+        devices=services.devices,
+        cpu_count=psutil.cpu_count() or 1,
+        memory_bytes=memory.total,
+        memory_available_bytes=memory.available,
+        disk_free_bytes=shutil.disk_usage(services.settings.data_dir).free,
+    )
+
+
+@router.get("/config-schema")
+def get_config_schema(services: ServicesDep) -> ConfigSchema:
+    """All that a run's configuration can hold, with the words the form shows."""
+    schema = RunConfig.model_json_schema()
+    schema["properties"]["model_name"]["default"] = services.catalog.default()
+    groups = [Group(id=name, title=title) for name, title in GROUPS.items()]
+    return ConfigSchema(json_schema=schema, groups=groups, presets=PRESETS)

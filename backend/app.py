@@ -1,0 +1,103 @@
+"""The application: its parts, their lifetime, its routes. Nothing is built when this module is imported."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from backend import devices, errors
+from backend.api import datasets, generate, history, models, pages, runs, streams, system
+from backend.broadcast import Broadcaster
+from backend.catalog import Catalog
+from backend.database import Database
+from backend.datasets import Datasets
+from backend.generation import Generator
+from backend.security import Security
+from backend.services import Services
+from backend.settings import Settings
+from backend.supervisor import Supervisor
+from backend.version import VERSION
+
+DESCRIPTION = """Launch the training of language models, watch it, and try what came out.
+
+Times are ISO 8601 UTC; durations are seconds, sizes bytes, losses nats per token."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The server for one data directory. Its parts begin and end with the application's lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(settings) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="Trainboard",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        responses={422: {"model": errors.ErrorBody, "description": "Something in the request cannot be used"}},
+    )
+    errors.install(app)
+    for part in (runs, history, streams, datasets, models, generate, system, pages):  # pages last: it takes every path
+        app.include_router(part.router)
+    token = settings.token.get_secret_value() if settings.token else None
+    app.add_middleware(Security, host=settings.host, token=token)
+    return app
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """The parts of a server, running; workers go on when it ends."""
+    await asyncio.to_thread(_prepare_folders, settings)
+    database = Database(settings.database)
+    await asyncio.to_thread(database.migrate)
+    own_datasets = Datasets(settings.datasets_dir, settings.max_upload_bytes)
+    await asyncio.to_thread(own_datasets.prepare)
+    found = await asyncio.to_thread(devices.find)
+    broadcaster = Broadcaster(database)
+    await broadcaster.start()
+    generator = Generator(settings.data_dir / "generation.log")
+
+    async def free_gpu(device: str) -> None:
+        if device.startswith("cuda"):
+            await generator.release()
+
+    supervisor = Supervisor(database, settings.runs_dir, found, before_start=free_gpu)
+    supervisor.start()
+    try:
+        yield Services(
+            settings=settings,
+            database=database,
+            broadcaster=broadcaster,
+            supervisor=supervisor,
+            datasets=own_datasets,
+            catalog=Catalog(settings.models_dir, settings.runs_dir),
+            generator=generator,
+            devices=found,
+        )
+    finally:
+        await supervisor.stop()
+        await generator.release()
+        await broadcaster.stop()
+        database.close()
+
+
+def _prepare_folders(settings: Settings) -> None:
+    settings.models_dir.mkdir(parents=True, exist_ok=True)
+    settings.runs_dir.mkdir(parents=True, exist_ok=True)
+    for leftover in settings.runs_dir.glob(".deleted-*"):  # of a deletion that was cut short
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,186 @@
+"""Errors as answers: each is a sentence for a person, in one JSON shape.
+
+ApiError
+├── InvalidFieldError   422  a value that cannot be used; names the field
+├── NotFoundError       404
+├── ConflictError       409  right request, wrong moment
+├── TooLargeError       413
+└── BusyError           429  try again
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError, TimeoutError
+from starlette.exceptions import HTTPException
+
+from worker.contract import RunConfig
+
+log = logging.getLogger(__name__)
+
+
+class ErrorDetail(BaseModel):
+    """``code`` is for programs, ``message`` and ``hint`` are for people; ``field`` names the part of the input."""
+
+    code: str
+    message: str
+    field: str | None = None
+    hint: str | None = None
+
+
+class ErrorBody(BaseModel):
+    error: ErrorDetail
+
+
+class ApiError(Exception):
+    """Something the caller should be told. ``message`` says what happened, ``hint`` what to do."""
+
+    status = 500
+    code = "error"
+
+    def __init__(self, message: str, *, field: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.detail = ErrorDetail(code=self.code, message=message, field=field, hint=hint)
+
+
+class InvalidFieldError(ApiError):
+    status = 422
+    code = "invalid"
+
+    def __init__(self, field: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, field=field, hint=hint)
+
+
+class NotFoundError(ApiError):
+    status = 404
+    code = "not_found"
+
+
+class ConflictError(ApiError):
+    status = 409
+    code = "conflict"
+
+
+class TooLargeError(ApiError):
+    status = 413
+    code = "too_large"
+
+
+class BusyError(ApiError):
+    status = 429
+    code = "busy"
+
+
+def answer(status: int, detail: ErrorDetail) -> JSONResponse:
+    return JSONResponse({"error": detail.model_dump(exclude_none=True)}, status)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error that leaves a route one JSON shape."""
+
+    @app.exception_handler(ApiError)
+    async def api_error(_: Request, error: ApiError) -> JSONResponse:
+        return answer(error.status, error.detail)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(422, explain(error.errors()[0]))
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:  # the framework's word for a body that it cannot parse
+            return answer(422, ErrorDetail(code="invalid", message="The request's body could not be read.", field="body"))
+        codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+        detail = ErrorDetail(code=codes.get(error.status_code, "error"), message=str(error.detail))
+        return answer(error.status_code, detail)
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(TimeoutError)
+    async def database(_: Request, error: Exception) -> JSONResponse:
+        log.warning("database: %s", error)
+        busy = ErrorDetail(
+            code="unavailable",
+            message="The database is busy and did not answer in time.",
+            hint="Try again in a moment. If it stays so, another program holds trainboard.db, or the disk is full.",
+        )
+        return answer(503, busy)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+        # Starlette re-raises after this, so that the server logs the traceback.
+        return answer(500, ErrorDetail(code="internal", message="Something broke inside Trainboard; its log says where."))
+
+
+def explain(error: Any, fields: Sequence[str] = tuple(RunConfig.model_fields)) -> ErrorDetail:
+    """One error of pydantic as a sentence. ``fields`` are the names to suggest for one that is unknown."""
+    kind, context = error["type"], error.get("ctx", {})
+    path = [part for part in error["loc"] if part not in ("body", "query", "path", "header")]
+    field = str(path[0]) if path and kind != "json_invalid" else "body"
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(field, fields, 1)
+        hint = f"Did you mean {near[0]}?" if near else "GET /api/config-schema lists all settings."
+        return ErrorDetail(
+            code="unknown_field", message=f"There is no setting called {shown(field)}.", field=field, hint=hint
+        )
+    describe = _SENTENCES.get(kind)
+    what = describe(context) if describe else f"is not usable: {error['msg']}"
+    given = "" if kind in ("missing", "json_invalid") or field == "body" else f"; you gave {shown(error['input'])}"
+    return ErrorDetail(code="invalid", message=f"{label(field)} {what}{given}.", field=field, hint=_HINTS.get(field))
+
+
+def label(field: str) -> str:
+    """What the form calls a field: ``batch_size`` → "Batch size"."""
+    known = RunConfig.model_fields.get(field)
+    if known and isinstance(known.json_schema_extra, dict):
+        return str(known.json_schema_extra["label"])
+    return {"body": "The request's body"}.get(field) or field.replace("_", " ").replace("-", " ").capitalize()
+
+
+def shown(value: Any) -> str:
+    """A value from outside, short enough for a sentence."""
+    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _units(singular: str) -> Callable[[dict[str, Any]], str]:
+    """Sentences such as: must have at most 3 characters."""
+
+    def sentence(context: dict[str, Any]) -> str:
+        most = context.get("max_length")
+        count = most if most is not None else context["min_length"]
+        return f"must have at {'most' if most is not None else 'least'} {count} {singular}{'' if count == 1 else 's'}"
+
+    return sentence
+
+
+_SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "missing": lambda _: "is missing",
+    "json_invalid": lambda c: f"is not valid JSON: {c.get('error', 'it could not be read')}",
+    "greater_than_equal": lambda c: f"must be at least {c['ge']}",
+    "greater_than": lambda c: f"must be more than {c['gt']}",
+    "less_than_equal": lambda c: f"must be at most {c['le']}",
+    "less_than": lambda c: f"must be less than {c['lt']}",
+    "literal_error": lambda c: f"must be {c['expected']}",
+    "string_pattern_mismatch": lambda c: "is not one of the forms it can have",
+    "string_too_long": _units("character"),
+    "string_too_short": _units("character"),
+    "too_long": _units("item"),
+    "too_short": _units("item"),
+    "value_error": lambda c: str(c.get("error", "cannot be used")),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), lambda _: "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), lambda _: "must be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), lambda _: "must be true or false"),
+    **dict.fromkeys(("string_type", "string_unicode"), lambda _: "must be text"),
+    "list_type": lambda _: "must be a list",
+    **dict.fromkeys(("model_type", "dict_type", "model_attributes_type"), lambda _: "must be a JSON object, such as {}"),
+}
+
+_HINTS = {"device": "Use auto, cpu, mps, cuda, or one GPU such as cuda:0."}

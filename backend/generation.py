@@ -1,0 +1,129 @@
+"""Prompts are answered by one other process, ``python -m worker.generation``, so that torch stays out of the server.
+
+It is started by the first prompt, keeps the last model in memory, and is ended when nobody has asked for a while or
+when training needs the GPU. It answers one prompt at a time; a few more may wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from backend.errors import BusyError
+from backend.settings import ROOT
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 8
+IDLE_SECONDS = 300
+MOST_LINE_BYTES = 16 << 20
+
+BROKEN = {
+    "code": "generation_failed",
+    "message": "The process that generates text ended unexpectedly.",
+    "hint": "Try again; a smaller model helps if memory ran out. generation.log in the data directory says more.",
+}
+
+
+class Generator:
+    def __init__(self, log_path: Path) -> None:
+        self._log_path = log_path
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._replies: dict[int, asyncio.Queue[dict[str, Any]]] = {}
+        self._ids = itertools.count(1)
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._idle: asyncio.TimerHandle | None = None
+
+    def reserve(self) -> None:
+        """Raises BusyError if too many prompts wait already. Call before ``generate``."""
+        if self._waiting >= MOST_WAITING:
+            raise BusyError("Too many prompts are waiting for an answer.", hint="Try again in a moment.")
+
+    async def generate(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """The events that answer a request: {"event", "data"}, the last being ``done`` or ``error``.
+
+        ``request``: the fields of worker.generation's request but id and op. Leaving early cancels it.
+        """
+        self._waiting += 1
+        try:
+            async with self._turn:
+                async for event in self._answer(request):
+                    yield event
+        finally:
+            self._waiting -= 1
+            self._end_when_idle()
+
+    async def release(self) -> None:
+        """End the process and free its memory; a prompt being answered breaks off with an error."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+        if self._reader:
+            await self._reader
+
+    async def _answer(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        number = next(self._ids)
+        replies = self._replies[number] = asyncio.Queue()
+        finished = False
+        try:
+            await self._send(request | {"id": number, "op": "generate"})
+            while not finished:
+                reply = await replies.get()
+                finished = reply["event"] in ("done", "error")
+                yield reply
+        except (BrokenPipeError, ConnectionResetError):
+            yield {"event": "error", "data": BROKEN}
+        finally:
+            del self._replies[number]
+            if not finished and self._process:
+                # The client left. The process looks at its input between tokens.
+                with suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
+                    self._write({"id": number, "op": "cancel"})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if self._idle:
+            self._idle.cancel()
+        if self._process is None:
+            with self._log_path.open("wb") as output:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "worker.generation", cwd=ROOT, limit=MOST_LINE_BYTES,
+                    stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
+                )  # fmt: skip
+            self._reader = asyncio.create_task(self._read(self._process))
+        self._write(message)
+        assert self._process.stdin
+        await self._process.stdin.drain()
+
+    def _write(self, message: dict[str, Any]) -> None:
+        assert self._process
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Hand each reply to whoever waits for it; replies to those who left are dropped."""
+        assert process.stdout
+        async for line in process.stdout:
+            reply = json.loads(line)
+            if reply["id"] in self._replies:
+                self._replies[reply["id"]].put_nowait(reply)
+        status = await process.wait()
+        log.info("The generation process ended with status %s.", status)
+        self._process = None
+        for queue in self._replies.values():
+            queue.put_nowait({"event": "error", "data": BROKEN})
+
+    def _end_when_idle(self) -> None:
+        if self._idle:
+            self._idle.cancel()
+        if self._waiting == 0 and self._process and self._process.stdin:
+            self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._process.stdin.close)

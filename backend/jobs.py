@@ -1,0 +1,86 @@
+"""From what a person asked for to a run directory that a worker can start from; the server and the command line alike."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from backend.catalog import Catalog
+from backend.datasets import Datasets
+from backend.devices import candidates
+from backend.errors import InvalidFieldError, NotFoundError
+from backend.schemas import Device
+from worker.contract import (
+    BUILT_IN_MODELS,
+    DEFAULT_MAX_LENGTH,
+    FINE_TUNING_LEARNING_RATE,
+    JOB_FILE,
+    Job,
+    ModelSource,
+    RunConfig,
+)
+
+
+class Plan(NamedTuple):
+    """A configuration whose every reference was found and whose open values are filled in."""
+
+    config: RunConfig
+    model: ModelSource
+    dataset_path: Path
+    name: str
+
+
+def plan(
+    config: RunConfig, catalog: Catalog, datasets: Datasets, devices: list[Device], *, file: Path | None = None
+) -> Plan:
+    """Find what a configuration names and fill in what it leaves open. ``file``: train on this instead of a dataset.
+
+    Raises InvalidFieldError, naming the field.
+    """
+    if not candidates(config.device, [device.id for device in devices]):
+        known = ", ".join(device.id for device in devices)
+        raise InvalidFieldError(
+            "device", f"This machine has no device {config.device!r}.", hint=f"It has: {known}. Or use auto."
+        )
+    try:
+        dataset_path = file or datasets.path(config.dataset)
+        dataset_name = file.name if file else datasets.get(config.dataset).id
+    except NotFoundError as error:
+        raise InvalidFieldError("dataset", error.detail.message, hint="Upload a .txt file first, or use sample.") from error
+    model_name = config.model_name if "model_name" in config.model_fields_set else catalog.default()
+    model, context = catalog.resolve(model_name)
+    if context is not None and config.max_length is not None and config.max_length > context:
+        raise InvalidFieldError(
+            "max_length",
+            f"Longest example must be at most {context} for {model_name}; you gave {config.max_length}.",
+            hint="A model cannot read further than it was built for. Leave it empty to use the most that is sensible.",
+        )
+    filled = config.model_copy(
+        update={
+            "model_name": model_name,
+            "dataset": dataset_name,
+            "learning_rate": config.learning_rate or _learning_rate(config, model),
+            "max_length": config.max_length or (min(DEFAULT_MAX_LENGTH, context) if context else None),
+        }
+    )
+    return Plan(filled, model, dataset_path, config.name or f"{model_name} on {dataset_name}")
+
+
+def _learning_rate(config: RunConfig, model: ModelSource) -> float:
+    if model.kind == "built_in":
+        return BUILT_IN_MODELS[model.location].learning_rate
+    # Random weights of any other design learn well at about what mini does.
+    return BUILT_IN_MODELS["mini"].learning_rate if config.from_scratch else FINE_TUNING_LEARNING_RATE
+
+
+def write_job(directory: Path, job: Job) -> None:
+    """Write config.json, whole or not at all."""
+    temporary = directory / f"{JOB_FILE}.new"
+    temporary.write_text(job.model_dump_json(indent=2), encoding="utf-8")
+    os.replace(temporary, directory / JOB_FILE)
+
+
+def read_job(directory: Path) -> Job:
+    """Raises OSError or pydantic's ValidationError."""
+    return Job.model_validate_json((directory / JOB_FILE).read_bytes())

@@ -1,0 +1,65 @@
+"""The tables. They are an index of the run directories, which are the truth; migrations/ creates them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+REVISION = "0001"
+"""The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True),  # order of creation, which is the order of the queue
+    Column("id", Text, nullable=False, unique=True),
+    Column("idempotency_key", Text, unique=True),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("reason", Text),
+    Column("hint", Text),
+    Column("config", Text, nullable=False),  # RunConfig as JSON
+    Column("created_at", Text, nullable=False),
+    Column("started_at", Text),
+    Column("ended_at", Text),
+    # What the worker said last; see summary.py.
+    Column("phase", Text),
+    Column("precision", Text),
+    Column("parameters", Integer),
+    Column("train_examples", Integer),
+    Column("validation_examples", Integer),
+    Column("total_steps", Integer),
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("epoch", Float),
+    Column("loss", Float),
+    Column("learning_rate", Float),
+    Column("tokens_per_s", Float),
+    Column("validation_loss", Float),
+    Column("best_validation_loss", Float),
+    Column("first_step", Text),  # JSON: [step, time] of the first step event, from which the remaining time is judged
+    Column("eta_s", Float),
+    Column("sparkline", Text),  # JSON: see summary.Sparkline
+    # The process that trains it, and how far its log has been read.
+    Column("device", Text),
+    Column("pid", Integer),
+    Column("pid_started", Float),
+    Column("boot_id", Text),
+    Column("log_offset", Integer, nullable=False, server_default="0"),
+    Column("last_seq", Integer, nullable=False, server_default="0"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("cursor", Integer, primary_key=True),
+    Column("run_id", Text, nullable=False),  # no foreign key: the fact that a run was deleted outlives the run
+    Column("seq", Integer),  # null for the server's own facts
+    Column("type", Text, nullable=False),
+    Column("step", Integer),
+    Column("data", Text, nullable=False),  # the event as JSON
+    UniqueConstraint("run_id", "seq"),  # a line of a log becomes a row once, whatever happens
+    Index("ix_events_run_id_type", "run_id", "type"),
+    Index("ix_events_run_id", "run_id"),
+    sqlite_autoincrement=True,  # a cursor is never given twice, even if the newest row is deleted
+)

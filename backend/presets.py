@@ -1,0 +1,32 @@
+"""Ready-made configurations: where a form starts that one need not fill in."""
+
+from __future__ import annotations
+
+from backend.schemas import Preset
+
+PRESETS = [
+    Preset(
+        id="sample",
+        title="Sample run",
+        description="A tiny model learns short stories from nothing, in about a minute on a laptop. Nothing is downloaded.",
+        config={"model_name": "tiny", "dataset": "sample"},
+    ),
+    Preset(
+        id="quick",
+        title="Quick look",
+        description="A few dozen updates, to see that your own file is read as you meant it.",
+        config={"model_name": "tiny", "max_steps": 30},
+    ),
+    Preset(
+        id="thorough",
+        title="Better stories",
+        description="The larger built-in model, given more passes. Several times slower, and worth it on a fast machine.",
+        config={"model_name": "mini", "num_epochs": 5, "lr_scheduler": "cosine"},
+    ),
+    Preset(
+        id="fine-tune",
+        title="Fine-tune GPT-2",
+        description="Start from a model that already knows English. Wants a GPU, and a download the first time.",
+        config={"model_name": "gpt2", "num_epochs": 3, "learning_rate": 5e-5},
+    ),
+]

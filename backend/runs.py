@@ -1,0 +1,195 @@
+"""Runs in the database: the state machine that decides every status, and the queries on runs.
+
+Functions take an open connection; those that change something need one from ``Database.write()``.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import datetime, timezone
+from typing import Any, cast
+
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+
+from backend import models, summary
+from backend.errors import ConflictError, NotFoundError
+from backend.schemas import Run, Status
+from worker.contract import RunConfig, now
+
+ACTIVE: tuple[Status, ...] = ("queued", "starting", "running", "stopping")
+TERMINAL: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
+
+TRANSITIONS: dict[Status, tuple[Status, ...]] = {
+    "queued": ("starting", "stopped"),
+    "starting": ("running", "stopping", *TERMINAL),
+    "running": ("stopping", *TERMINAL),
+    "stopping": TERMINAL,  # a run may reach its end before it sees that it should stop
+    "completed": (),
+    "stopped": (),
+    "failed": (),
+    "interrupted": (),
+}
+"""Where each status may go. Nothing else in the project writes the status of an existing run."""
+
+ID_PATTERN = r"^\d{8}-\d{6}-[0-9a-f]{4}$"
+
+_runs, _events = models.runs.c, models.events.c
+
+
+def transition(
+    connection: Connection, run_id: str, to: Status, *, reason: str | None = None, hint: str | None = None
+) -> bool:
+    """Move a run to a status if the table allows it from where the run is now; else change nothing and return False.
+
+    The status is compared and set by one UPDATE, so of two that race one wins. The change is told to streams by an
+    event in the same transaction.
+    """
+    before = [status for status, following in TRANSITIONS.items() if to in following]
+    values: dict[str, Any] = {"status": to, "reason": reason, "hint": hint}
+    if to == "starting":
+        values["started_at"] = now()
+    if to in TERMINAL:
+        values |= {"ended_at": now(), "eta_s": None}
+    changed = connection.execute(
+        update(models.runs).where(_runs.id == run_id, _runs.status.in_(before)).values(values),
+    )
+    if changed.rowcount == 0:
+        return False
+    tell(connection, run_id, to, to, reason)
+    return True
+
+
+def tell(connection: Connection, run_id: str, fact: str, status: str, reason: str | None = None) -> None:
+    """Append a fact of the server's own to a run's events."""
+    event = {"type": "server", "time": now(), "fact": fact, "status": status, "reason": reason}
+    connection.execute(insert(models.events).values(run_id=run_id, type="server", data=json.dumps(event)))
+
+
+def new_id() -> str:
+    """Sorts by time, safe in a path."""
+    return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def create(connection: Connection, run_id: str, name: str, config: RunConfig, idempotency_key: str | None) -> None:
+    connection.execute(
+        insert(models.runs).values(
+            id=run_id,
+            idempotency_key=idempotency_key,
+            name=name,
+            status="queued",
+            config=config.model_dump_json(),
+            created_at=now(),
+        )
+    )
+    tell(connection, run_id, "queued", "queued")
+
+
+def find_by_key(connection: Connection, idempotency_key: str) -> str | None:
+    """The run that was created with this key."""
+    return connection.execute(select(_runs.id).where(_runs.idempotency_key == idempotency_key)).scalar()
+
+
+def free_name(connection: Connection, base: str) -> str:
+    """``base``, or "base #2" and so on if runs have that name."""
+    taken = set(connection.execute(select(_runs.name).where(_runs.name.startswith(base, autoescape=True))).scalars())
+    number, name = 1, base
+    while name in taken:
+        number += 1
+        name = f"{base} #{number}"
+    return name
+
+
+def row(connection: Connection, run_id: str) -> Row[Any]:
+    """The run's row. Raises NotFoundError."""
+    found = connection.execute(select(models.runs).where(_runs.id == run_id)).one_or_none()
+    if found is None:
+        raise NotFoundError("There is no run with this id.", hint="It may have been deleted.")
+    return found
+
+
+def get(connection: Connection, run_id: str) -> Run:
+    """The run as the API shows it. Raises NotFoundError."""
+    return _describe(row(connection, run_id), _queue(connection), newest_cursor(connection))
+
+
+def page(
+    connection: Connection, *, statuses: list[str], text: str, limit: int, before: int | None
+) -> tuple[list[Run], int | None, int]:
+    """Runs, newest first; where the next page begins, if there is one; the cursor that all this is true for."""
+    query = select(models.runs).order_by(_runs.number.desc()).limit(limit + 1)
+    if statuses:
+        query = query.where(_runs.status.in_(statuses))
+    if text:
+        query = query.where(or_(_runs.name.icontains(text, autoescape=True), _runs.id.startswith(text, autoescape=True)))
+    if before is not None:
+        query = query.where(_runs.number < before)
+    found = connection.execute(query).all()
+    queue, cursor = _queue(connection), newest_cursor(connection)
+    following = found[limit - 1].number if len(found) > limit else None
+    return [_describe(one, queue, cursor) for one in found[:limit]], following, cursor
+
+
+def with_status(connection: Connection, *statuses: Status) -> list[Row[Any]]:
+    """Rows in order of creation, which is the order of the queue."""
+    return list(connection.execute(select(models.runs).where(_runs.status.in_(statuses)).order_by(_runs.number)))
+
+
+def newest_cursor(connection: Connection) -> int:
+    return connection.execute(select(func.max(_events.cursor))).scalar() or 0
+
+
+def rename(connection: Connection, run_id: str, name: str) -> None:
+    """Raises NotFoundError."""
+    status = row(connection, run_id).status
+    connection.execute(update(models.runs).where(_runs.id == run_id).values(name=name))
+    tell(connection, run_id, "renamed", status)
+
+
+def request_stop(connection: Connection, run_id: str) -> Status:
+    """Ask for the end of a run: "stopped" at once if it waits in the queue, else "stopping".
+
+    Raises NotFoundError; ConflictError if it has ended.
+    """
+    if transition(connection, run_id, "stopping"):
+        return "stopping"
+    status = cast(Status, row(connection, run_id).status)
+    if status == "queued":
+        transition(connection, run_id, "stopped", reason="It was taken from the queue before it started.")
+        return "stopped"
+    if status != "stopping":
+        raise ConflictError(f"This run has ended already: it is {status}.")
+    return "stopping"
+
+
+def remove(connection: Connection, run_id: str) -> None:
+    """Forget an ended run and its events.
+
+    Raises NotFoundError; ConflictError while the run, or one that builds on it, is active.
+    """
+    status = row(connection, run_id).status
+    if status in ACTIVE:
+        raise ConflictError(f"This run is {status}.", hint="Stop it first, then delete it.")
+    for other in with_status(connection, *ACTIVE):
+        base = str(json.loads(other.config)["model_name"])
+        if base.partition("@")[0] == f"run:{run_id}":
+            raise ConflictError(
+                f"The run “{other.name}” is using this run's model.", hint="Wait until it has ended, or stop it."
+            )
+    connection.execute(delete(models.runs).where(_runs.id == run_id))
+    connection.execute(delete(models.events).where(_events.run_id == run_id))
+    tell(connection, run_id, "deleted", status)
+
+
+def _queue(connection: Connection) -> dict[int, int]:
+    """Run number → place in the queue, from 1."""
+    numbers = connection.execute(select(_runs.number).where(_runs.status == "queued").order_by(_runs.number)).scalars()
+    return {number: place for place, number in enumerate(numbers, 1)}
+
+
+def _describe(found: Row[Any], queue: dict[int, int], cursor: int) -> Run:
+    columns = found._asdict()
+    shown = {name: columns[name] for name in Run.model_fields.keys() & columns.keys()}
+    shown["config"] = RunConfig.model_validate_json(found.config)
+    shown["sparkline"] = summary.sparkline_points(found.sparkline)
+    return Run(**shown, queue_position=queue.get(found.number), stream_cursor=cursor)

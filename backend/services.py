@@ -1,0 +1,26 @@
+"""The parts a server is made of, in one place, for the routes to reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.broadcast import Broadcaster
+from backend.catalog import Catalog
+from backend.database import Database
+from backend.datasets import Datasets
+from backend.generation import Generator
+from backend.schemas import Device
+from backend.settings import Settings
+from backend.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    database: Database
+    broadcaster: Broadcaster
+    supervisor: Supervisor
+    datasets: Datasets
+    catalog: Catalog
+    generator: Generator
+    devices: list[Device]

@@ -1,0 +1,237 @@
+"""Starts queued runs when their device is free, finds living workers after a restart, and sees each run to its end.
+
+One run at a time per device; the others wait in the order in which they were made. Everything here happens on the
+event loop, which is woken by a new run, by a worker's end, and by nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Row, update
+from sqlalchemy.exc import OperationalError, TimeoutError
+
+from backend import models, runs
+from backend.database import Database
+from backend.devices import candidates
+from backend.errors import ConflictError
+from backend.jobs import read_job, write_job
+from backend.processes import WorkerProcess, boot_id
+from backend.schemas import Device, Status
+from backend.tailer import Tailer
+from backend.verdict import judge
+from worker.contract import CONTROL_FILE, LOCK_FILE, LOG_FILE, Control, LockInfo
+
+log = logging.getLogger(__name__)
+
+LAST_LINES = 10
+LAST_BYTES = 4096
+
+
+class Supervisor:
+    def __init__(
+        self,
+        database: Database,
+        runs_dir: Path,
+        devices: list[Device],
+        *,
+        before_start: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """``before_start`` is awaited with the device's id just before a worker starts on it."""
+        self._database = database
+        self._runs_dir = runs_dir
+        self._devices = [device.id for device in devices]
+        self._before_start = before_start
+        self._tailer = Tailer(database, runs_dir)
+        self._occupied: dict[str, str] = {}  # run → device
+        self._workers: dict[str, WorkerProcess] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+
+    def start(self) -> None:
+        self._spawn_task(self._schedule())
+
+    async def stop(self) -> None:
+        """Stop watching. Workers go on; the next server finds them."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def wake(self) -> None:
+        """The queue may have changed. May be called from any thread."""
+        self._loop.call_soon_threadsafe(self._changed.set)
+
+    def busy_devices(self) -> set[str]:
+        return set(self._occupied.values())
+
+    def request_stop(self, run_id: str) -> Status:
+        """Ask a run to end, from any thread; its status now. Raises NotFoundError, ConflictError."""
+        with self._database.write() as connection:
+            status = runs.request_stop(connection, run_id)
+        if status == "stopping":
+            self._write_control(run_id)
+        return status
+
+    def kill(self, run_id: str) -> None:
+        """End a worker that does not answer, from any thread. Raises NotFoundError, ConflictError."""
+        if self.request_stop(run_id) == "stopped":
+            return
+        worker = self._workers.get(run_id)
+        if worker is None or not worker.kill():
+            raise ConflictError("There is no process to kill: the worker has just ended, or has not started yet.")
+
+    async def _schedule(self) -> None:
+        await self._until_answered(self._recover)
+        while True:
+            self._changed.clear()
+            await self._until_answered(self._start_what_fits)
+            await self._changed.wait()
+
+    async def _start_what_fits(self) -> None:
+        for row in await asyncio.to_thread(self._rows, "queued"):
+            free = set(self._devices) - self.busy_devices()
+            wanted = candidates(json.loads(row.config)["device"], self._devices)
+            device = next((device for device in wanted if device in free), None)
+            if device:
+                await self._launch(row.id, device)
+
+    async def _launch(self, run_id: str, device: str) -> None:
+        if not await asyncio.to_thread(self._claim, run_id, device):
+            return  # stopped in the meantime
+        self._occupied[run_id] = device
+        await self._before_start(device)
+        directory = self._runs_dir / run_id
+        try:
+            job = await asyncio.to_thread(read_job, directory)
+            await asyncio.to_thread(write_job, directory, job.model_copy(update={"device": device}))
+            worker = await asyncio.to_thread(WorkerProcess.spawn, directory)
+        except (OSError, ValidationError) as error:
+            log.exception("Run %s could not be started.", run_id)
+            reason = f"The worker could not be started: {error}"
+            await self._until_answered(lambda: asyncio.to_thread(self._fail_to_start, run_id, reason))
+            del self._occupied[run_id]
+            return
+        self._watch(run_id, worker)
+        await asyncio.to_thread(self._update, run_id, pid=worker.pid, pid_started=worker.started)
+
+    def _watch(self, run_id: str, worker: WorkerProcess) -> None:
+        self._workers[run_id] = worker
+        self._spawn_task(self._see_through(run_id, worker))
+
+    async def _see_through(self, run_id: str, worker: WorkerProcess) -> None:
+        """Follow a living worker's log until its process is gone, then decide how the run ended."""
+        following = asyncio.create_task(self._tailer.follow(run_id))
+        try:
+            exit_status = await worker.wait()
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        await self._until_answered(lambda: asyncio.to_thread(self._conclude, run_id, exit_status))
+        del self._workers[run_id], self._occupied[run_id]
+        self._changed.set()
+
+    async def _recover(self) -> None:
+        """After a start of the server: take over living workers, and close the runs of those that are gone."""
+        for row in await asyncio.to_thread(self._rows, "starting", "running", "stopping"):
+            if row.id in self._workers:
+                continue  # a second attempt, after the database was busy
+            directory = self._runs_dir / row.id
+            worker = WorkerProcess.adopt(directory, *_identity(row, directory))
+            if worker is None:
+                await asyncio.to_thread(self._conclude, row.id, None)
+                continue
+            await asyncio.to_thread(self._tell_adopted, row)
+            self._occupied[row.id] = row.device
+            self._watch(row.id, worker)
+
+    # The rest runs in threads, for it uses the database.
+
+    def _rows(self, *statuses: Any) -> list[Row[Any]]:
+        with self._database.read() as connection:
+            return runs.with_status(connection, *statuses)
+
+    def _claim(self, run_id: str, device: str) -> bool:
+        with self._database.write() as connection:
+            claimed = runs.transition(connection, run_id, "starting")
+            if claimed:
+                _set(connection, run_id, device=device, boot_id=boot_id())
+        return claimed
+
+    def _update(self, run_id: str, **columns: Any) -> None:
+        with self._database.write() as connection:
+            _set(connection, run_id, **columns)
+
+    def _fail_to_start(self, run_id: str, reason: str) -> None:
+        with self._database.write() as connection:
+            runs.transition(connection, run_id, "failed", reason=reason)
+
+    def _tell_adopted(self, row: Row[Any]) -> None:
+        with self._database.write() as connection:
+            runs.tell(connection, row.id, "adopted", row.status)
+        if row.status == "stopping":  # the server may have died between deciding and asking
+            self._write_control(row.id)
+
+    def _conclude(self, run_id: str, exit_status: int | None) -> None:
+        self._tailer.ingest(run_id)
+        with self._database.write() as connection:
+            row = runs.row(connection, run_id)
+            lines = _last_lines(self._runs_dir / run_id / LOG_FILE)
+            verdict = judge(row, exit_status, rebooted=row.boot_id != boot_id(), last_lines=lines)
+            runs.transition(connection, run_id, verdict.status, reason=verdict.reason, hint=verdict.hint)
+
+    def _write_control(self, run_id: str) -> None:
+        path = self._runs_dir / run_id / CONTROL_FILE
+        temporary = path.with_suffix(".new")
+        temporary.write_text(Control(command="stop").model_dump_json())
+        os.replace(temporary, path)
+
+    async def _until_answered(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Do something that must be done in the end, however long another program keeps the database locked."""
+        while True:
+            try:
+                return await action()
+            except (OperationalError, TimeoutError) as error:
+                log.warning("The database is busy; trying again: %s", error)
+                await asyncio.sleep(1)
+
+    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)  # the loop itself keeps no reference
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error("A task of the supervisor broke.", exc_info=task.exception())
+
+
+def _set(connection: Any, run_id: str, **columns: Any) -> None:
+    connection.execute(update(models.runs).where(models.runs.c.id == run_id).values(columns))
+
+
+def _identity(row: Row[Any], directory: Path) -> tuple[int | None, float | None]:
+    """Process id and start time as we noted them, or, if we died before we could, as the worker wrote them."""
+    if row.pid is not None:
+        return row.pid, row.pid_started
+    try:
+        info = LockInfo.model_validate_json((directory / LOCK_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None, None
+    return info.pid, info.started
+
+
+def _last_lines(path: Path) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LAST_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    return "\n".join(lines[-LAST_LINES:])

@@ -1,0 +1,106 @@
+"""From a run's events.jsonl to rows: each complete line becomes one row, once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Row, insert, update
+from sqlalchemy.exc import OperationalError, TimeoutError
+from watchfiles import awatch
+
+from backend import models, runs, summary
+from backend.database import Database
+from worker.contract import EVENTS_FILE, decode
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 1 << 20
+STEP_MS = 5  # how long watchfiles waits for more changes before it reports: most of the delay from append to row
+
+
+class Tailer:
+    def __init__(self, database: Database, runs_dir: Path) -> None:
+        self._database = database
+        self._runs_dir = runs_dir
+
+    async def follow(self, run_id: str) -> None:
+        """Ingest what the worker appends, as it appends it, until cancelled."""
+        directory = self._runs_dir / run_id
+        path = directory / EVENTS_FILE
+        seen = -1
+        # The timeout bounds how late a line can be that is written before the watch stands or while the database is busy.
+        changes = awatch(directory, watch_filter=None, recursive=False, step=STEP_MS, debounce=4 * STEP_MS,
+                         rust_timeout=1000, yield_on_timeout=True)  # fmt: skip
+        async for _ in changes:
+            size = path.stat().st_size if path.exists() else -1
+            if size == seen:
+                continue
+            try:
+                await asyncio.to_thread(self.ingest, run_id)
+                seen = size
+            except (OperationalError, TimeoutError) as error:
+                log.warning("Run %s: its log will be read again in a second: %s", run_id, error)
+
+    def ingest(self, run_id: str) -> None:
+        """Read the log from where the last call ended to its last complete line.
+
+        Rows, the run's summary and the offset change in one transaction, so that a server killed at any point reads
+        each line exactly once. Raises sqlalchemy's OperationalError or TimeoutError if the database is locked.
+        """
+        path = self._runs_dir / run_id / EVENTS_FILE
+        while path.exists():
+            with self._database.write() as connection:
+                row = runs.row(connection, run_id)
+                lines = _complete_lines(path, row.log_offset)
+                if not lines:
+                    return
+                _store(connection, row, lines)
+
+
+def _complete_lines(path: Path, offset: int) -> bytes:
+    """Whole lines after ``offset``, at most about a chunk of them; a line still being written is left for later."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(CHUNK_BYTES)
+        end = data.rfind(b"\n") + 1
+        while end == 0 and (more := file.read(CHUNK_BYTES)):  # one line longer than the chunk
+            data += more
+            end = data.rfind(b"\n") + 1
+    return data[:end]
+
+
+def _store(connection: Connection, row: Row[Any], lines: bytes) -> None:
+    run = row._asdict()
+    run["log_offset"] += len(lines)
+    rows = []
+    for line in lines.splitlines():
+        try:
+            event = decode(line)
+        except ValidationError as error:
+            # Not worth a run: the rest of the log is still good.
+            log.warning("Run %s: a line of its log is not an event and was left out: %s", row.id, error)
+            continue
+        if event.seq <= run["last_seq"]:
+            log.warning("Run %s: event %d came again and was left out.", row.id, event.seq)
+            continue
+        summary.update(run, event)
+        rows.append(
+            {
+                "run_id": row.id,
+                "seq": event.seq,
+                "type": event.type,
+                "step": getattr(event, "step", None),
+                "data": event.model_dump_json(),
+            }
+        )
+    before = row._asdict()
+    changes = {name: value for name, value in run.items() if value != before[name]}
+    connection.execute(update(models.runs).where(models.runs.c.id == row.id).values(changes))
+    if rows:
+        connection.execute(insert(models.events), rows)
+        if row.status == "starting":
+            runs.transition(connection, row.id, "running")
