@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from worker import checkpoint
+from worker import checkpoint, hub
 from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
 from worker.errors import ModelError
 
@@ -63,6 +63,7 @@ def _gpt2(spec: BuiltInModel, vocab_size: int, end_id: int) -> PreTrainedModel:
         bos_token_id=end_id,
         eos_token_id=end_id,
         pad_token_id=end_id,
+        activation_function="gelu_pytorch_tanh",  # GPT-2's own, in one operation where "gelu_new" takes seven
         # A model this small forgets nothing it could have memorised in a few passes: dropout only slows it down.
         resid_pdrop=0.0,
         embd_pdrop=0.0,
@@ -78,15 +79,15 @@ def load(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    place, options = _place(source)
+    folder, options = _place(source)
     options["trust_remote_code"] = False
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, **options)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
         if from_scratch:
-            config = AutoConfig.from_pretrained(place, **options)
+            config = AutoConfig.from_pretrained(folder, **options)
             model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         else:
-            model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, use_safetensors=True, **options)
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         # What transformers raises for a model that is missing, broken, of an unknown kind or not in safetensors.
         raise ModelError(
@@ -96,16 +97,16 @@ def load(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
 
 
 _HINTS = {
-    "hub": "Check its name and the connection. The model must be a text model with safetensors weights.",
-    "folder": "The folder needs config.json, model.safetensors and the tokenizer's files.",
+    "hub": "It must be a text model with weights in safetensors.",
+    "folder": "It needs config.json, model.safetensors and the tokenizer's files.",
     "gguf": "Check that the file is complete and of a kind that transformers can read.",
 }
 
 
 def _place(source: ModelSource) -> tuple[str, dict[str, Any]]:
-    """What transformers needs to know to find ``source``: a path or id, and options."""
+    """The folder that holds ``source``, and what else transformers needs to know to load it."""
     if source.kind == "hub":
-        return source.location, {}
+        return hub.fetch(source.location), {}
     path = Path(source.location)
     if not path.exists():
         raise ModelError(f"The model {path} is gone.", "Pick another model.")
