@@ -33,10 +33,12 @@ export class RunStore {
   /** @param {string} id */
   constructor(id) {
     this.id = id;
-    this.refreshRun = coalesce(async () => this.take(await api.getRun(id)));
-    this.refreshCheckpoints = coalesce(async () => {
-      this.checkpoints.value = (await api.getCheckpoints(id)).items;
-    });
+    this.refreshRun = coalesce(() => this.#refresh(async () => this.take(await api.getRun(id))));
+    this.refreshCheckpoints = coalesce(() =>
+      this.#refresh(async () => {
+        this.checkpoints.value = (await api.getCheckpoints(id)).items;
+      }),
+    );
   }
 
   async open() {
@@ -72,6 +74,17 @@ export class RunStore {
   /** @param {Run} snapshot */
   take(snapshot) {
     this.run.value = mergeSnapshot(this.run.value, snapshot);
+  }
+
+  /** @param {() => Promise<void>} work */
+  async #refresh(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      // Gone: say so. Anything else: what is shown stays, and the connection's state tells that it may be old.
+      if (error.status === 404) this.error.value = error;
+    }
   }
 
   #follow() {

@@ -12,6 +12,9 @@ import { lastNumber } from "./series.js";
 const ENOUGH = 30;
 /** Relative changes below this are called none. */
 const NOTICEABLE = 0.02;
+/** Validation loss so many times the training loss of the same moment is a gap worth a word. */
+const GAP = 1.5;
+const STEPS_AVERAGED = 20;
 
 /**
  * @typedef {{ tone: "good" | "warning" | "plain", text: string }} Story
@@ -21,7 +24,7 @@ const NOTICEABLE = 0.02;
  * @returns {Story | null}
  */
 export function storyOf(run, series) {
-  const overfitting = memorising(series);
+  const overfitting = turnedUp(series) ?? gap(series);
   if (hasEnded(run.status)) {
     const result = resultOf(run, series);
     if (!result) return null;
@@ -50,7 +53,7 @@ function resultOf(run, series) {
 }
 
 /** Validation loss has clearly left its lowest point while training loss went on down. @param {Series} series */
-function memorising(series) {
+function turnedUp(series) {
   const steps = series.x.filter((_, i) => series.validation[i] != null);
   const checks = numbers(series.validation);
   const best = checks.indexOf(Math.min(...checks));
@@ -62,6 +65,19 @@ function memorising(series) {
   return (
     `Since step ${format.count(steps[best])} validation loss has risen from ${format.loss(checks[best])} to ` +
     `${format.loss(checks[last])} while training loss kept falling: the model has begun to memorise its examples.`
+  );
+}
+
+/** The model does far better on what it learns from than on what it has not seen. @param {Series} series */
+function gap({ mean: trained, validation }) {
+  const row = validation.findLastIndex((value) => value != null);
+  const latest = numbers(trained.slice(0, row + 1)).slice(-STEPS_AVERAGED);
+  if (latest.length < STEPS_AVERAGED) return null;
+  const [seen, unseen] = [mean(latest), /** @type {number} */ (validation[row])];
+  if (unseen < seen * GAP) return null;
+  return (
+    `At the last check loss was ${format.loss(seen)} on the examples it learns from but ${format.loss(unseen)} on unseen ` +
+    "ones: it has partly memorised its examples. More text helps, and so do fewer epochs."
   );
 }
 

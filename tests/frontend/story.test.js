@@ -45,8 +45,16 @@ test("a few steps are no trend", () => {
 
 test("validation up while training goes down is memorising", () => {
   const checks = { 0: 6, 30: 2, 60: 2.3, 90: 2.6 };
-  const story = storyOf(RUNNING, curve((n) => 6 - n / 16, checks));
+  const story = storyOf(RUNNING, curve((n) => 6 - n / 30, checks));
   assert.equal(story?.tone, "warning");
   assert.match(String(story?.text), /Since step 30 .*2\.000 to 2\.600.*memorise/);
   assert.doesNotMatch(String(storyOf(RUNNING, curve((n) => 3 + n / 100, checks))?.text), /memorise/, "both rise: another trouble");
+});
+
+test("a wide gap between seen and unseen examples is memorising too, measured at the same moment", () => {
+  const falling = curve((n) => (n <= 60 ? 2 : 0.5), { 0: 6, 60: 2 });
+  assert.doesNotMatch(String(storyOf(RUNNING, falling)?.text), /memorise/, "training went on since the check");
+  const gap = storyOf(COMPLETED, curve(() => 0.5, { 0: 6, 45: 1.7, 90: 1.6 }));
+  assert.equal(gap?.tone, "warning");
+  assert.match(String(gap?.text), /fell from 6\.000 to 1\.600.*0\.500 .*1\.600 on unseen/);
 });

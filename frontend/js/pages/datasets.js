@@ -105,7 +105,7 @@ function Rows({ id }) {
       <${ErrorNotice} error=${error.value} />
       ${preview.value &&
       html`
-        <ol class="rows">
+        <ol class="rows" tabindex="0" aria-label="First examples">
           ${preview.value.rows.map((row) => html`<li>${row}</li>`)}
         </ol>
         <p class="muted">The first ${preview.value.rows.length} of ${format.count(preview.value.total)} examples.</p>

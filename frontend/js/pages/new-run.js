@@ -128,7 +128,7 @@ function RunForm({ loaded: { fields, groups, presets, models, datasets: known } 
         ${!wrong && html`<${ErrorNotice} error=${error.value} />`}
         <div class="curl">
           <div class="card-head"><h2>The same run as curl</h2></div>
-          <pre>${curlOf(location.origin, payload)}</pre>
+          <pre tabindex="0" aria-label="curl command">${curlOf(location.origin, payload)}</pre>
           <${CopyButton} text=${curlOf(location.origin, payload)} label="Copy" />
         </div>
       </aside>

@@ -13,8 +13,8 @@ import * as format from "../../format.js";
 import { hasEnded } from "../../run-state.js";
 import { horizon, lastNumber, smooth } from "../../series.js";
 
-/** Weight of the curve before in the smoothed line: about the latest five points count. */
-const SMOOTHING = 0.8;
+/** Weight of the curve before in the smoothed line: about the latest two or three points count. */
+const SMOOTHING = 0.6;
 
 const noPoints = { points: { show: false } };
 
@@ -83,8 +83,10 @@ function lossColumns({ max, min, mean, validation }) {
 function LossLegend({ store, cursor }) {
   const { x, mean, validation } = store.series.value;
   const index = Math.min(cursor.value ?? Infinity, x.length - 1);
+  const broken = mean.filter((value) => value === null).length;
   return html`
     <dl class="legend">
+      ${broken > 0 && html`<div data-line="broken"><dt>Not a number</dt><dd>${format.count(broken)} times</dd></div>`}
       <div><dt>Step</dt><dd>${format.count(x[index])}</dd></div>
       <div data-line="train"><dt>Training</dt><dd>${mean[index] === null ? "not a number" : format.loss(mean[index])}</dd></div>
       <div data-line="validation"><dt>Validation</dt><dd>${format.loss(lastNumber(validation, index + 1))}</dd></div>

@@ -1,4 +1,8 @@
-/** @import { RunStore } from "../../run-store.js" */
+/**
+ * @import { Checkpoint } from "../../types.js"
+ * @import { RunStore } from "../../run-store.js"
+ */
+import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import * as format from "../../format.js";
 import { playgroundLink } from "../../router.js";
@@ -6,22 +10,28 @@ import { playgroundLink } from "../../router.js";
 /** The models on disk. @param {{ store: RunStore }} props */
 export function Checkpoints({ store }) {
   const checkpoints = [...store.checkpoints.value].sort((a, b) => b.step - a.step);
+  const best = useComputed(() => store.run.value?.best_validation_loss ?? null).value;
   return html`
     <section class="card">
       <div class="card-head"><h2>Checkpoints</h2></div>
       ${checkpoints.length === 0 && html`<p class="muted">Saved states of the model; each can be tried in the playground.</p>`}
       <ul class="checkpoints">
-        ${checkpoints.map(
-          ({ name, kind, step, bytes, path, model, validation_loss: loss }) => html`
-            <li key=${name} title=${path}>
-              <span class="tag" data-kind=${kind}>${kind}</span>
-              <span>step ${format.count(step)}</span>
-              <span class="muted">${loss == null ? "" : `loss ${format.loss(loss)} · `}${format.bytes(bytes)}</span>
-              <a class="push" href=${playgroundLink(model)} aria-label=${`Try ${kind} checkpoint of step ${step}`}>Try it</a>
-            </li>
-          `,
-        )}
+        ${checkpoints.map((checkpoint) => html`<${Row} key=${checkpoint.name} checkpoint=${checkpoint} best=${best} />`)}
       </ul>
     </section>
+  `;
+}
+
+/** @param {{ checkpoint: Checkpoint, best: number | null }} props best: the run's lowest validation loss */
+function Row({ checkpoint: { kind, step, bytes, path, model, validation_loss: loss }, best }) {
+  // What was best when it was saved may have been bettered since.
+  const word = kind === "best" && loss != null && best !== null && loss > best ? "earlier best" : kind;
+  return html`
+    <li title=${path}>
+      <span class="tag" data-kind=${word}>${word}</span>
+      <span>step ${format.count(step)}</span>
+      <span class="muted">${loss == null ? "" : `loss ${format.loss(loss)} · `}${format.bytes(bytes)}</span>
+      <a class="push" href=${playgroundLink(model)} aria-label=${`Try the ${word} checkpoint of step ${step}`}>Try it</a>
+    </li>
   `;
 }

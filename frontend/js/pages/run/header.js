@@ -138,7 +138,7 @@ function Actions({ store, error }) {
     <${ConfirmButton}
       question="Stop here? What was learned so far is kept."
       confirm="Stop"
-      cancel="Go on"
+      cancel="Keep training"
       onConfirm=${() => act("stop")}
     ><${Icon} name="stop" />Stop<//>
   `;
