@@ -150,6 +150,10 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
 def _units(singular: str) -> Callable[[dict[str, Any]], str]:
     """Sentences such as: must have at most 3 characters."""
 
@@ -164,12 +168,12 @@ def _units(singular: str) -> Callable[[dict[str, Any]], str]:
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "missing": lambda _: "is missing",
     "json_invalid": lambda c: f"is not valid JSON: {c.get('error', 'it could not be read')}",
-    "greater_than_equal": lambda c: f"must be at least {c['ge']}",
-    "greater_than": lambda c: f"must be more than {c['gt']}",
-    "less_than_equal": lambda c: f"must be at most {c['le']}",
-    "less_than": lambda c: f"must be less than {c['lt']}",
+    "greater_than_equal": lambda c: f"must be at least {_number(c['ge'])}",
+    "greater_than": lambda c: f"must be more than {_number(c['gt'])}",
+    "less_than_equal": lambda c: f"must be at most {_number(c['le'])}",
+    "less_than": lambda c: f"must be less than {_number(c['lt'])}",
     "literal_error": lambda c: f"must be {c['expected']}",
-    "string_pattern_mismatch": lambda c: "is not one of the forms it can have",
+    "string_pattern_mismatch": lambda _: "is not one that is known",
     "string_too_long": _units("character"),
     "string_too_short": _units("character"),
     "too_long": _units("item"),

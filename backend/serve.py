@@ -23,8 +23,8 @@ SHUTDOWN_S = 3
 def serve(settings: Settings) -> int:
     """Serve until interrupted. Raises ConflictError if the data directory or the port is taken."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("alembic", "httpx", "watchfiles"):  # their news is not ours
+        logging.getLogger(name).setLevel(logging.WARNING)
     if settings.token is None and not is_loopback(settings.host):
         settings = settings.model_copy(update={"token": SecretStr(secrets.token_urlsafe(32))})
     with _lock(settings), _listen(settings) as listener:

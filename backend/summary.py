@@ -56,8 +56,8 @@ def _extend(sparkline: str | None, loss: float | None) -> str:
     """Add a loss to {"every", "seen", "points"}: every so-manieth loss, thinned by half whenever there are too many."""
     line: dict[str, Any] = json.loads(sparkline) if sparkline else {"every": 1, "seen": 0, "points": []}
     line["seen"] += 1
-    if loss is not None and line["seen"] % line["every"] == 0:
-        line["points"].append(round(loss, 4))
+    if line["seen"] % line["every"] == 0:
+        line["points"].append(None if loss is None else round(loss, 4))
         if len(line["points"]) > SPARKLINE_POINTS:
             line["points"] = line["points"][1::2]
             line["every"] *= 2
@@ -66,5 +66,5 @@ def _extend(sparkline: str | None, loss: float | None) -> str:
 
 def sparkline_points(sparkline: str | None) -> list[float]:
     """The losses in a row's ``sparkline`` column, at most 60, evenly spread over the run so far."""
-    points: list[float] = json.loads(sparkline)["points"] if sparkline else []
-    return points
+    points: list[float | None] = json.loads(sparkline)["points"] if sparkline else []
+    return [loss for loss in points if loss is not None]

@@ -1,0 +1,98 @@
+"""Every status is decided by one table and one compare-and-set."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+
+from backend import runs
+from backend.errors import ConflictError
+from backend.verdict import judge
+
+STATUSES = list(runs.TRANSITIONS)
+PATHS: dict[str, tuple[runs.Status, ...]] = {
+    "queued": (),
+    "starting": ("starting",),
+    "running": ("starting", "running"),
+    "stopping": ("starting", "running", "stopping"),
+    **{status: ("starting", "running", status) for status in runs.TERMINAL},
+}
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(STATUSES, STATUSES)))
+def test_only_what_the_table_allows_happens(records, before: runs.Status, after: runs.Status) -> None:
+    run_id = records.add(*PATHS[before])
+    told = len(records.events(run_id))
+    with records.database.write() as connection:
+        changed = runs.transition(connection, run_id, after)
+    assert changed == (after in runs.TRANSITIONS[before])
+    assert records.status(run_id) == (after if changed else before)
+    assert len(records.events(run_id)) == told + changed, "streams hear of a change, and of nothing else"
+
+
+def test_no_way_leads_out_of_an_end() -> None:
+    assert all(runs.TRANSITIONS[status] == () for status in runs.TERMINAL)
+    assert set(runs.ACTIVE) | set(runs.TERMINAL) == set(STATUSES)
+
+
+def test_a_stop_that_races_the_end_leaves_one_terminal_status(records) -> None:
+    for _ in range(20):
+        run_id = records.add("starting", "running")
+        barrier = threading.Barrier(3)
+        outcomes: list[bool] = []
+
+        def end(status: runs.Status, run_id: str = run_id, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            with records.database.write() as connection:
+                outcomes.append(runs.transition(connection, run_id, status))
+
+        def stop(run_id: str = run_id, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            try:
+                with records.database.write() as connection:
+                    runs.request_stop(connection, run_id)
+            except ConflictError:
+                pass  # it came too late
+
+        threads = [
+            *(threading.Thread(target=end, args=(s,)) for s in ("completed", "failed")),
+            threading.Thread(target=stop),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == [False, True]
+        assert records.status(run_id) in ("completed", "failed")
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "exit_status", "rebooted", "expected"),
+    [
+        ("completed", "running", 0, False, "completed"),
+        ("completed", "stopping", 0, False, "completed"),
+        ("stopped", "stopping", 0, False, "stopped"),
+        ("failed", "running", 1, False, "failed"),
+        ("completed", "running", -9, False, "completed"),
+        ("training", "running", -9, False, "failed"),
+        ("training", "stopping", -9, False, "stopped"),
+        ("training", "running", 3, False, "failed"),
+        (None, "starting", None, False, "failed"),
+        ("training", "running", None, True, "interrupted"),
+    ],
+)
+def test_verdict(records, phase, status, exit_status, rebooted, expected) -> None:
+    run_id = records.add(*PATHS[status])
+    with records.database.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET phase = ? WHERE id = ?", (phase, run_id))
+        row = runs.row(connection, run_id)
+    verdict = judge(row, exit_status, rebooted=rebooted, last_lines="boom")
+    assert verdict.status == expected
+    if phase == "training":
+        assert verdict.reason
+        assert verdict.hint
+        assert verdict.hint.endswith("boom")
+    if exit_status == -9 and expected == "failed":
+        assert "signal 9 (SIGKILL)" in (verdict.reason or "")

@@ -1,0 +1,98 @@
+"""From log to rows: each complete line once, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+
+from records import Records, story
+
+from backend.broadcast import Broadcaster
+from backend.tailer import Tailer
+from worker.contract import EVENTS_FILE, encode
+
+
+def test_a_log_cut_at_every_byte_gives_each_event_once(records: Records) -> None:
+    data = b"".join(encode(event) for event in story(2))
+    tailer = Tailer(records.database, records.settings.runs_dir)
+    run_id = records.add("starting")
+    told = len(records.events(run_id))
+    path = records.directory(run_id) / EVENTS_FILE
+    for end in range(0, len(data), 7):
+        path.write_bytes(data[:end])
+        tailer.ingest(run_id)
+        complete = data[:end].count(b"\n")
+        seqs = [seq for seq, _ in records.events(run_id) if seq]
+        assert seqs == list(range(1, complete + 1))
+    path.write_bytes(data)
+    tailer.ingest(run_id)
+    assert records.status(run_id) == "running", "the first event tells that it runs"
+    assert len(records.events(run_id)) == told + len(story(2)) + 1
+
+
+def test_lines_that_are_no_events_are_left_out(records: Records, caplog) -> None:
+    run_id = records.add("starting")
+    events = story(3)
+    records.append(
+        run_id, events[0], b"not json\n", b"\xff\xfe\n", b"\n", events[1], events[1], b'{"type": "odd"}\n', *events[2:]
+    )
+    Tailer(records.database, records.settings.runs_dir).ingest(run_id)
+    assert [seq for seq, _ in records.events(run_id) if seq] == [event.seq for event in events]
+    assert "is not an event" in caplog.text
+    assert "came again" in caplog.text
+
+
+def test_summary_follows_the_events(records: Records) -> None:
+    run_id = records.add("starting")
+    records.append(run_id, *story(20)[:-1])
+    Tailer(records.database, records.settings.runs_dir).ingest(run_id)
+    with records.database.read() as connection:
+        from backend import runs
+
+        run = runs.get(connection, run_id)
+    assert (run.step, run.total_steps, run.epoch, run.loss, run.validation_loss) == (20, 20, 2.0, 5.0, 5.0)
+    assert (run.parameters, run.precision, run.eta_s, run.phase) == (1000, "fp32", 0.0, "training")
+    assert len(run.sparkline) == 19, "a NaN is not drawn"
+
+
+def test_long_sparkline_is_thinned_evenly(records: Records) -> None:
+    run_id = records.add("starting")
+    records.append(run_id, *story(1000))
+    Tailer(records.database, records.settings.runs_dir).ingest(run_id)
+    with records.database.read() as connection:
+        from backend import runs
+
+        points = runs.get(connection, run_id).sparkline
+    assert 30 <= len(points) <= 60
+    gaps = {round(a - b, 3) for a, b in zip(points, points[1:], strict=False)}
+    assert len(gaps) == 1
+
+
+def test_from_append_to_stream_takes_milliseconds(records: Records, run_async, capsys) -> None:
+    """The figure is printed; the limit only catches a poll or a lost wake-up."""
+    run_id = records.add("starting", "running")
+    events = story(50)
+
+    async def scenario() -> list[float]:
+        broadcaster = Broadcaster(records.database)
+        await broadcaster.start()
+        following = asyncio.create_task(Tailer(records.database, records.settings.runs_dir).follow(run_id))
+        stream = broadcaster.follow(0, frozenset({run_id}))
+        await anext(stream)  # the facts of its creation
+        delays = []
+        for event in events:
+            began = time.perf_counter()
+            records.append(run_id, event)
+            frame = await anext(stream)
+            delays.append(time.perf_counter() - began)
+            assert f'"seq":{event.seq},' in frame.decode()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await broadcaster.stop()
+        return delays
+
+    delays = sorted(run_async(scenario()))
+    with capsys.disabled():
+        print(f"\nappend to stream: median {statistics.median(delays) * 1e3:.1f} ms, p95 {delays[-3] * 1e3:.1f} ms")
+    assert statistics.median(delays) < 0.2

@@ -1,0 +1,40 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from serving import Server
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers, by default on one data directory; all are ended, with their workers, when the test is."""
+    servers: list[Server] = []
+
+    def start(environment: dict[str, str] | None = None, *flags: str, data_dir: Path | None = None) -> Server:
+        servers.append(Server(data_dir or tmp_path / "data", environment, *flags))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.stop()
+        server.kill_workers()
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Server]) -> Server:
+    """A server with a fresh data directory."""
+    return start_server()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that leave nothing behind which another could trip over."""
+    server = Server(tmp_path_factory.mktemp("shared") / "data")
+    yield server
+    server.stop()
+    server.kill_workers()
