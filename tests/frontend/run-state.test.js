@@ -51,6 +51,7 @@ test("a sparkline keeps its shape and its size over a long run", () => {
   let run = { ...RUN, total_steps: 5000 };
   for (let n = 1; n <= 5000; n += 1) run = applyEvent(run, { ...step(n), loss: n });
   assert.ok(run.sparkline.length > 20 && run.sparkline.length <= 60, String(run.sparkline.length));
+  assert.equal(run.sparkline[0], 1, "it still begins with the run");
   const gaps = run.sparkline.slice(1).map((/** @type {number} */ value, /** @type {number} */ i) => value - run.sparkline[i]);
   assert.ok(Math.max(...gaps) <= 3 * Math.min(...gaps), `points ${Math.min(...gaps)} to ${Math.max(...gaps)} steps apart`);
 });
