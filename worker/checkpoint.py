@@ -86,7 +86,8 @@ def verify(folder: Path) -> None:
 def prune(run_dir: Path, keep: int, best: Path | None) -> None:
     """Deletes all checkpoints but the latest ``keep`` and ``best``."""
     folder = run_dir / CHECKPOINTS_DIR
-    for path in sorted(folder.glob("step-*"))[:-keep]:
+    by_step = sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+    for path in by_step[:-keep]:
         if path != best:
             _remove(path)
 

@@ -75,7 +75,9 @@ class Trainer:
         self.stop = stop
         self.model: Any = setup.language_model.model.to(setup.device).train()
         if self.config.gradient_checkpointing:
-            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            # Renamed within transformers 5.
+            enable = getattr(self.model, "activation_checkpointing_enable", None) or self.model.gradient_checkpointing_enable
+            enable({"use_reentrant": False})
         self.optimizer = make_optimizer(self.model, setup.learning_rate, self.config.weight_decay)
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         self.forward = Forward(setup.language_model, setup.precision)

