@@ -61,7 +61,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     await asyncio.to_thread(_prepare_folders, settings)
     database = Database(settings.database)
     await asyncio.to_thread(database.migrate)
-    own_datasets = Datasets(settings.datasets_dir, settings.max_upload_bytes)
+    own_datasets = Datasets(settings.datasets_dir)
     await asyncio.to_thread(own_datasets.prepare)
     found = await asyncio.to_thread(devices.find)
     broadcaster = Broadcaster(database)

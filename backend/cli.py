@@ -39,7 +39,7 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     Raises ApiError or pydantic's ValidationError, before anything is made, if the configuration cannot be used.
     """
     config = RunConfig(**{name: getattr(options, name) for name in RunConfig.model_fields if hasattr(options, name)})
-    datasets = Datasets(settings.datasets_dir, settings.max_upload_bytes)
+    datasets = Datasets(settings.datasets_dir)
     datasets.prepare()
     catalog = Catalog(settings.models_dir, settings.runs_dir)
     planned = plan(config, catalog, datasets, devices.find(), file=_own_file(config.dataset))

@@ -28,9 +28,8 @@ _DATA, _ABOUT = "data.txt", "dataset.json"
 
 
 class Datasets:
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._max_bytes = max_bytes
         self._adding = threading.Lock()  # so that the same file uploaded twice at once is still one dataset
 
     def prepare(self) -> None:
@@ -60,8 +59,12 @@ class Datasets:
         """The file of a dataset. Raises NotFoundError."""
         return self._folder / self.get(dataset_id).id / _DATA
 
-    def add(self, file: BinaryIO, filename: str, *, dataset_id: str | None = None) -> tuple[Dataset, bool]:
+    def add(
+        self, file: BinaryIO, filename: str, *, most: int | None = None, dataset_id: str | None = None
+    ) -> tuple[Dataset, bool]:
         """Keep an uploaded file if it is usable text; whether it is new, for the same content is one dataset.
+
+        ``most``: the bytes it may have.
 
         Raises InvalidFieldError for ``file``, or TooLargeError; then nothing is left behind.
         """
@@ -74,7 +77,7 @@ class Datasets:
             )
         temporary = Path(tempfile.mkdtemp(prefix=".upload-", dir=self._folder))
         try:
-            rows, size, digest = self._copy(file, temporary / _DATA)
+            rows, size, digest = _copy(file, temporary / _DATA, most)
             with self._adding:
                 for known in self.all():
                     if known.sha256 == digest:
@@ -116,24 +119,25 @@ class Datasets:
         os.replace(self._folder / dataset_id, doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
-    def _copy(self, source: BinaryIO, target: Path) -> tuple[int, int, str]:
-        """Usable lines, bytes and SHA-256 of a file, checked and copied piece by piece."""
-        lines, digest, size = LineCounter(), hashlib.sha256(), 0
-        with target.open("wb") as output:
-            while chunk := source.read(CHUNK_BYTES):
-                size += len(chunk)
-                if size > self._max_bytes:
-                    raise TooLargeError(f"The file is larger than the limit of {self._max_bytes:,} bytes.", field="file")
-                lines.feed(chunk)
-                digest.update(chunk)
-                output.write(chunk)
-            rows = lines.finish()
-            output.flush()
-            os.fsync(output.fileno())
-        return rows, size, digest.hexdigest()
-
     def _read(self, folder: Path) -> Dataset:
         return Dataset.model_validate_json((folder / _ABOUT).read_bytes())
+
+
+def _copy(source: BinaryIO, target: Path, most: int | None) -> tuple[int, int, str]:
+    """Usable lines, bytes and SHA-256 of a file, checked and copied piece by piece."""
+    lines, digest, size = LineCounter(), hashlib.sha256(), 0
+    with target.open("wb") as output:
+        while chunk := source.read(CHUNK_BYTES):
+            size += len(chunk)
+            if most is not None and size > most:
+                raise TooLargeError(f"The file is larger than the limit of {most:,} bytes.", field="file")
+            lines.feed(chunk)
+            digest.update(chunk)
+            output.write(chunk)
+        rows = lines.finish()
+        output.flush()
+        os.fsync(output.fileno())
+    return rows, size, digest.hexdigest()
 
 
 def _shown_name(filename: str) -> str:

@@ -39,9 +39,10 @@ UPLOAD_BODY: dict[str, Any] = {
 @router.post("", status_code=201, openapi_extra=UPLOAD_BODY)
 async def upload_dataset(request: Request, services: ServicesDep, response: Response) -> Dataset:
     """Keep a text file with one example per line. The same content again answers with the dataset there is."""
-    upload = await _receive(request, services.settings.max_upload_bytes)
+    most = services.settings.max_upload_bytes
+    upload = await _receive(request, most)
     try:
-        dataset, new = await asyncio.to_thread(services.datasets.add, upload.file, upload.filename or "")
+        dataset, new = await asyncio.to_thread(services.datasets.add, upload.file, upload.filename or "", most=most)
     finally:
         await upload.close()
     response.status_code = 201 if new else 200

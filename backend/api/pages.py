@@ -50,9 +50,11 @@ def index() -> HTMLResponse:
 @router.get("/{path:path}")
 def file(path: str) -> FileResponse:
     """A file of the frontend, and no other."""
+    if "\0" in path:  # no file system takes it
+        raise NotFoundError("There is nothing at this address.")
     found = (FRONTEND / path).resolve()
     inside = found.is_relative_to(FRONTEND) and not PRIVATE & set(Path(path).parts)
-    if "\0" in path or not inside or found.suffix not in SERVED or not found.is_file():
+    if not inside or found.suffix not in SERVED or not found.is_file():
         raise NotFoundError("There is nothing at this address.")
     # Our own files are checked each time, so that an edit or an upgrade shows at once; fetched modules rarely change.
     cache = "max-age=3600" if path.startswith("vendor/") else "no-cache"

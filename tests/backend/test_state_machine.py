@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 
@@ -37,35 +38,30 @@ def test_no_way_leads_out_of_an_end() -> None:
     assert set(runs.ACTIVE) | set(runs.TERMINAL) == set(STATUSES)
 
 
-def test_a_stop_that_races_the_end_leaves_one_terminal_status(records) -> None:
-    for _ in range(20):
-        run_id = records.add("starting", "running")
-        barrier = threading.Barrier(3)
-        outcomes: list[bool] = []
+@pytest.mark.parametrize("_", range(20))
+def test_a_stop_that_races_the_end_leaves_one_terminal_status(records, _: int) -> None:
+    run_id = records.add("starting", "running")
+    barrier = threading.Barrier(3)
+    outcomes: list[bool] = []
 
-        def end(status: runs.Status, run_id: str = run_id, barrier: threading.Barrier = barrier) -> None:
-            barrier.wait()
-            with records.database.write() as connection:
-                outcomes.append(runs.transition(connection, run_id, status))
+    def end(status: runs.Status) -> None:
+        barrier.wait()
+        with records.database.write() as connection:
+            outcomes.append(runs.transition(connection, run_id, status))
 
-        def stop(run_id: str = run_id, barrier: threading.Barrier = barrier) -> None:
-            barrier.wait()
-            try:
-                with records.database.write() as connection:
-                    runs.request_stop(connection, run_id)
-            except ConflictError:
-                pass  # it came too late
+    def stop() -> None:
+        barrier.wait()
+        with contextlib.suppress(ConflictError), records.database.write() as connection:  # it may come too late
+            runs.request_stop(connection, run_id)
 
-        threads = [
-            *(threading.Thread(target=end, args=(s,)) for s in ("completed", "failed")),
-            threading.Thread(target=stop),
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(outcomes) == [False, True]
-        assert records.status(run_id) in ("completed", "failed")
+    threads = [threading.Thread(target=end, args=(status,)) for status in ("completed", "failed")]
+    threads.append(threading.Thread(target=stop))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [False, True]
+    assert records.status(run_id) in ("completed", "failed")
 
 
 @pytest.mark.parametrize(

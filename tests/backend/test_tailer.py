@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import statistics
 import time
 
 from records import Records, story
 
+from backend import runs
 from backend.broadcast import Broadcaster
 from backend.tailer import Tailer
 from worker.contract import EVENTS_FILE, encode
@@ -48,8 +50,6 @@ def test_summary_follows_the_events(records: Records) -> None:
     records.append(run_id, *story(20)[:-1])
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     with records.database.read() as connection:
-        from backend import runs
-
         run = runs.get(connection, run_id)
     assert (run.step, run.total_steps, run.epoch, run.loss, run.validation_loss) == (20, 20, 2.0, 5.0, 5.0)
     assert (run.parameters, run.precision, run.eta_s, run.phase) == (1000, "fp32", 0.0, "training")
@@ -61,11 +61,9 @@ def test_long_sparkline_is_thinned_evenly(records: Records) -> None:
     records.append(run_id, *story(1000))
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     with records.database.read() as connection:
-        from backend import runs
-
         points = runs.get(connection, run_id).sparkline
     assert 30 <= len(points) <= 60
-    gaps = {round(a - b, 3) for a, b in zip(points, points[1:], strict=False)}
+    gaps = {round(a - b, 3) for a, b in itertools.pairwise(points)}
     assert len(gaps) == 1
 
 

@@ -1,0 +1,72 @@
+"""The page's files and the documentation: ours, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from worker.contract import GROUPS, RunConfig
+
+
+def test_the_documentation_fetches_nothing_from_elsewhere(shared_server) -> None:
+    page = shared_server.client.get("/docs")
+    assert page.status_code == 200
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert addresses
+    for address in addresses:
+        assert address.startswith("/")
+        assert address.endswith(".svg") or shared_server.client.get(address).status_code == 200
+    assert "//" not in re.sub(r"<script[^>]*>|<link[^>]*>", "", page.text)
+
+
+def test_every_route_is_described(shared_server) -> None:
+    paths = shared_server.client.get("/openapi.json").json()["paths"]
+    assert {"/api/runs", "/api/runs/{run_id}/stream", "/api/datasets", "/api/generate", "/api/config-schema"} <= set(paths)
+    assert "multipart/form-data" in paths["/api/datasets"]["post"]["requestBody"]["content"]
+
+
+def test_index_allows_its_own_import_map_alone(shared_server) -> None:
+    page = shared_server.client.get("/")
+    assert page.headers["cache-control"] == "no-cache"
+    assert len(re.findall(r"'sha256-[^']+'", page.headers["content-security-policy"])) == page.text.count('type="importmap"')
+
+
+def test_own_files_are_fresh_and_modules_are_cached(shared_server) -> None:
+    own, fetched = shared_server.client.get("/js/app.js"), shared_server.client.get("/vendor/preact.js")
+    assert own.headers["cache-control"] == "no-cache"
+    assert fetched.headers["cache-control"].startswith("max-age")
+    assert "javascript" in own.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../backend/app.py", "/%2e%2e/backend/app.py", "/..%2fbackend%2fapp.py", "/%252e%252e/pyproject.toml",
+        "//etc/passwd", "/%2fetc%2fpasswd", "/js/..%2f..%2fpyproject.toml", "/package.json", "/tsconfig.json",
+        "/node_modules/typescript/LICENSE.txt", "/js", "/js/%00app.js", "/vendor/..%5c..%5cx", "/nothing.js",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_served(shared_server, path: str) -> None:
+    assert shared_server.client.get(path).status_code == 404
+
+
+def test_config_schema_has_all_that_the_form_needs(shared_server) -> None:
+    answer = shared_server.client.get("/api/config-schema").json()
+    properties = answer["schema"]["properties"]
+    assert set(properties) == set(RunConfig.model_fields)
+    assert [group["id"] for group in answer["groups"]] == list(GROUPS)
+    for name, field in properties.items():
+        assert {"default", "description", "label", "group"} <= set(field), name
+        assert field["group"] in GROUPS
+        assert "type" in field or "anyOf" in field
+    assert "sample" in {preset["id"] for preset in answer["presets"]}
+    for preset in answer["presets"]:
+        RunConfig(**preset["config"])
+
+
+def test_system_tells_of_this_machine(shared_server) -> None:
+    system = shared_server.client.get("/api/system").json()
+    assert system["devices"][0]["id"] == "cpu"
+    assert system["memory_bytes"] > system["memory_available_bytes"] > 0
+    assert system["disk_free_bytes"] > 0
