@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,7 +46,10 @@ class Datasets:
 
     def all(self) -> list[Dataset]:
         """The built-in one first, then the newest first."""
-        found = [self._read(path.parent) for path in self._folder.glob(f"[!.]*/{_ABOUT}")]
+        found = []
+        for path in self._folder.glob(f"[!.]*/{_ABOUT}"):
+            with suppress(FileNotFoundError):  # deleted while we look
+                found.append(self._read(path.parent))
         return sorted(sorted(found, key=lambda d: d.created_at, reverse=True), key=lambda d: not d.built_in)
 
     def get(self, dataset_id: str) -> Dataset:

@@ -87,8 +87,7 @@ class Generator:
             del self._replies[number]
             if not finished and self._process:
                 # The client left. The process looks at its input between tokens.
-                with suppress(BrokenPipeError, ConnectionResetError, RuntimeError):
-                    self._write({"id": number, "op": "cancel"})
+                self._write({"id": number, "op": "cancel"})
 
     async def _send(self, message: dict[str, Any]) -> None:
         if self._idle:
@@ -110,20 +109,29 @@ class Generator:
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
-        """Hand each reply to whoever waits for it; replies to those who left are dropped."""
+        """Hand each reply to whoever waits for it, until the process ends; replies to those who left are dropped."""
         assert process.stdout
-        async for line in process.stdout:
-            reply = json.loads(line)
-            if reply["id"] in self._replies:
-                self._replies[reply["id"]].put_nowait(reply)
-        status = await process.wait()
-        log.info("The generation process ended with status %s.", status)
-        self._process = None
-        for queue in self._replies.values():
-            queue.put_nowait({"event": "error", "data": BROKEN})
+        try:
+            async for line in process.stdout:
+                reply = json.loads(line)
+                if reply["id"] in self._replies:
+                    self._replies[reply["id"]].put_nowait(reply)
+        except ValueError:
+            log.exception("The generation process wrote something that is no reply.")
+            process.kill()
+        log.info("The generation process ended with status %s.", await process.wait())
+        if self._process is process:  # it was not sent away for being idle
+            self._process = None
+            for queue in self._replies.values():
+                queue.put_nowait({"event": "error", "data": BROKEN})
 
     def _end_when_idle(self) -> None:
         if self._idle:
             self._idle.cancel()
-        if self._waiting == 0 and self._process and self._process.stdin:
-            self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._process.stdin.close)
+        if self._waiting == 0:
+            self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._send_away)
+
+    def _send_away(self) -> None:
+        if self._process and self._process.stdin:
+            self._process.stdin.close()  # which the process takes as its end
+            self._process = None

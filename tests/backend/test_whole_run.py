@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -61,6 +62,14 @@ def test_from_upload_to_generated_text(server: Server, tmp_path: Path) -> None:
     assert first[-1][1]["text"] == again[-1][1]["text"] == "".join(data["text"] for _, data in again[:-1])
     assert again[-1][1]["completion_tokens"] <= 8
     assert answers(server, model=checkpoints[0]["model"])[-1][0] == "done"
+
+    def ask(_: int) -> int:
+        body = {"model": f"run:{run_id}", "prompt": "Once", "max_new_tokens": 200}
+        return server.client.post("/api/generate", json=body).status_code
+
+    with ThreadPoolExecutor(40) as pool:
+        statuses = list(pool.map(ask, range(40)))
+    assert set(statuses) == {200, 429}, "a few wait, the rest are sent away"
 
     follow_up = server.create(dataset=dataset, model_name=f"run:{run_id}", max_steps=1)
     assert server.client.delete(f"/api/runs/{run_id}").status_code == 409, "the next run builds on it"
