@@ -77,7 +77,7 @@ def load(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
 
     Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     folder, options = _place(source)
     options["trust_remote_code"] = False
@@ -87,6 +87,8 @@ def load(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
             config = AutoConfig.from_pretrained(folder, **options)
             model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         else:
+            if source.kind == "gguf":
+                options["quantization_config"] = GgufConfig(dequantize=True)  # packed ones cannot be trained or saved
             model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         # What transformers raises for a model that is missing, broken, of an unknown kind or not in safetensors.
@@ -103,6 +105,9 @@ _HINTS = {
 }
 
 
+_GGUF_READERS = ("gguf", "accelerate")
+
+
 def _place(source: ModelSource) -> tuple[str, dict[str, Any]]:
     """The folder that holds ``source``, and what else transformers needs to know to load it."""
     if source.kind == "hub":
@@ -114,8 +119,8 @@ def _place(source: ModelSource) -> tuple[str, dict[str, Any]]:
         if (path / MANIFEST_FILE).exists():
             checkpoint.verify(path)
         return str(path), {}
-    if importlib.util.find_spec("gguf") is None:
-        raise ModelError("Reading a .gguf file needs the package gguf.", "Install it: pip install 'trainboard[gguf]'")
+    if missing := [name for name in _GGUF_READERS if importlib.util.find_spec(name) is None]:
+        raise ModelError(f"Reading a .gguf file needs {' and '.join(missing)}.", f"Install: pip install {' '.join(missing)}")
     return str(path.parent), {"gguf_file": path.name}
 
 
