@@ -108,23 +108,25 @@ class Broadcaster:
 
     async def _after(self, cursor: int, run_ids: frozenset[str] | None) -> tuple[list[Message], int]:
         """The next messages after a cursor, and the cursor up to which everything has now been looked at."""
-        floor, head = self._floor, self._head
-        if cursor < floor:
+        head = self._head  # taken before reading, so that the database holds all of it
+        if cursor < self._floor:
             messages = await asyncio.to_thread(_read, self._database, cursor, run_ids)
-            reached = floor
         else:
-            messages = []
-            for message in reversed(self._recent):
-                if message.cursor <= cursor:
-                    break
-                if run_ids is None or message.run_id in run_ids:
-                    messages.append(message)
-            messages.reverse()
-            del messages[BATCH:]
-            reached = max(cursor, head)
+            messages = self._remembered(cursor, run_ids)
         if len(messages) == BATCH:
             return messages, messages[-1].cursor
-        return messages, max(reached, messages[-1].cursor) if messages else reached
+        return messages, max(cursor, head, *(message.cursor for message in messages[-1:]))
+
+    def _remembered(self, cursor: int, run_ids: frozenset[str] | None) -> list[Message]:
+        """What _read would give, from memory."""
+        messages = []
+        for message in reversed(self._recent):
+            if message.cursor <= cursor:
+                break
+            if run_ids is None or message.run_id in run_ids:
+                messages.append(message)
+        messages.reverse()
+        return messages[:BATCH]
 
 
 def _newest(database: Database) -> int:

@@ -192,6 +192,27 @@ def test_slow_and_quick_streams_see_the_same(records: Records, run_async, monkey
         assert seqs == [event.seq for event in events]
 
 
+def test_an_id_from_the_future_waits_for_what_comes_next(records: Records, run_async) -> None:
+    run_id = records.add("starting", "running")
+
+    async def scenario() -> list[bytes]:
+        broadcaster = Broadcaster(records.database)
+        await broadcaster.start()
+        stream = broadcaster.follow(10**9, frozenset({run_id}))
+        first = asyncio.create_task(anext(stream))
+        await asyncio.wait([first], timeout=0.2)
+        with records.database.write() as connection:
+            runs.transition(connection, run_id, "completed")
+        frames = [await first, await anext(stream)]
+        await broadcaster.stop()
+        return frames
+
+    told, end = run_async(scenario())
+    assert told.count(b"id: ") == 1
+    assert b'"fact": "completed"' in told
+    assert end == broadcast.END
+
+
 def test_a_client_that_stops_reading_costs_no_memory(records: Records, start_server) -> None:
     """Frozen clients fall behind; they do not make the server hold what they did not take."""
     run_id = records.add("starting", "running")

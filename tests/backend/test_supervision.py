@@ -42,6 +42,7 @@ def test_a_server_killed_mid_run_finds_its_worker_again(server: Server, short_te
     (worker,) = workers(server.data_dir)
     server.stop(signal.SIGKILL)
     assert worker.is_running(), "a worker outlives its server"
+    assert os.getsid(worker.pid) == worker.pid, "and the terminal that the server was started from"
 
     began = time.monotonic()
     server.start()
