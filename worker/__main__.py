@@ -67,9 +67,10 @@ def _run(job: Job, run_dir: Path, emitter: Emitter) -> int:
     stop = StopSwitch(run_dir)
     stop.catch_signals()
     report(StatusEvent(phase="preparing"))
-    # Read by torch's thread pool as it loads. Threads that wait by spinning take the cores from whoever could go on:
-    # two runs on two cores came out 5 times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Read by torch's thread pool as it loads. By default a thread that waits spins for long and takes the core from
+    # whoever could go on: with two runs on two cores each update took 7 times longer. Not spinning at all costs a
+    # third where the cores are free; so spin briefly.
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     try:
         # Imported now because torch takes seconds to load, and the page should show "preparing" meanwhile.
         from worker.preparation import prepare

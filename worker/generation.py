@@ -203,7 +203,7 @@ def main() -> int:
     # A library that prints must not break the protocol: replies keep the real standard output to themselves.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see worker/__main__.py
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # see worker/__main__.py
     inbox = Inbox(sys.stdin)
     answerer = Answerer(inbox, out)
     try:

@@ -15,7 +15,7 @@ from tests.worker import runs
 from worker.contract import Job, ModelSource, RunConfig
 from worker.control import StopSwitch
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before any test loads torch, as the worker does
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # before any test loads torch, as the worker does
 
 
 @pytest.fixture(scope="session")
