@@ -32,13 +32,13 @@ class BuiltInModel(BaseModel):
 
 BUILT_IN_MODELS = {
     "tiny": BuiltInModel(
-        width=128,
+        width=96,
         layers=4,
         heads=4,
         context=256,
         vocab_size=1024,
         learning_rate=3e-3,
-        description="About 1 million weights, trained from nothing. Learns simple text in a minute on a laptop.",
+        description="About half a million weights, trained from nothing. Learns simple text in a minute on a laptop.",
     ),
     "mini": BuiltInModel(
         width=256,
