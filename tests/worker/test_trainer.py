@@ -39,14 +39,17 @@ def test_packing_changes_the_work_and_not_the_curve(prepare: Prepare) -> None:
 
 def test_accumulation_is_a_larger_batch(prepare: Prepare) -> None:
     curves = []
+    norms = []  # clipping and Adam would hide a gradient that is too large throughout
     for batch_size, accumulation in ((4, 4), (16, 1), (1, 16)):
         trainer, reported = prepare(
             batch_size=batch_size, gradient_accumulation_steps=accumulation, packing=False, max_steps=5
         )
         trainer.train()
         curves.append(losses(reported))
-    assert curves[0] == pytest.approx(curves[1], abs=1e-4)
-    assert curves[0] == pytest.approx(curves[2], abs=1e-4)
+        norms.append([event.grad_norm for event in reported if event.type == "step"])
+    for other in (1, 2):
+        assert curves[0] == pytest.approx(curves[other], abs=1e-4)
+        assert norms[0] == pytest.approx(norms[other], rel=1e-2)
 
 
 def test_the_loss_of_an_update_is_the_mean_over_its_tokens(prepare: Prepare) -> None:
