@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +32,12 @@ class LanguageModel:
         return self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
 
 
-def quiet_libraries() -> None:
-    """Keeps advice for programmers away from everyone, and progress bars out of log files."""
+def quiet_libraries(*, bars: bool = False) -> None:
+    """Silences the libraries' advice for programmers, and their progress bars too unless ``bars``."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    if not sys.stderr.isatty():
+    if not bars:
         logging.disable_progress_bar()
 
 

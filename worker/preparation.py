@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,10 +55,13 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
 def _model(job: Job, learn: list[str]) -> LanguageModel:
     from worker import model
 
-    model.quiet_libraries()
     if job.model.kind == "built_in":
+        model.quiet_libraries()
         return model.build(job.model.location, learn)
-    return model.load(job.model, from_scratch=job.config.from_scratch)
+    model.quiet_libraries(bars=sys.stderr.isatty())  # a download is worth watching; a log file is no place for bars
+    loaded = model.load(job.model, from_scratch=job.config.from_scratch)
+    model.quiet_libraries()
+    return loaded
 
 
 def learning_rate(job: Job) -> float:

@@ -49,7 +49,7 @@ class Console:
             if self._bar is not None:
                 self._bar.close()
                 self._bar = None
-            self._line(f"{event.phase.capitalize()}: {event.reason}" + (f" {event.hint}" if event.hint else ""))
+            self._line(event.reason + (f" {event.hint}" if event.hint else ""))
 
     def _step(self, event: Any) -> None:
         numbers = f"loss={_number(event.loss, '.4f')} lr={event.lr:.3g}"
