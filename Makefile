@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format types bench clean
+.PHONY: help run test test-slow lint format types docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ format: .venv/installed-dev ## put the Python code in form
 types: .venv/installed-dev frontend/node_modules/installed ## mypy for Python, tsc for the page
 	$(BIN)/mypy
 	$(BIN)/node frontend/node_modules/typescript/bin/tsc --project frontend
+
+docs: .venv/installed-test ## write docs/reference.md anew from the code
+	$(BIN)/python -m docs.generate
 
 bench: .venv/installed-test ## figures for docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks.dashboard

@@ -9,7 +9,7 @@ PRESETS = [
         id="sample",
         title="Sample run",
         description="A tiny model learns short stories from nothing, in about a minute on two CPU cores. No download.",
-        config={"model_name": "tiny", "dataset": "sample", "num_epochs": 2},
+        config={"model_name": "tiny", "dataset": "sample", "num_epochs": 2, "eval_steps": 50},
     ),
     Preset(
         id="quick",

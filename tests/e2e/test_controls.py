@@ -1,0 +1,80 @@
+"""What people do with a run that is going on, and with a form that is wrong."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from serving import Server, workers
+
+pytestmark = pytest.mark.browser
+
+LONG_RUN = {"num_epochs": 100, "sample_prompts": []}
+
+
+def open_training_run(page: Page, server: Server) -> str:
+    """A run's page, once its training has begun. Returns the run's id."""
+    run_id = server.create(**LONG_RUN)["id"]
+    page.goto(f"{server.url}/#/runs/{run_id}")
+    expect(page.locator('[data-metric="loss"]')).to_have_text(re.compile(r"\d"), timeout=60_000)
+    return run_id
+
+
+def test_reload_in_the_middle_shows_the_whole_curve_and_stop_keeps_the_model(page: Page, server: Server) -> None:
+    run_id = open_training_run(page, server)
+    page.reload()
+    expect(page.get_by_text(re.compile(r"^Live"))).to_be_visible()
+    expect(page.locator('[data-metric="loss"]')).to_have_text(re.compile(r"\d"))
+
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("group").get_by_role("button", name="Stop").click()
+
+    expect(page.locator('[data-status="stopped"]')).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("link", name="Try the model")).to_be_visible()
+    assert (server.data_dir / "runs" / run_id / "model" / "model.safetensors").exists()
+
+
+def test_killed_worker_is_shown_as_failed_with_its_reason(page: Page, server: Server) -> None:
+    run_id = open_training_run(page, server)
+    next(process for process in workers(server.data_dir) if run_id in process.cmdline()[3]).kill()
+
+    expect(page.locator('[data-status="failed"]')).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("killed by signal 9")).to_be_visible()
+    expect(page.get_by_text("The last lines of its log")).to_be_visible()
+
+
+def test_error_stands_at_its_field_even_in_a_folded_group(page: Page, shared_server: Server) -> None:
+    runs_before = shared_server.client.get("/api/runs").json()["items"]
+    page.goto(f"{shared_server.url}/#/new")
+    page.get_by_text("Batch and memory").click()
+    page.get_by_label("Batch size").fill("0")
+    page.get_by_text("Batch and memory").click()
+    page.get_by_role("button", name="Start training").click()
+
+    field = page.get_by_label("Batch size")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator(".field-wrong")).to_contain_text("at least 1; you gave 0")
+    assert shared_server.client.get("/api/runs").json()["items"] == runs_before
+
+
+def test_upload_that_cannot_be_used_says_why(page: Page, shared_server: Server) -> None:
+    page.goto(f"{shared_server.url}/#/datasets")
+    page.locator('input[type="file"]').set_input_files(
+        {"name": "zip.txt", "mimeType": "text/plain", "buffer": b"PK\3\4\0\0"}
+    )
+
+    expect(page.get_by_role("alert")).to_contain_text("binary, not text")
+    assert [item["id"] for item in shared_server.client.get("/api/datasets").json()["items"]] == ["sample"]
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_fit_both_widths_in_both_themes(page: Page, shared_server: Server, width: int, theme: str) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=theme)
+    for route in ("", "#/new", "#/datasets", "#/playground", "#/runs/20260101-000000-0000", "#/nowhere"):
+        page.goto(f"{shared_server.url}/{route}")
+        expect(page.get_by_role("heading").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, route

@@ -1,0 +1,25 @@
+"""README's commands, run as they stand there; only the server's address is the test server's."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from backend.sample_corpus import generate
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_own_text_trains_through_curl_alone(server, tmp_path: Path) -> None:
+    """A 1,500-line file of one's own goes in, every step comes out, and the model answers."""
+    (tmp_path / "my.txt").write_text("\n".join(generate(seed=7)[:1500]), encoding="utf-8")
+    commands = re.search(r"<!-- tests/test_readme.py.*?-->\n```bash\n(.*?)```", README.read_text(), re.DOTALL).group(1)
+    commands = commands.replace("http://127.0.0.1:8000", server.url)
+
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert '"phase":"completed"' in done.stdout
+    assert done.stdout.count("event: step") == 2 * -(-1350 // 16) or done.stdout.count("event: step") > 150
+    assert "event: done" in done.stdout
