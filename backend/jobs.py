@@ -12,13 +12,12 @@ from backend.devices import candidates
 from backend.errors import InvalidFieldError, NotFoundError
 from backend.schemas import Device
 from worker.contract import (
-    BUILT_IN_MODELS,
     DEFAULT_MAX_LENGTH,
-    FINE_TUNING_LEARNING_RATE,
     JOB_FILE,
     Job,
     ModelSource,
     RunConfig,
+    learning_rate,
 )
 
 
@@ -60,18 +59,11 @@ def plan(
         update={
             "model_name": model_name,
             "dataset": dataset_name,
-            "learning_rate": config.learning_rate or _learning_rate(config, model),
+            "learning_rate": learning_rate(config, model),
             "max_length": config.max_length or (min(DEFAULT_MAX_LENGTH, context) if context else None),
         }
     )
     return Plan(filled, model, dataset_path, config.name or f"{model_name} on {dataset_name}")
-
-
-def _learning_rate(config: RunConfig, model: ModelSource) -> float:
-    if model.kind == "built_in":
-        return BUILT_IN_MODELS[model.location].learning_rate
-    # Random weights of any other design learn well at about what mini does.
-    return BUILT_IN_MODELS["mini"].learning_rate if config.from_scratch else FINE_TUNING_LEARNING_RATE
 
 
 def write_job(directory: Path, job: Job) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from serving import Server
+
+from tests.serving import Server
 
 
 @pytest.fixture

@@ -26,5 +26,5 @@ def test_files_and_targets_named_in_documents_exist() -> None:
         text = (ROOT / document).read_text()
         for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", text):
             assert (ROOT / target).exists(), f"{document} links to {target}"
-        for target in re.findall(r"`?make ([a-z-]+)", text):
+        for target in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{document} names make {target}"

@@ -52,6 +52,7 @@ BUILT_IN_MODELS = {
 }
 
 FINE_TUNING_LEARNING_RATE = 5e-5
+FROM_SCRATCH_LEARNING_RATE = 5e-4  # for designs that are not built in, whose size we do not know
 DEFAULT_MAX_LENGTH = 512
 
 

@@ -23,12 +23,13 @@ from worker.config import (
     BUILT_IN_MODELS,
     DEFAULT_MAX_LENGTH,
     FINE_TUNING_LEARNING_RATE,
+    FROM_SCRATCH_LEARNING_RATE,
     GROUPS,
     BuiltInModel,
     RunConfig,
 )
 
-__all__ = ["BUILT_IN_MODELS", "DEFAULT_MAX_LENGTH", "FINE_TUNING_LEARNING_RATE", "GROUPS", "BuiltInModel", "RunConfig"]
+__all__ = ["BUILT_IN_MODELS", "DEFAULT_MAX_LENGTH", "GROUPS", "BuiltInModel", "RunConfig"]
 
 JOB_FILE = "config.json"
 EVENTS_FILE = "events.jsonl"
@@ -56,6 +57,15 @@ class ModelSource(BaseModel):
     location: str
 
 
+def learning_rate(config: RunConfig, model: ModelSource) -> float:
+    """The configured learning rate, or where none is set the one that suits the model."""
+    if config.learning_rate is not None:
+        return config.learning_rate
+    if model.kind == "built_in":
+        return BUILT_IN_MODELS[model.location].learning_rate
+    return FROM_SCRATCH_LEARNING_RATE if config.from_scratch else FINE_TUNING_LEARNING_RATE
+
+
 class Job(BaseModel):
     """The content of config.json: everything the worker needs to know. Paths are absolute."""
 
@@ -77,7 +87,6 @@ class LockInfo(BaseModel):
 
     pid: int
     started: float
-    boot_id: str
 
 
 def now() -> str:

@@ -11,8 +11,6 @@ import psutil
 from worker.contract import LOCK_FD_VARIABLE, LOCK_FILE, LockInfo
 from worker.errors import WorkerError
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
 
 def take(run_dir: Path) -> int:
     """Descriptor of the run's locked worker.lock, holding this process's LockInfo; closing it frees the run.
@@ -28,12 +26,7 @@ def take(run_dir: Path) -> int:
         raise WorkerError(
             f"Another worker is training in {run_dir}.", "Wait for it, or stop it, before starting a second one there."
         ) from None
-    info = LockInfo(pid=os.getpid(), started=psutil.Process().create_time(), boot_id=_boot_id())
+    info = LockInfo(pid=os.getpid(), started=psutil.Process().create_time())
     os.ftruncate(fd, 0)
     os.pwrite(fd, info.model_dump_json().encode(), 0)
     return fd
-
-
-def _boot_id() -> str:
-    """Changes with every start of the machine."""
-    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else str(int(psutil.boot_time()))

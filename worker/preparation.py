@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from worker import checkpoint
-from worker.contract import BUILT_IN_MODELS, FINE_TUNING_LEARNING_RATE, Job, MessageEvent
+from worker.contract import Job, MessageEvent, learning_rate
 from worker.control import StopSwitch
 from worker.data import Examples, read_lines, split_texts, tokenize
 from worker.errors import DataError, ModelError
@@ -48,7 +48,9 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
         say(warning, "warning")
     _require_usable(train, language_model)
     stop.check()
-    setup = Setup(job, run_dir, language_model, train, validation, max_length, learning_rate(job), device, precision)
+    setup = Setup(
+        job, run_dir, language_model, train, validation, max_length, learning_rate(job.config, job.model), device, precision
+    )
     return Trainer(setup, report, stop)
 
 
@@ -62,15 +64,6 @@ def _model(job: Job, learn: list[str]) -> LanguageModel:
     loaded = model.load(job.model, from_scratch=job.config.from_scratch)
     model.quiet_libraries()
     return loaded
-
-
-def learning_rate(job: Job) -> float:
-    """The configured learning rate, or the one that suits the model where none is set."""
-    if job.config.learning_rate is not None:
-        return job.config.learning_rate
-    if job.model.kind == "built_in":
-        return BUILT_IN_MODELS[job.model.location].learning_rate
-    return FINE_TUNING_LEARNING_RATE
 
 
 def _findings(train: Examples, validation: Examples, max_length: int) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from records import Records
+
+from tests.backend.records import Records
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from loopback_hub import LoopbackHub
 
 from backend.catalog import Catalog
 from backend.errors import InvalidFieldError
+from tests.loopback_hub import LoopbackHub
 
 
 def model_folder(path: Path, context: int = 64) -> Path:

@@ -8,10 +8,10 @@ import psutil
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from records import Records
 
 from backend import models
 from backend.settings import ROOT
+from tests.backend.records import Records
 
 
 def test_migrations_lead_to_the_tables_of_the_code(records: Records) -> None:

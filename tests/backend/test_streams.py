@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import httpx
 import psutil
 import pytest
-from records import Records, story
-from serving import Server
 
 from backend import broadcast, runs
 from backend.broadcast import Broadcaster
 from backend.tailer import Tailer
+from tests.backend.records import Records, story
+from tests.serving import Server
 from worker.contract import encode
 
 

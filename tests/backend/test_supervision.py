@@ -14,8 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from records import Records, story
-from serving import ROOT, Server, workers
+
+from tests.backend.records import Records, story
+from tests.serving import ROOT, Server, workers
 
 LONG = {"num_epochs": 1000, "sample_prompts": [], "log_steps": 1, "batch_size": 1, "gradient_accumulation_steps": 1}
 

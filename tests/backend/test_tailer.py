@@ -7,11 +7,10 @@ import itertools
 import statistics
 import time
 
-from records import Records, story
-
 from backend import runs
 from backend.broadcast import Broadcaster
 from backend.tailer import Tailer
+from tests.backend.records import Records, story
 from worker.contract import EVENTS_FILE, encode
 
 

@@ -10,24 +10,19 @@ import os
 import platform
 import re
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import psutil
+from playwright.sync_api import expect
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests"))  # where pytest finds these too
+from tests.browsing import LISTEN_FOR_DRAWING, chromium, find_chromium
+from tests.serving import Server
+from worker.contract import StepEvent
+from worker.emitter import Emitter
 
-from browsing import LISTEN_FOR_DRAWING, chromium, find_chromium  # noqa: E402
-from playwright.sync_api import expect  # noqa: E402
-from serving import Server  # noqa: E402
-
-from worker.contract import StepEvent  # noqa: E402
-from worker.emitter import Emitter  # noqa: E402
-
-TARGET = ROOT / "docs" / "benchmarks.md"
+TARGET = Path(__file__).parent.parent.parent / "docs" / "benchmarks.md"
 EVENTS = 20_000
 
 

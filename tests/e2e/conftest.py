@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from browsing import chromium, find_chromium
 from playwright.sync_api import Browser, Page
+
+from tests.browsing import chromium, find_chromium
 
 
 @pytest.fixture(scope="session")

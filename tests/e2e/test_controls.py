@@ -6,7 +6,8 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from serving import Server, workers
+
+from tests.serving import Server, workers
 
 pytestmark = pytest.mark.browser
 

@@ -7,9 +7,10 @@ import statistics
 import time
 
 import pytest
-from browsing import LISTEN_FOR_DRAWING
 from playwright.sync_api import Page, expect
-from serving import Server
+
+from tests.browsing import LISTEN_FOR_DRAWING
+from tests.serving import Server
 
 
 @pytest.mark.browser

@@ -65,7 +65,6 @@ def test_samples_come_with_every_check(finished_run: Path) -> None:
 def test_the_lock_tells_who_trained(finished_run: Path) -> None:
     info = LockInfo.model_validate_json((finished_run / "worker.lock").read_bytes())
     assert not psutil.pid_exists(info.pid) or psutil.Process(info.pid).create_time() != info.started
-    assert info.boot_id
 
 
 def test_what_a_run_leaves_is_whole(finished_run: Path) -> None:
