@@ -29,6 +29,8 @@ format: .venv/installed-dev ## put the Python code in form
 
 types: .venv/installed-dev frontend/node_modules/installed ## mypy for Python, tsc for the page
 	$(BIN)/mypy
+	$(BIN)/python -m docs.openapi > frontend/openapi.json
+	$(BIN)/node frontend/node_modules/openapi-typescript/bin/cli.js frontend/openapi.json --output frontend/js/openapi.d.ts
 	$(BIN)/node frontend/node_modules/typescript/bin/tsc --project frontend
 
 docs: .venv/installed-test ## write docs/reference.md anew from the code

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from backend.app import create_app
 from backend.settings import Settings
+from docs.openapi import document
 from worker import contract
 
 TARGET = Path(__file__).parent / "reference.md"
@@ -59,9 +58,7 @@ def accepted(schema: dict[str, Any]) -> str:
 
 
 def calls() -> Iterator[tuple[str, ...]]:
-    with tempfile.TemporaryDirectory() as folder:
-        paths = create_app(Settings(data_dir=Path(folder))).openapi()["paths"]
-    for path, methods in paths.items():
+    for path, methods in document()["paths"].items():
         for method, call in methods.items():
             yield f"`{method.upper()} {path}`", call.get("description", call["summary"]).split("\n\n")[0].replace("\n", " ")
 
