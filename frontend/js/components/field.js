@@ -58,7 +58,7 @@ function TextControl({ field, value, onChange, aria }) {
         inputmode=${number ? "decimal" : undefined}
         class=${number ? "number" : ""}
         autocomplete="off"
-        placeholder=${field.initial === null ? "not set" : String(field.initial)}
+        placeholder=${field.initial === null ? (number ? "not set" : "made for you") : String(field.initial)}
         value=${value}
         onInput=${(/** @type {Event} */ event) => onChange(typed(event))}
         ...${aria}
