@@ -23,6 +23,7 @@ class LoopbackHub:
     def __init__(self, repositories: dict[str, Path]) -> None:
         self.repositories = repositories
         self.requests: list[str] = []
+        self.break_off = False  # whether weights end after half of them, as a lost connection does
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.hub = self  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -70,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif not (folder / name).is_file():
             self._refuse("EntryNotFound", f"{repository} has no file {name}.")
         else:
-            self._send(200, (folder / name).read_bytes(), "application/octet-stream", send_body)
+            self._send(200, (folder / name).read_bytes(), "application/octet-stream", send_body, hub.break_off)
 
     def _answer_api(self, hub: LoopbackHub, path: str, send_body: bool) -> None:
         """``REPOSITORY``, ``REPOSITORY/revision/NAME`` and ``REPOSITORY/tree/NAME``."""
@@ -102,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _send(self, status: int, body: bytes, kind: str, send_body: bool) -> None:
+    def _send(self, status: int, body: bytes, kind: str, send_body: bool, break_off: bool = False) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -110,7 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Repo-Commit", COMMIT)
         self.end_headers()
         if send_body:
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if break_off else body)
+            self.close_connection = break_off
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent: ``requests`` holds what a test may want to know."""

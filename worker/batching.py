@@ -54,7 +54,7 @@ class Batch:
     targets: torch.Tensor
 
 
-def collate(examples: Examples, rows: Sequence[int], pad_id: int, device: torch.device) -> Batch:
+def collate(examples: Examples, rows: Sequence[int], device: torch.device) -> Batch:
     """The examples ``rows`` as one batch on ``device``.
 
     No attention mask goes with it: padding stands on the right, and a causal model never looks to the right, so real
@@ -62,7 +62,7 @@ def collate(examples: Examples, rows: Sequence[int], pad_id: int, device: torch.
     """
     texts = [examples[row] for row in rows]
     shape = (len(texts), max(len(text) for text in texts) - 1)
-    inputs = np.full(shape, pad_id, dtype=np.int64)
+    inputs = np.zeros(shape, dtype=np.int64)  # padded with token 0, as any would do: nothing looks at it
     trained = np.zeros(shape, dtype=bool)
     for row, text in enumerate(texts):
         inputs[row, : len(text) - 1] = text[:-1]

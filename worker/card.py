@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from worker.contract import EvaluationEvent, Job
@@ -21,7 +20,6 @@ print(tokenizer.decode(text[0], skip_special_tokens=True))
 
 def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence[EvaluationEvent]) -> str:
     """Markdown. Names files but no folders of the machine it was made on, as a model is made to be passed on."""
-    source = job.model.location if job.model.kind in ("built_in", "hub") else Path(job.model.location).name
     start = "random weights" if job.config.from_scratch or job.model.kind == "built_in" else "its trained weights"
     settings = job.config.model_dump(exclude={"name", "model_name", "dataset", "sample_prompts"})
     lines = [
@@ -32,7 +30,7 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
         "---",
         f"# {job.config.name or job.run_id}",
         "",
-        f"Made by Trainboard from `{source}`, starting from {start}.",
+        f"Made by Trainboard from `{job.config.model_name}`, starting from {start}.",
         "",
         f"- Data: `{job.config.dataset}`, {facts['train_examples']} examples to learn from,"
         f" {facts['validation_examples']} kept aside for validation, at most {facts['max_length']} tokens each",

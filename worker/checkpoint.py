@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from worker.contract import CHECKPOINTS_DIR, MANIFEST_FILE
 from worker.errors import CheckpointError
@@ -31,6 +33,9 @@ def write_folder(target: Path, write: Callable[[Path], None]) -> int:
         if target.exists():
             _remove(target)
         aside.rename(target)
+    except SafetensorError as error:  # what a full disk becomes in safetensors
+        shutil.rmtree(aside, ignore_errors=True)
+        raise OSError(str(error)) from error
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -43,7 +48,7 @@ def _seal(folder: Path) -> int:
     files = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _digest(path)}
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "README.md"  # the card is made to be edited
     }
     manifest = folder / MANIFEST_FILE
     manifest.write_text(json.dumps({"files": files}, indent=1) + "\n")
@@ -83,12 +88,10 @@ def verify(folder: Path) -> None:
         raise CheckpointError(f"{folder} has no readable {MANIFEST_FILE}, so it cannot be trusted.", hint) from error
 
 
-def prune(run_dir: Path, keep: int, best: Path | None) -> None:
-    """Deletes all checkpoints but the latest ``keep`` and ``best``."""
-    folder = run_dir / CHECKPOINTS_DIR
-    by_step = sorted(folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
-    for path in by_step[:-keep]:
-        if path != best:
+def prune(saved: Sequence[Path], keep: int, best: Path | None) -> None:
+    """Deletes of the checkpoints ``saved``, oldest first, all but the latest ``keep`` and ``best``. Raises OSError."""
+    for path in saved[:-keep]:
+        if path != best and path.exists():
             _remove(path)
 
 

@@ -126,9 +126,9 @@ class StatusEvent(_Event):
 class StepEvent(_Event):
     """One optimizer update. Numbers that were NaN or infinite are null and named in ``nonfinite``.
 
-    ``step`` counts updates from 1; ``epoch`` is fractional; ``loss`` is the mean over the update's trained tokens in
-    nats; ``grad_norm`` is before clipping; ``tokens`` counts trained tokens since the run began; ``step_ms`` is the
-    update's wall time; ``scale`` is the fp16 loss scale.
+    ``step`` counts updates from 1; ``epoch`` is fractional; ``loss`` is the mean in nats over the tokens trained on
+    since the step event before; ``grad_norm`` is before clipping; ``tokens`` counts trained tokens since the run began;
+    ``step_ms`` is the update's wall time; ``scale`` is the fp16 loss scale.
     """
 
     type: Literal["step"] = "step"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +59,14 @@ def split_texts(texts: Sequence[str], share: float) -> tuple[list[str], list[str
     unique = sorted(set(texts), key=_place)
     if share == 0 or len(unique) < 2:
         return list(texts), []
-    wanted = sum(_place(text) < share for text in unique)
-    test = set(unique[: min(max(wanted, 1), len(unique) - 1)])
+    lines, room = Counter(texts), len(texts) / 2  # a line that is repeated all over must not take the test side for itself
+    test: set[str] = set()
+    for text in unique:
+        if test and _place(text) >= share:
+            break
+        if lines[text] <= room:
+            test.add(text)
+            room -= lines[text]
     return [text for text in texts if text not in test], [text for text in texts if text in test]
 
 

@@ -73,7 +73,9 @@ class Evaluator:
         total = torch.zeros((), dtype=torch.float64)
         for rows in self._passes:
             self._stop.check()
-            total += self._forward.loss_sum(self._validation, rows).double().cpu()
+            total += (
+                self._forward.loss_sum(self._validation, rows).cpu().double()
+            )  # in this order: Apple's GPUs have no float64
         return float(total) / int(self._validation.trained.sum())
 
     def _sample(self, prompt: str) -> str:

@@ -21,13 +21,12 @@ class Forward:
 
     def __init__(self, language_model: LanguageModel, precision: Precision) -> None:
         self._model: Any = language_model.model
-        self._pad_id = language_model.pad_id
         self._precision = precision
 
     def loss_sum(self, examples: Examples, rows: Sequence[int]) -> torch.Tensor:
         """The loss of examples ``rows``, summed over all their trained tokens: a scalar in nats, in fp32."""
         device = self._model.device
-        batch = collate(examples, rows, self._pad_id, device)
+        batch = collate(examples, rows, device)
         dtype = _AUTOCAST.get(self._precision)
         head = self._model.get_output_embeddings()
 

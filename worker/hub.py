@@ -28,7 +28,7 @@ def fetch(repository: str) -> str:
     except LocalEntryNotFoundError:
         reason = f"The hub cannot be reached, and {repository} is not on this machine yet."
         hint = "Check the connection, or start from tiny or mini, which need none."
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - the client lets its transport's errors through, and these differ by version
         reason = f"{repository} could not be downloaded: {error}"
         hint = "Check the connection and the free disk space, and try again."
     raise ModelError(reason, hint)

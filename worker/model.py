@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from worker import checkpoint, hub
 from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
@@ -25,11 +26,6 @@ class LanguageModel:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     context: int | None
-
-    @property
-    def pad_id(self) -> int:
-        """What to fill short rows with; any token would do, since nothing looks at it."""
-        return self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
 
 
 def quiet_libraries(*, bars: bool = False) -> None:
@@ -88,13 +84,53 @@ def load(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
         else:
             if source.kind == "gguf":
                 options["quantization_config"] = GgufConfig(dequantize=True)  # packed ones cannot be trained or saved
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, **options)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+            options |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+            model, loading = AutoModelForCausalLM.from_pretrained(folder, **options)
+            _require_whole(source, loading["missing_keys"])
+    except torch.OutOfMemoryError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        ImportError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         # What transformers raises for a model that is missing, broken, of an unknown kind or not in safetensors.
         raise ModelError(
             f"Could not load the model {source.location}: {_first_sentence(error)}", _HINTS[source.kind]
         ) from error
-    return LanguageModel(model, tokenizer, context_of(model))
+    loaded = LanguageModel(model, tokenizer, context_of(model))
+    _require_text_model(source, loaded)
+    return loaded
+
+
+def _require_whole(source: ModelSource, missing: Collection[str]) -> None:
+    """Raises ModelError if weights are missing, for transformers fills such gaps with random numbers and says nothing."""
+    if missing:
+        raise ModelError(
+            f"{source.location} lacks {len(missing)} of its weights, such as {min(missing)}.",
+            "Its config.json and its weights do not belong together; get the model again.",
+        )
+
+
+def _require_text_model(source: ModelSource, loaded: LanguageModel) -> None:
+    """Raises ModelError if the tokenizer knows no words, or if the model sees the words it should predict."""
+    if not loaded.tokenizer.encode("the story", add_special_tokens=False):
+        raise ModelError(f"{source.location} has no usable tokenizer.", "Its folder needs the tokenizer's files too.")
+    model: Any = loaded.model
+    texts = torch.arange(8).repeat(2, 1)
+    texts[1, -1] = 8
+    with torch.inference_mode():
+        first, second = model.eval()(input_ids=texts, use_cache=False).logits[:, :-1]
+    if not torch.allclose(first, second, rtol=1e-3, atol=1e-3):
+        raise ModelError(
+            f"{source.location} reads text in both directions, so it cannot write any.",
+            "Choose a model made for text generation, such as gpt2.",
+        )
 
 
 _HINTS = {

@@ -11,7 +11,7 @@ from worker import checkpoint
 from worker.contract import Job, MessageEvent, learning_rate
 from worker.control import StopSwitch
 from worker.data import Examples, read_lines, split_texts, tokenize
-from worker.errors import DataError, ModelError
+from worker.errors import DataError, DeviceError, ModelError
 
 if TYPE_CHECKING:
     from worker.model import LanguageModel
@@ -44,14 +44,22 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
     say(f"Turning the text into tokens, at most {max_length} an example.")
     train = tokenize(learn, language_model.tokenizer, max_length, stop.check)
     validation = tokenize(test, language_model.tokenizer, max_length, stop.check)
+    if job.config.validation_split and not test:
+        say("All lines are the same, so none is kept aside: there will be no validation loss.", "warning")
     for warning in _findings(train, validation, max_length):
         say(warning, "warning")
-    _require_usable(train, language_model)
+    _require_usable(train, validation, language_model)
     stop.check()
     setup = Setup(
         job, run_dir, language_model, train, validation, max_length, learning_rate(job.config, job.model), device, precision
     )
-    return Trainer(setup, report, stop)
+    try:
+        return Trainer(setup, report, stop)
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"The model does not fit into the memory of {device}.",
+            "Choose a smaller model, or free the GPU: another program may be using its memory.",
+        ) from error
 
 
 def _model(job: Job, learn: list[str]) -> LanguageModel:
@@ -76,11 +84,11 @@ def _findings(train: Examples, validation: Examples, max_length: int) -> list[st
     return found
 
 
-def _require_usable(train: Examples, language_model: LanguageModel) -> None:
+def _require_usable(train: Examples, validation: Examples, language_model: LanguageModel) -> None:
     if not len(train):
         raise DataError("No example is long enough to learn from.", "Give lines of at least a few words.")
     rows = language_model.model.get_input_embeddings().num_embeddings
-    if int(train.tokens.max()) >= rows:
+    if max(int(examples.tokens.max(initial=0)) for examples in (train, validation)) >= rows:
         raise ModelError(
             f"The tokenizer knows more tokens than the model ({rows}), so they do not belong together.",
             "Get the model and its tokenizer from the same place.",

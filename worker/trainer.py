@@ -93,7 +93,7 @@ class Trainer:
         self.since_report = Tally()
         self.since_evaluation = Tally()
         self.phase: Phase = "preparing"
-        self.saved: set[Path] = set()
+        self.saved: list[Path] = []
         self.best_folder: Path | None = None
 
     def train(self) -> StatusEvent:
@@ -152,7 +152,7 @@ class Trainer:
             for tally in (self.since_report, self.since_evaluation):
                 tally.add(loss_sum_of_window, tokens, seconds)
             last = step == self.total_steps
-            if last or step % self.config.log_steps == 0:
+            if last or step % self.config.log_steps == 0 or not math.isfinite(grad_norm):
                 self._report_step(step, lr, self.since_report.loss_sum / self.since_report.tokens, grad_norm, seconds)
             if last or step % (self.config.eval_steps or self.epoch_steps) == 0:
                 self._evaluate()
@@ -227,11 +227,14 @@ class Trainer:
         except OSError as error:
             self.report(MessageEvent(level="warning", text=f"No checkpoint at step {self.step}: {error}. Training goes on."))
             return
-        self.saved.add(target)
+        self.saved.append(target)
         if kind == "best":
             self.best_folder = target
         self._report_folder(target, size, kind)
-        checkpoint.prune(self.setup.run_dir, self.config.keep_checkpoints, self.best_folder)
+        try:
+            checkpoint.prune(self.saved, self.config.keep_checkpoints, self.best_folder)
+        except OSError as error:
+            self.report(MessageEvent(level="warning", text=f"An old checkpoint could not be deleted: {error}."))
 
     def _save_model(self) -> None:
         self._enter("saving")
@@ -239,9 +242,8 @@ class Trainer:
         try:
             size = checkpoint.write_folder(target, self._write_model)
         except OSError as error:
-            raise CheckpointError(
-                f"The finished model could not be written: {error}.", "Free space; the latest checkpoint holds the model."
-            ) from error
+            rest = f" {self.saved[-1].name} is the latest checkpoint." if self.saved else ""
+            raise CheckpointError(f"The finished model could not be written: {error}.", f"Free some space.{rest}") from error
         self._report_folder(target, size, "final")
 
     def _report_folder(self, target: Path, size: int, kind: str) -> None:

@@ -49,7 +49,7 @@ def test_batches_in_order_are_the_window_as_it_comes() -> None:
 
 
 def test_collate_shifts_and_pads_on_the_right() -> None:
-    batch = collate(examples_of([1, 2, 3, 4], [5, 6]), [0, 1], pad_id=9, device=torch.device("cpu"))
-    assert batch.inputs.tolist() == [[1, 2, 3], [5, 9, 9]]
+    batch = collate(examples_of([1, 2, 3, 4], [5, 6]), [0, 1], device=torch.device("cpu"))
+    assert batch.inputs.tolist() == [[1, 2, 3], [5, 0, 0]]
     assert batch.trained.tolist() == [[True, True, True], [True, False, False]]
     assert batch.targets.tolist() == [2, 3, 4, 6]

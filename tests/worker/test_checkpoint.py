@@ -91,5 +91,24 @@ def test_pruning_keeps_the_latest_and_the_best(tmp_path: Path) -> None:
     folders = [tmp_path / "checkpoints" / f"step-{step:06d}" for step in (5, 10, 90, 999_999, 1_000_000)]
     for folder in folders:
         checkpoint.write_folder(folder, write_files("weights"))
-    checkpoint.prune(tmp_path, keep=2, best=folders[1])
+    checkpoint.prune(folders, keep=2, best=folders[1])
     assert sorted(path for path in folders if path.exists()) == sorted([folders[1], folders[3], folders[4]])
+
+
+def test_checkpoints_of_an_earlier_attempt_are_not_counted(tmp_path: Path) -> None:
+    folders = [tmp_path / "checkpoints" / f"step-{step:06d}" for step in (400, 500, 1, 2, 3)]
+    for folder in folders:
+        checkpoint.write_folder(folder, write_files("weights"))
+    checkpoint.prune(folders[2:], keep=2, best=None)
+    assert [path.name for path in folders if path.exists()] == ["step-000400", "step-000500", "step-000002", "step-000003"]
+
+
+def test_a_full_disk_is_an_oserror_even_where_safetensors_says_otherwise(tmp_path: Path) -> None:
+    from safetensors import SafetensorError
+
+    def fail(folder: Path) -> None:
+        raise SafetensorError("I/O error: No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.write_folder(tmp_path / "model", fail)
+    assert list(tmp_path.iterdir()) == []

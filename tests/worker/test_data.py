@@ -103,3 +103,8 @@ def test_any_text_survives_a_tokenizer_that_never_saw_it(tokenizer: GPT2Tokenize
 def test_the_same_text_gives_the_same_tokenizer(corpus: list[str]) -> None:
     first, second = (train_tokenizer(corpus, 400, 256).get_vocab() for _ in range(2))
     assert first == second
+
+
+def test_a_line_repeated_all_over_does_not_take_the_test_side() -> None:
+    learn, test = split_texts(["good"] * 999 + ["bad"], 0.1)
+    assert (set(learn), test) == ({"good"}, ["bad"])

@@ -61,3 +61,10 @@ def test_a_model_that_cannot_be_used_is_told(hub: LoopbackHub, tmp_path: Path, d
     assert told in f"{end.reason} {end.hint}"
     assert not any(request.endswith((".bin", ".py")) for request in hub.requests)
     assert "this code was run" not in runs.log(tmp_path / "run")
+
+
+def test_a_download_that_breaks_off_is_told(hub: LoopbackHub, tmp_path: Path, dataset: Path) -> None:
+    hub.break_off = True
+    code, end = train(hub, tmp_path, "someone/good", dataset)
+    assert (code, end.phase) == (1, "failed")
+    assert "could not be downloaded" in end.reason

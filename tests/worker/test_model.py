@@ -1,0 +1,73 @@
+"""Models that load but must not be trained from: damaged, incomplete, or reading in both directions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from worker.contract import ModelSource
+from worker.errors import ModelError
+from worker.model import load
+
+
+@pytest.fixture
+def folder(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of a good model, without the manifest that would tell of every change."""
+    return Path(shutil.copytree(finished_run / "model", tmp_path / "model", ignore=shutil.ignore_patterns("manifest.json")))
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(ModelError) as error:
+        load(ModelSource(kind="folder", location=str(folder)))
+    return error.value.reason
+
+
+def edit(folder: Path, **changes: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
+def test_the_untouched_copy_loads(folder: Path) -> None:
+    assert load(ModelSource(kind="folder", location=str(folder))).context
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_torn_weights_are_told(folder: Path, size: int) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:size])
+    assert "Could not load the model" in refused(folder)
+
+
+def test_a_configuration_of_another_width_is_told(folder: Path) -> None:
+    edit(folder, n_embd=64)
+    assert "Could not load the model" in refused(folder)
+
+
+def test_a_configuration_that_is_a_list_is_told(folder: Path) -> None:
+    (folder / "config.json").write_text("[]")
+    assert "Could not load the model" in refused(folder)
+
+
+def test_missing_weights_are_not_made_up(folder: Path) -> None:
+    edit(folder, n_layer=8)
+    assert "lacks" in refused(folder)
+
+
+def test_a_folder_without_tokenizer_is_told(folder: Path) -> None:
+    for path in [*folder.glob("tokenizer*"), *folder.glob("vocab*"), *folder.glob("merges*"), *folder.glob("special*")]:
+        path.unlink()
+    refused(folder)
+
+
+def test_a_model_that_sees_what_it_should_predict_is_refused(folder: Path) -> None:
+    from transformers import BertConfig, BertLMHeadModel
+
+    for path in [folder / "config.json", folder / "generation_config.json", folder / "model.safetensors"]:
+        path.unlink()
+    BertLMHeadModel(
+        BertConfig(vocab_size=2000, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64)
+    ).save_pretrained(folder)
+    assert "both directions" in refused(folder)
