@@ -242,8 +242,10 @@ def _folder_context(folder: Path) -> int | None:
         return None
 
 
-def _context(config: dict[str, Any]) -> int | None:
+def _context(config: Any) -> int | None:
     """The longest text a model can read, by whichever of its names the architecture uses."""
+    if not isinstance(config, dict):
+        return None
     for name in ("n_positions", "max_position_embeddings", "n_ctx"):
         value = config.get(name)
         if isinstance(value, int):
@@ -254,7 +256,10 @@ def _context(config: dict[str, Any]) -> int | None:
 def _size(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    try:
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    except FileNotFoundError:  # a checkpoint that its worker is just pruning
+        return 0
 
 
 def _link_or_copy(source: str, target: str) -> None:

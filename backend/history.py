@@ -75,11 +75,13 @@ def _values(
 
 
 def _band(points: list[tuple[int, float | None]], buckets: list[int], start: int, width: int) -> Band:
+    """A bucket with a null of its own, which is a NaN that the run met, is null as a whole, so that it stays seen."""
     inside: dict[int, list[float]] = {}
+    broken = {(step - start) // width for step, value in points if value is None}
     for step, value in points:
         if value is not None:
             inside.setdefault((step - start) // width, []).append(value)
-    present = [inside.get(bucket) for bucket in buckets]
+    present = [None if bucket in broken else inside.get(bucket) for bucket in buckets]
     return Band(
         min=[min(values) if values else None for values in present],
         max=[max(values) if values else None for values in present],

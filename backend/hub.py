@@ -101,5 +101,9 @@ def _cache() -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return config
+    """A configuration; an empty one if it is damaged, for the worker will say what is wrong with it."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return config if isinstance(config, dict) else {}

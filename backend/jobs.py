@@ -29,6 +29,13 @@ class Plan(NamedTuple):
     dataset_path: Path
     name: str
 
+    def check(self) -> None:
+        """Raises InvalidFieldError if the data or the model has been deleted since the plan was made."""
+        if not self.dataset_path.exists():
+            raise InvalidFieldError("dataset", "This dataset has just been deleted.", hint="Choose another one.")
+        if self.model.kind in ("folder", "gguf") and not Path(self.model.location).exists():
+            raise InvalidFieldError("model_name", "This model has just been deleted.", hint="Choose another one.")
+
 
 def plan(
     config: RunConfig, catalog: Catalog, datasets: Datasets, devices: list[Device], *, file: Path | None = None
@@ -41,6 +48,12 @@ def plan(
         known = ", ".join(device.id for device in devices)
         raise InvalidFieldError(
             "device", f"This machine has no device {config.device!r}.", hint=f"It has: {known}. Or use auto."
+        )
+    if config.early_stopping_patience and not config.validation_split:
+        raise InvalidFieldError(
+            "early_stopping_patience",
+            "Early stopping needs a validation loss, and Validation share is 0.",
+            hint="Set Validation share to 0.1, or leave Early stopping empty.",
         )
     try:
         dataset_path = file or datasets.path(config.dataset)

@@ -22,7 +22,7 @@ TERMINAL: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
 
 TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     "queued": ("starting", "stopped"),
-    "starting": ("running", "stopping", *TERMINAL),
+    "starting": ("queued", "running", "stopping", *TERMINAL),  # back to the queue if no worker came to be
     "running": ("stopping", *TERMINAL),
     "stopping": TERMINAL,  # a run may reach its end before it sees that it should stop
     "completed": (),
@@ -46,11 +46,13 @@ def transition(
     event in the same transaction.
     """
     before = [status for status, following in TRANSITIONS.items() if to in following]
-    values: dict[str, Any] = {"status": to, "reason": reason, "hint": hint}
+    values: dict[str, Any] = {"status": to}
+    if to == "queued":
+        values |= {"started_at": None, "device": None}
     if to == "starting":
         values["started_at"] = now()
-    if to in TERMINAL:
-        values |= {"ended_at": now(), "eta_s": None}
+    if to in TERMINAL:  # only then: until then these columns hold what the worker said, which must not be lost
+        values |= {"ended_at": now(), "eta_s": None, "reason": reason, "hint": hint}
     changed = connection.execute(
         update(models.runs).where(_runs.id == run_id, _runs.status.in_(before)).values(values),
     )

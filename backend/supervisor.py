@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from backend.processes import WorkerProcess, boot_id
 from backend.schemas import Device, Status
 from backend.tailer import Tailer
 from backend.verdict import judge
-from worker.contract import CONTROL_FILE, LOCK_FILE, LOG_FILE, Control, LockInfo
+from worker.contract import CONTROL_FILE, EVENTS_FILE, LOCK_FILE, LOG_FILE, Control, LockInfo
 
 log = logging.getLogger(__name__)
 
@@ -107,13 +108,13 @@ class Supervisor:
         if not await asyncio.to_thread(self._claim, run_id, device):
             return  # stopped in the meantime
         self._occupied[run_id] = device
-        await self._before_start(device)
         directory = self._runs_dir / run_id
         try:
+            await self._before_start(device)
             job = await asyncio.to_thread(read_job, directory)
             await asyncio.to_thread(write_job, directory, job.model_copy(update={"device": device}))
             worker = await asyncio.to_thread(WorkerProcess.spawn, directory)
-        except (OSError, ValidationError) as error:
+        except Exception as error:  # whatever it is, the run must not stay "starting", nor keep its device
             log.exception("Run %s could not be started.", run_id)
             reason = f"The worker could not be started: {error}"
             await self._until_answered(lambda: asyncio.to_thread(self._fail_to_start, run_id, reason))
@@ -128,15 +129,16 @@ class Supervisor:
 
     async def _see_through(self, run_id: str, worker: WorkerProcess) -> None:
         """Follow a living worker's log until its process is gone, then decide how the run ended."""
-        following = asyncio.create_task(self._tailer.follow(run_id))
+        following = self._spawn_task(self._tailer.follow(run_id))
         try:
             exit_status = await worker.wait()
+            following.cancel()
+            await asyncio.wait([following])
+            await self._until_answered(lambda: asyncio.to_thread(self._conclude, run_id, exit_status))
         finally:
             following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-        await self._until_answered(lambda: asyncio.to_thread(self._conclude, run_id, exit_status))
-        del self._workers[run_id], self._occupied[run_id]
-        self._changed.set()
+            del self._workers[run_id], self._occupied[run_id]
+            self._changed.set()
 
     async def _recover(self) -> None:
         """After a start of the server: take over living workers, and close the runs of those that are gone."""
@@ -146,7 +148,7 @@ class Supervisor:
             directory = self._runs_dir / row.id
             worker = WorkerProcess.adopt(directory, *_identity(row, directory))
             if worker is None:
-                await asyncio.to_thread(self._conclude, row.id, None)
+                await asyncio.to_thread(self._close_or_requeue, row)
                 continue
             await asyncio.to_thread(self._tell_adopted, row)
             self._occupied[row.id] = row.device
@@ -179,6 +181,18 @@ class Supervisor:
         if row.status == "stopping":  # the server may have died between deciding and asking
             self._write_control(row.id)
 
+    def _close_or_requeue(self, row: Row[Any]) -> None:
+        """Decide on a run whose worker is gone, or never came to be because the server died first."""
+        directory = self._runs_dir / row.id
+        if row.status == "starting" and _identity(row, directory)[0] is None and not (directory / EVENTS_FILE).exists():
+            with self._database.write() as connection:
+                runs.transition(connection, row.id, "queued")
+            return
+        try:
+            self._conclude(row.id, None)
+        except OSError:  # one unreadable directory must not keep all other runs from going on
+            log.exception("Run %s could not be closed.", row.id)
+
     def _conclude(self, run_id: str, exit_status: int | None) -> None:
         self._tailer.ingest(run_id)
         with self._database.write() as connection:
@@ -189,7 +203,7 @@ class Supervisor:
 
     def _write_control(self, run_id: str) -> None:
         path = self._runs_dir / run_id / CONTROL_FILE
-        temporary = path.with_suffix(".new")
+        temporary = path.with_suffix(f".{secrets.token_hex(4)}")  # its own, for two may ask at once
         temporary.write_text(Control(command="stop").model_dump_json())
         os.replace(temporary, path)
 
@@ -202,10 +216,11 @@ class Supervisor:
                 log.warning("The database is busy; trying again: %s", error)
                 await asyncio.sleep(1)
 
-    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)  # the loop itself keeps no reference
         task.add_done_callback(self._finished)
+        return task
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -29,12 +29,19 @@ class Tailer:
 
     async def follow(self, run_id: str) -> None:
         """Ingest what the worker appends, as it appends it, until cancelled."""
+        try:
+            await self._follow(run_id, poll=False)
+        except OSError as error:  # the system's limit on watches is reached, or there are none on this file system
+            log.warning("Run %s: its log is polled, for it cannot be watched: %s", run_id, error)
+            await self._follow(run_id, poll=True)
+
+    async def _follow(self, run_id: str, *, poll: bool) -> None:
         directory = self._runs_dir / run_id
         path = directory / EVENTS_FILE
         seen = -1
         # The timeout bounds how late a line can be that is written before the watch stands or while the database is busy.
         changes = awatch(directory, watch_filter=None, recursive=False, step=STEP_MS, debounce=4 * STEP_MS,
-                         rust_timeout=1000, yield_on_timeout=True)  # fmt: skip
+                         rust_timeout=1000, yield_on_timeout=True, force_polling=poll)  # fmt: skip
         async for _ in changes:
             size = path.stat().st_size if path.exists() else -1
             if size == seen:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import ServicesDep
 from backend.errors import InvalidFieldError
@@ -37,12 +37,13 @@ class GenerateRequest(BaseModel):
 @router.post("")
 async def generate(request: GenerateRequest, services: ServicesDep) -> EventSourceResponse:
     """Events ``loading``, ``token`` and a last ``done``, or ``error`` if it breaks midway. Closing the stream cancels."""
-    source = (await asyncio.to_thread(services.catalog.resolve, request.model, field="model")).source
+    services.generator.reserve()
+    # Not in asyncio's own threads: the hub may take seconds to answer, and live curves go through those.
+    source = (await run_in_threadpool(services.catalog.resolve, request.model, field="model")).source
     if source.kind == "built_in":
         raise InvalidFieldError(
             "model", f"{request.model} knows nothing yet.", hint="Train it, then prompt the run's model."
         )
-    services.generator.reserve()
     training_on_gpu = any(device.startswith("cuda") for device in services.supervisor.busy_devices())
     order = request.model_dump() | {"model": source.model_dump(), "device": "cpu" if training_on_gpu else "auto"}
     return EventSourceResponse(_events(services, order, request.model), sep="\n")

@@ -24,8 +24,8 @@ def get_series(
     run_id: str,
     services: ServicesDep,
     keys: Annotated[str, Query(description=f"Some of {', '.join(history.SERIES_KEYS)}")] = DEFAULT_KEYS,
-    from_: Annotated[int | None, Query(alias="from", ge=0, description="First step")] = None,
-    to: Annotated[int | None, Query(ge=0, description="Last step")] = None,
+    from_: Annotated[int | None, Query(alias="from", ge=0, le=2**62, description="First step")] = None,
+    to: Annotated[int | None, Query(ge=0, le=2**62, description="Last step")] = None,
     px: Annotated[int, Query(ge=1, le=10_000, description="Most points, as many as the chart has pixels")] = 1000,
 ) -> Series:
     """Metrics over steps, at most ``px`` points of minimum, maximum and mean each."""

@@ -52,10 +52,18 @@ def file(path: str) -> FileResponse:
     """A file of the frontend, and no other."""
     if "\0" in path:  # no file system takes it
         raise NotFoundError("There is nothing at this address.")
-    found = (FRONTEND / path).resolve()
-    inside = found.is_relative_to(FRONTEND) and not PRIVATE & set(Path(path).parts)
-    if not inside or found.suffix not in SERVED or not found.is_file():
+    found = _own_file(path)
+    if found is None:
         raise NotFoundError("There is nothing at this address.")
     # Our own files are checked each time, so that an edit or an upgrade shows at once; fetched modules rarely change.
     cache = "max-age=3600" if path.startswith("vendor/") else "no-cache"
     return FileResponse(found, headers={"cache-control": cache})
+
+
+def _own_file(path: str) -> Path | None:
+    try:
+        found = (FRONTEND / path).resolve()
+        inside = found.is_relative_to(FRONTEND) and not PRIVATE & set(Path(path).parts)
+        return found if inside and found.suffix in SERVED and found.is_file() else None
+    except (OSError, ValueError):  # a name too long for any file system, or with a NUL in it
+        return None

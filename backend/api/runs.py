@@ -13,6 +13,7 @@ from backend.api.deps import ServicesDep
 from backend.errors import InvalidFieldError
 from backend.jobs import plan, write_job
 from backend.schemas import Run, RunList
+from backend.services import Services
 from worker.contract import Job, RunConfig
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -40,14 +41,18 @@ def create_run(
     idempotency_key: Annotated[str | None, Header(max_length=200, description="Send twice, get one run")] = None,
 ) -> Run:
     """Check a configuration, store it as a run, and queue it. The same Idempotency-Key answers with the same run."""
+    if known := _already_made(services, idempotency_key):
+        response.status_code = 200
+        return known
     planned = plan(config, services.catalog, services.datasets, services.devices)
     directory = None
     try:
         with services.database.write() as connection:
-            known = runs.find_by_key(connection, idempotency_key) if idempotency_key else None
-            if known:
+            same = runs.find_by_key(connection, idempotency_key) if idempotency_key else None
+            if same:  # made by a request that came at the same moment
                 response.status_code = 200
-                return runs.get(connection, known)
+                return runs.get(connection, same)
+            planned.check()  # again, now that nothing can be deleted until the run is there
             run_id = _unused_id(services)
             directory = services.settings.runs_dir / run_id
             name = planned.name if config.name else runs.free_name(connection, planned.name)
@@ -125,6 +130,14 @@ def kill_run(run_id: str, services: ServicesDep) -> Run:
     """End a worker that does not answer to stop. What it had not saved is lost."""
     services.supervisor.kill(run_id)
     return get_run(run_id, services)
+
+
+def _already_made(services: Services, idempotency_key: str | None) -> Run | None:
+    if not idempotency_key:
+        return None
+    with services.database.read() as connection:
+        known = runs.find_by_key(connection, idempotency_key)
+        return runs.get(connection, known) if known else None
 
 
 def _unused_id(services: ServicesDep) -> str:

@@ -150,3 +150,12 @@ def test_generate_refuses_what_it_cannot_use(shared_server) -> None:
         body = {"model": "run:20200101-000000-0000", "prompt": "Once", **change}
         response = shared_server.client.post("/api/generate", json=body)
         assert (response.status_code, response.json()["error"]["field"]) == (422, field)
+
+
+def test_early_stopping_without_a_validation_loss_is_refused(shared_server) -> None:
+    error = refused(shared_server, json={"early_stopping_patience": 1, "validation_split": 0})
+    assert error["field"] == "early_stopping_patience"
+
+
+def test_addresses_longer_than_any_file_name_are_not_found(shared_server) -> None:
+    assert shared_server.client.get(f"/{'x' * 300}.js").status_code == 404

@@ -112,3 +112,17 @@ def test_cached_hub_model_is_listed_and_found_without_a_network(start_server, tm
     assert server.client.get("/api/config-schema").json()["schema"]["properties"]["model_name"]["default"] == "gpt2"
     config = server.create()["config"]
     assert (config["model_name"], config["max_length"]) == ("gpt2", 512)
+
+
+def test_a_hub_that_cannot_be_reached_is_told_at_the_field(start_server) -> None:
+    """Not by an offline setting: the connection is refused."""
+    server = start_server({"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"})
+    response = server.client.post("/api/runs", json={"model_name": "someone/model"})
+    assert (response.status_code, response.json()["error"]["field"]) == (422, "model_name")
+    assert "cannot be reached" in response.json()["error"]["message"]
+
+
+def test_one_damaged_model_does_not_hide_the_others(catalog: Catalog, tmp_path: Path) -> None:
+    model_folder(tmp_path / "models" / "good")
+    (model_folder(tmp_path / "models" / "bad") / "config.json").write_text("[]")
+    assert {"local:good", "local:bad"} <= {model.id for model in catalog.all({})}

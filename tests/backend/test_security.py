@@ -26,6 +26,7 @@ def test_own_names_are_answered(shared_server, host: str) -> None:
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "http://127.0.0.1:1"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
@@ -74,4 +75,6 @@ def test_beyond_this_machine_every_route_wants_the_token(start_server) -> None:
         assert "httponly" in cookie
         assert "samesite=strict" in cookie
         assert client.get("/api/runs").status_code == 200, "the cookie serves from now on"
+        beside = f'prefs={{"a":1, "b":[2]}}; trainboard_token={token}'
+        assert httpx.get(f"{address}/api/runs", headers={"Cookie": beside}).status_code == 200, "beside any other cookie"
         assert client.post("/api/runs", json={"x": 1}, headers={"Origin": "https://evil.example"}).status_code == 403

@@ -92,3 +92,14 @@ def test_verdict(records, phase, status, exit_status, rebooted, expected) -> Non
         assert verdict.hint.endswith("boom")
     if exit_status == -9 and expected == "failed":
         assert "signal 9 (SIGKILL)" in (verdict.reason or "")
+
+
+def test_what_the_worker_said_outlives_every_change_before_the_end(records) -> None:
+    """Its reason may arrive before the run counts as running, and before somebody presses Stop."""
+    run_id = records.add("starting")
+    with records.database.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET reason = 'memory is full', hint = 'halve it' WHERE id = ?", (run_id,))
+        runs.transition(connection, run_id, "running")
+        runs.request_stop(connection, run_id)
+        row = runs.row(connection, run_id)
+    assert (row.reason, row.hint) == ("memory is full", "halve it")

@@ -184,3 +184,20 @@ def test_a_stranger_with_a_reused_pid_is_never_signalled(records: Records, start
     stranger.kill()
     stranger.wait()
     holder.wait()
+
+
+def test_a_run_whose_worker_never_came_to_be_goes_back_to_the_queue(records: Records, start_server) -> None:
+    """The server was killed between taking the run from the queue and starting its worker."""
+    run_id = records.add("starting")
+    server = start_server()
+    facts = [event["fact"] for event in server.events(run_id) if event["type"] == "server"]
+    assert facts[-4:] == ["queued", "starting", "running", "failed"], "its dataset does not exist"
+
+
+def test_many_who_stop_a_run_at_once_are_all_answered(server) -> None:
+    run_id = server.create(num_epochs=100, sample_prompts=[])["id"]
+    server.wait(run_id, lambda event: event["type"] == "step")
+    with ThreadPoolExecutor(16) as pool:
+        codes = set(pool.map(lambda _: server.client.post(f"/api/runs/{run_id}/stop").status_code, range(32)))
+    assert codes == {202}
+    assert server.end(run_id)["status"] == "stopped"
