@@ -153,9 +153,15 @@ export async function* generate(body, signal) {
     headers: { "Content-Type": "application/json" },
     signal,
   });
-  for await (const event of readEvents(response)) {
-    const data = JSON.parse(event.data);
-    if (event.type === "error") throw new ApiError(response.status, data.error);
-    yield { type: event.type, data };
+  try {
+    for await (const event of readEvents(response)) {
+      const data = JSON.parse(event.data);
+      if (event.type === "error") throw new ApiError(response.status, data.error);
+      yield { type: event.type, data };
+      if (event.type === "done") return;
+    }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // a TypeError is what a lost connection becomes
   }
+  throw new ApiError(0, UNREACHABLE);
 }

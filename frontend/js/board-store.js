@@ -8,7 +8,7 @@
 import { batch, signal } from "@preact/signals";
 import * as api from "./api.js";
 import { coalesce } from "./coalesce.js";
-import { applyEvent, mergeSnapshot } from "./run-state.js";
+import { applyEvent, beyond, mergeSnapshot } from "./run-state.js";
 import { Stream } from "./stream.js";
 
 export class BoardStore {
@@ -55,9 +55,7 @@ export class BoardStore {
     return this.#guarded(async () => {
       const page = await api.listRuns();
       const known = this.runs.value?.map((run) => run.peek()) ?? [];
-      const oldest = page.items[page.items.length - 1]?.id;
-      // Of what "Show more" brought earlier, keep what lies beyond this page.
-      const older = page.next_cursor ? known.slice(known.findIndex((run) => run.id === oldest) + 1) : [];
+      const older = beyond(page, known);
       if (!older.length) this.nextPage.value = page.next_cursor;
       this.#merge([...page.items, ...older]);
       return page.stream_cursor;

@@ -43,8 +43,9 @@ export class RunStore {
 
   async open() {
     try {
-      const [run, series, samples, checkpoints, opening] = await Promise.all([
-        api.getRun(this.id),
+      // The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again.
+      const run = await api.getRun(this.id);
+      const [series, samples, checkpoints, opening] = await Promise.all([
         api.getSeries(this.id),
         api.getSamples(this.id),
         api.getCheckpoints(this.id),

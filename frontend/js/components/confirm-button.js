@@ -19,12 +19,19 @@ export function ConfirmButton({ children, question, confirm, cancel, onConfirm, 
   const busy = useSignal(false);
   const answer = useRef(/** @type {HTMLButtonElement | null} */ (null));
 
+  const trigger = useRef(/** @type {HTMLButtonElement | null} */ (null));
+  const asked = useRef(false);
+
   useEffect(() => {
     if (asking.value) answer.current?.focus();
+    else if (asked.current) trigger.current?.focus(); // back to where the keyboard came from
+    asked.current = asking.value;
   }, [asking.value]);
 
   if (!asking.value) {
-    return html`<button type="button" class="button ${tone}" onClick=${() => (asking.value = true)}>${children}</button>`;
+    return html`
+      <button ref=${trigger} type="button" class="button ${tone}" onClick=${() => (asking.value = true)}>${children}</button>
+    `;
   }
   const act = async () => {
     busy.value = true;

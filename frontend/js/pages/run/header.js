@@ -105,6 +105,7 @@ async function attempt(error, work) {
 function Actions({ store, error }) {
   const status = useComputed(() => /** @type {Run} */ (store.run.value).status).value;
   const overdue = useOverdue(status === "stopping");
+  // The buttons below have keys: one that asks back must never turn into another when the run ends meanwhile.
   const act = (/** @type {"stop" | "kill"} */ action) =>
     attempt(error, async () => store.take(await actOnRun(store.id, action)));
   const remove = () =>
@@ -114,10 +115,11 @@ function Actions({ store, error }) {
     });
 
   if (hasEnded(status)) {
-    const model = store.checkpoints.value.find((each) => each.kind === "final") ?? store.checkpoints.value[0];
+    const saved = store.checkpoints.value;
+    const model = saved.find((each) => each.kind === "final") ?? saved.findLast((each) => each.kind === "best") ?? saved.at(-1);
     return html`
       ${model && html`<a class="button primary" href=${playgroundLink(model.model)}>Try the model</a>`}
-      <${ConfirmButton} question="Delete this run and its model?" confirm="Delete" cancel="Keep" onConfirm=${remove}>
+      <${ConfirmButton} key="delete" question="Delete this run and its model?" confirm="Delete" cancel="Keep" onConfirm=${remove}>
         <${Icon} name="trash" />Delete
       <//>
     `;
@@ -127,6 +129,7 @@ function Actions({ store, error }) {
     return html`
       <span class="muted">The worker does not answer.</span>
       <${ConfirmButton}
+        key="kill"
         question="End it by force? What came after the last checkpoint is lost."
         confirm="Kill the worker"
         cancel="Wait"
@@ -136,6 +139,7 @@ function Actions({ store, error }) {
   }
   return html`
     <${ConfirmButton}
+      key="stop"
       question="Stop here? What was learned so far is kept."
       confirm="Stop"
       cancel="Keep training"

@@ -58,6 +58,7 @@ function useLog(id, active, open) {
         text.value = (text.peek() + chunk.text.slice(cut)).slice(-MOST_CHARACTERS);
         offset.value = chunk.offset;
         error.value = null;
+        if (chunk.offset < chunk.size) return read();
       } catch (reason) {
         if (left) return;
         error.value = /** @type {ApiError} */ (reason);
