@@ -18,7 +18,15 @@ export class ApiError extends Error {
     this.field = error.field ?? null;
     this.hint = error.hint ?? null;
   }
+
+  /** Whether the same request may succeed a little later. */
+  get passing() {
+    return this.status === 0 || this.status >= 500;
+  }
 }
+
+/** How long a page that could not be loaded waits before it tries again. */
+export const RETRY_MS = 3000;
 
 const UNREACHABLE = {
   code: "unreachable",

@@ -20,6 +20,7 @@ export class BoardStore {
   refresh;
   /** @type {Stream | null} */
   #stream = null;
+  #retry = 0;
   #closed = false;
 
   constructor() {
@@ -30,7 +31,11 @@ export class BoardStore {
 
   async open() {
     const cursor = await this.#loadFirstPage();
-    if (cursor === null || this.#closed) return;
+    if (this.#closed) return;
+    if (cursor === null) {
+      if (this.error.value?.passing) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
+      return;
+    }
     this.#stream = new Stream("/api/stream", cursor, {
       onEvents: (events) => batch(() => this.#apply(events)),
       onConnection: (connection) => (this.connection.value = connection),
@@ -39,6 +44,7 @@ export class BoardStore {
 
   close() {
     this.#closed = true;
+    clearTimeout(this.#retry);
     this.#stream?.close();
   }
 

@@ -28,6 +28,7 @@ export class RunStore {
   id;
   /** @type {Stream | null} */
   #stream = null;
+  #retry = 0;
   #closed = false;
 
   /** @param {string} id */
@@ -57,10 +58,12 @@ export class RunStore {
         this.checkpoints.value = checkpoints.items;
         this.messages.value = opening.items.filter((event) => event.type === "message");
         this.take(run);
+        this.error.value = null;
       });
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       this.error.value = error;
+      if (error.passing && !this.#closed) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
       return;
     }
     if (this.#closed) return; // the visitor has already left
@@ -69,6 +72,7 @@ export class RunStore {
 
   close() {
     this.#closed = true;
+    clearTimeout(this.#retry);
     this.#stream?.close();
   }
 

@@ -58,7 +58,8 @@ function useLog(id, active, open) {
         text.value = (text.peek() + chunk.text.slice(cut)).slice(-MOST_CHARACTERS);
         offset.value = chunk.offset;
         error.value = null;
-        if (chunk.offset < chunk.size) return read();
+        // Without the first check a log that ends within a character would be asked for without end.
+        if (chunk.offset !== from && chunk.offset < chunk.size) return read();
       } catch (reason) {
         if (left) return;
         error.value = /** @type {ApiError} */ (reason);
