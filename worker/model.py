@@ -126,7 +126,7 @@ def _require_text_model(source: ModelSource, loaded: LanguageModel) -> None:
     texts[1, -1] = 8
     with torch.inference_mode():
         first, second = model.eval()(input_ids=texts, use_cache=False).logits[:, :-1]
-    if not torch.allclose(first, second, rtol=1e-3, atol=1e-3):
+    if (first - second).abs().max() > 1e-4 * first.abs().max():  # rounding stays far below
         raise ModelError(
             f"{source.location} reads text in both directions, so it cannot write any.",
             "Choose a model made for text generation, such as gpt2.",

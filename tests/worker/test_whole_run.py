@@ -72,8 +72,10 @@ def test_what_a_run_leaves_is_whole(finished_run: Path) -> None:
         folder = finished_run / event.path
         if folder.exists():  # a later checkpoint may have taken its place
             checkpoint.verify(folder)
-            assert event.bytes == sum(file["bytes"] for file in runs.manifest(folder).values())
-    files = set(runs.manifest(finished_run / "model"))
+            sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.name != "manifest.json"}
+            assert event.bytes == sum(sizes.values())
+            assert set(runs.manifest(folder)) == set(sizes) - {"README.md"}, "the card may be edited"
+    files = {path.name for path in (finished_run / "model").iterdir()}
     assert {"config.json", "model.safetensors", "generation_config.json", "README.md", "tokenizer.json"} <= files
     assert not [path for path in finished_run.rglob("*") if path.suffix in (".bin", ".pt", ".pkl")]
 
