@@ -33,11 +33,10 @@ def write_folder(target: Path, write: Callable[[Path], None]) -> int:
         if target.exists():
             _remove(target)
         aside.rename(target)
-    except SafetensorError as error:  # what a full disk becomes in safetensors
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
-        raise OSError(str(error)) from error
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, SafetensorError):  # what a full disk becomes in safetensors
+            raise OSError(str(error)) from error
         raise
     _sync(target.parent)
     return size

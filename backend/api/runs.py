@@ -7,13 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy import Connection
 
 from backend import runs
 from backend.api.deps import ServicesDep
 from backend.errors import InvalidFieldError
 from backend.jobs import plan, write_job
 from backend.schemas import Run, RunList
-from backend.services import Services
 from worker.contract import Job, RunConfig
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -41,17 +41,17 @@ def create_run(
     idempotency_key: Annotated[str | None, Header(max_length=200, description="Send twice, get one run")] = None,
 ) -> Run:
     """Check a configuration, store it as a run, and queue it. The same Idempotency-Key answers with the same run."""
-    if known := _already_made(services, idempotency_key):
-        response.status_code = 200
-        return known
+    with services.database.read() as connection:
+        if known := _already_made(connection, idempotency_key):
+            response.status_code = 200
+            return known
     planned = plan(config, services.catalog, services.datasets, services.devices)
     directory = None
     try:
         with services.database.write() as connection:
-            same = runs.find_by_key(connection, idempotency_key) if idempotency_key else None
-            if same:  # made by a request that came at the same moment
+            if known := _already_made(connection, idempotency_key):  # by a request that came at the same moment
                 response.status_code = 200
-                return runs.get(connection, same)
+                return known
             planned.check()  # again, now that nothing can be deleted until the run is there
             run_id = _unused_id(services)
             directory = services.settings.runs_dir / run_id
@@ -132,12 +132,9 @@ def kill_run(run_id: str, services: ServicesDep) -> Run:
     return get_run(run_id, services)
 
 
-def _already_made(services: Services, idempotency_key: str | None) -> Run | None:
-    if not idempotency_key:
-        return None
-    with services.database.read() as connection:
-        known = runs.find_by_key(connection, idempotency_key)
-        return runs.get(connection, known) if known else None
+def _already_made(connection: Connection, idempotency_key: str | None) -> Run | None:
+    known = runs.find_by_key(connection, idempotency_key) if idempotency_key else None
+    return runs.get(connection, known) if known else None
 
 
 def _unused_id(services: ServicesDep) -> str:
