@@ -7,7 +7,7 @@ library. RunConfig itself stands in ``worker/config.py``. A run directory holds:
     events.jsonl   one event per line, appended by the worker alone; ``seq`` is dense from 1
     worker.log     standard output and error of the worker, shown to people and never parsed
     worker.lock    locked (flock) for as long as the worker lives; holds its pid
-    control.json   what the server asks of the worker, obeyed at the next step boundary
+    control.json   what the server asks of the worker, obeyed at the next step boundary; removed before a rerun
     checkpoints/   one Hugging Face folder per kept checkpoint, with a manifest of digests
     model/         the final model, a plain Hugging Face folder
 """
@@ -77,9 +77,9 @@ class Job(BaseModel):
 
 
 class Control(BaseModel):
-    """The content of control.json."""
+    """The content of control.json: the last thing asked for. ``resume`` ends a pause; ``stop`` ends a pause and the run."""
 
-    command: Literal["stop"]
+    command: Literal["stop", "pause", "resume"]
 
 
 class LockInfo(BaseModel):
@@ -95,7 +95,10 @@ def now() -> str:
 
 
 TERMINAL_PHASES = ("completed", "stopped", "failed", "interrupted")
-Phase = Literal["preparing", "training", "evaluating", "saving", "completed", "stopped", "failed", "interrupted"]
+"""Phases that end a worker. All but ``completed`` may be followed by another worker in the same directory, which goes on
+from the last whole checkpoint, or from the start where there is none, and appends to the same log."""
+
+Phase = Literal["preparing", "training", "evaluating", "saving", "paused", "completed", "stopped", "failed", "interrupted"]
 
 
 class _Event(BaseModel):
@@ -108,12 +111,18 @@ class _Event(BaseModel):
 
 
 class StatusEvent(_Event):
-    """The worker entered a phase. ``training`` tells what is now known of the run; terminal phases give a reason."""
+    """The worker entered a phase. ``training`` tells what is now known of the run; terminal phases give a reason.
+
+    ``resumed_step`` is set once by each worker that goes on from an earlier one: the update its checkpoint was saved
+    after, 0 if it starts over. Steps, checks and samples reported before for later updates no longer count, as they are
+    made again.
+    """
 
     type: Literal["status"] = "status"
     phase: Phase
     reason: str | None = None
     hint: str | None = None
+    resumed_step: int | None = None
     total_steps: int | None = None
     device: str | None = None
     precision: str | None = None
