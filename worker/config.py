@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 GROUPS = {
     "essentials": "Model and data",
+    "method": "What is trained",
     "length": "How long to train",
     "batch": "Batch and memory",
     "rate": "Learning rate",
@@ -52,6 +53,7 @@ BUILT_IN_MODELS = {
 }
 
 FINE_TUNING_LEARNING_RATE = 5e-5
+LORA_LEARNING_RATE = 2e-4
 FROM_SCRATCH_LEARNING_RATE = 5e-4  # for designs that are not built in, whose size we do not know
 DEFAULT_MAX_LENGTH = 512
 
@@ -113,6 +115,38 @@ class RunConfig(BaseModel):
         advice="0 switches the test off, and with it the best way to notice overfitting.",
         ge=0,
         le=0.5,
+    )
+    method: Literal["full", "lora"] = setting(
+        "full",
+        "full changes every weight. lora adds small matrices beside the model's own and trains only those: far less memory.",
+        label="Method",
+        group="method",
+        advice="LoRA suits a trained model that should learn a style or a task; for learning from nothing use full.",
+    )
+    lora_rank: int = setting(
+        16,
+        "Width of LoRA's added matrices: how much they can learn. Used with method lora only.",
+        label="LoRA rank",
+        group="method",
+        ge=1,
+        le=512,
+    )
+    lora_alpha: int = setting(
+        32,
+        "How strongly LoRA's part counts: it is multiplied by alpha / rank. Used with method lora only.",
+        label="LoRA alpha",
+        group="method",
+        advice="Twice the rank is a good start.",
+        ge=1,
+        le=4096,
+    )
+    lora_dropout: float = setting(
+        0.0,
+        "Share of LoRA's inputs dropped at random at each update, against memorising. Used with method lora only.",
+        label="LoRA dropout",
+        group="method",
+        ge=0,
+        lt=1,
     )
     num_epochs: int = setting(
         3,
@@ -183,9 +217,16 @@ class RunConfig(BaseModel):
         label="Gradient checkpointing",
         group="batch",
     )
+    on_oom: Literal["retry", "fail"] = setting(
+        "retry",
+        "When the memory runs out: retry the update with smaller batches and more accumulation, or fail with advice.",
+        label="Out of memory",
+        group="batch",
+        advice="A retry learns from the same examples at the same update: only the time changes.",
+    )
     learning_rate: float | None = setting(
         None,
-        "How big each change of the weights is. Empty: 5e-5 for a trained model, more for one that starts from nothing.",
+        "How big each change of the weights is. Empty: 5e-5 for a trained model (2e-4 with LoRA), more when from nothing.",
         label="Learning rate",
         group="rate",
         advice="Too high and the loss jumps or becomes NaN; too low and it hardly moves.",
@@ -277,6 +318,33 @@ class RunConfig(BaseModel):
         label="Device",
         group="system",
         pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$",
+    )
+    devices: int = setting(
+        1,
+        "GPUs that train one model together. Each reads its own batches, so an update learns from that many times more.",
+        label="GPUs",
+        group="system",
+        unit="GPUs",
+        advice="With 2, halve the gradient accumulation to keep the result as it was.",
+        ge=1,
+        le=64,
+    )
+    compile: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Translate the model for this machine before training (torch.compile): a minute of waiting, then faster updates.",
+        label="Compile",
+        group="system",
+        advice="auto does it on a CUDA GPU where the run is long enough to win the minute back.",
+    )
+    num_workers: int = setting(
+        0,
+        "Threads that lay out the next batches while the model computes. 0: it is done in between.",
+        label="Loading threads",
+        group="system",
+        unit="threads",
+        advice="Helps a fast GPU with long batches; on a CPU leave it at 0.",
+        ge=0,
+        le=64,
     )
     seed: int = setting(
         42,

@@ -10,6 +10,8 @@ library. RunConfig itself stands in ``worker/config.py``. A run directory holds:
     control.json   what the server asks of the worker, obeyed at the next step boundary; removed before a rerun
     checkpoints/   one Hugging Face folder per kept checkpoint, with a manifest of digests
     model/         the final model, a plain Hugging Face folder
+    adapter/       what LoRA trained, a peft folder; model/ holds it merged into the base model
+    tokens/        the tokenized dataset, memory-mapped; removed once the run has completed
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from worker.config import (
     FINE_TUNING_LEARNING_RATE,
     FROM_SCRATCH_LEARNING_RATE,
     GROUPS,
+    LORA_LEARNING_RATE,
     BuiltInModel,
     RunConfig,
 )
@@ -38,6 +41,8 @@ LOCK_FILE = "worker.lock"
 CONTROL_FILE = "control.json"
 CHECKPOINTS_DIR = "checkpoints"
 MODEL_DIR = "model"
+ADAPTER_DIR = "adapter"
+TOKENS_DIR = "tokens"
 MANIFEST_FILE = "manifest.json"
 
 LOCK_FD_VARIABLE = "TRAINBOARD_LOCK_FD"
@@ -63,7 +68,9 @@ def learning_rate(config: RunConfig, model: ModelSource) -> float:
         return config.learning_rate
     if model.kind == "built_in":
         return BUILT_IN_MODELS[model.location].learning_rate
-    return FROM_SCRATCH_LEARNING_RATE if config.from_scratch else FINE_TUNING_LEARNING_RATE
+    if config.from_scratch:
+        return FROM_SCRATCH_LEARNING_RATE
+    return LORA_LEARNING_RATE if config.method == "lora" else FINE_TUNING_LEARNING_RATE
 
 
 class Job(BaseModel):
@@ -128,6 +135,8 @@ class StatusEvent(_Event):
     precision: str | None = None
     parameters: int | None = None
     max_length: int | None = None
+    batch_size: int | None = None
+    gradient_accumulation_steps: int | None = None
     train_examples: int | None = None
     validation_examples: int | None = None
 
@@ -185,7 +194,7 @@ class CheckpointEvent(_Event):
     step: int
     path: str
     bytes: int
-    kind: Literal["periodic", "best", "final"]
+    kind: Literal["periodic", "best", "final", "adapter"]
 
 
 class MessageEvent(_Event):
