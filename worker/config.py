@@ -146,7 +146,7 @@ class RunConfig(BaseModel):
         label="LoRA dropout",
         group="method",
         ge=0,
-        lt=1,
+        le=0.9,
     )
     num_epochs: int = setting(
         3,

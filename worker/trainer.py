@@ -37,7 +37,10 @@ _SMALLEST_SCALE = 1.0  # fp16 loss scaling that has fallen so far no longer meet
 
 @dataclass(frozen=True)
 class Setup:
-    """What a Trainer works with. ``learning_rate`` is the full one; the language model is moved to ``device``."""
+    """What a Trainer works with. ``learning_rate`` is the full one; the language model is moved to ``device``.
+
+    ``dataset_sha256`` tells a resumed run whether the text is still the same.
+    """
 
     job: Job
     run_dir: Path
@@ -48,6 +51,7 @@ class Setup:
     learning_rate: float
     device: torch.device
     precision: Precision
+    dataset_sha256: str = ""
 
 
 @dataclass
