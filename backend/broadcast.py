@@ -28,16 +28,15 @@ BATCH = 500
 END = b"event: end\ndata: {}\n\n"
 
 _events = models.events.c
-_ENDINGS = (*runs.TERMINAL, "deleted")
 
 
 class Message(NamedTuple):
-    """An event as it goes over the wire. ``last``: the run's stream ends with it."""
+    """An event as it goes over the wire. ``ended``: whether the run has ended with it; None if it does not say."""
 
     cursor: int
     run_id: str
     frame: bytes
-    last: bool
+    ended: bool | None
 
 
 class Broadcaster:
@@ -99,7 +98,11 @@ class Broadcaster:
             messages, cursor = await self._after(cursor, run_ids)
             if messages:
                 yield b"".join(message.frame for message in messages)
-                active -= {message.run_id for message in messages if message.last}
+                for message in messages:
+                    if message.ended:
+                        active.discard(message.run_id)
+                    elif message.ended is False:
+                        active.add(message.run_id)  # an ended run may be queued again
             elif run_ids is not None and not active and cursor >= newest:
                 yield END
                 return
@@ -151,5 +154,5 @@ def _read(database: Database, after: int, run_ids: frozenset[str] | None) -> lis
 
 def _encode(row: Row[int, str, str, str]) -> Message:
     data = stamp(row.data, row.run_id, row.cursor)
-    last = row.type == "server" and json.loads(row.data)["fact"] in _ENDINGS
-    return Message(row.cursor, row.run_id, f"id: {row.cursor}\nevent: {row.type}\ndata: {data}\n\n".encode(), last)
+    ended = json.loads(row.data)["status"] in runs.TERMINAL if row.type == "server" else None
+    return Message(row.cursor, row.run_id, f"id: {row.cursor}\nevent: {row.type}\ndata: {data}\n\n".encode(), ended)

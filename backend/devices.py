@@ -34,6 +34,23 @@ def candidates(wanted: str, available: list[str]) -> list[str]:
     return [wanted] if wanted in available else []
 
 
+def choose(wanted: str, count: int, available: list[str], free: set[str]) -> list[str]:
+    """Free devices for a run that asks for ``count`` GPUs on ``wanted``; empty as long as there are not that many."""
+    needed = 1 if wanted == "cpu" else count  # processes on the processor share it
+    fitting = [device for device in candidates(wanted, available) if device in free]
+    return fitting[:needed] if len(fitting) >= needed else []
+
+
+def visibility(chosen: list[str]) -> dict[str, str]:
+    """The environment in which a process sees these GPUs alone, numbered from 0, where there are several."""
+    if len(chosen) < 2:
+        return {}
+    ours = os.environ.get("CUDA_VISIBLE_DEVICES")
+    numbers = [int(device.removeprefix("cuda:")) for device in chosen]
+    names = [str(number) for number in numbers] if ours is None else [ours.split(",")[number].strip() for number in numbers]
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names)}
+
+
 def _nvidia() -> list[Device]:
     program = shutil.which("nvidia-smi")
     if program is None:

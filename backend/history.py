@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from backend import models
 from backend.schemas import Band, Checkpoint, Sample, Series
-from worker.contract import MODEL_DIR
+from worker.contract import ADAPTER_DIR, MODEL_DIR
 
 SERIES_KEYS = {
     "loss": ("step", "loss"),
@@ -29,14 +29,18 @@ def stamp(data: str, run_id: str, cursor: int) -> str:
     return f'{{"run":"{run_id}","cursor":{cursor},{data[1:]}'
 
 
-def page(connection: Connection, run_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
-    """Events after a cursor, oldest first, and the cursor of the next page, if there is one."""
+def page(
+    connection: Connection, run_id: str, after: int, limit: int, kind: str | None
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Events after a cursor, oldest first, of one type if given, and the cursor of the next page, if there is one."""
     query = (
         select(_events.cursor, _events.data)
         .where(_events.run_id == run_id, _events.cursor > after)
         .order_by(_events.cursor)
         .limit(limit + 1)
     )
+    if kind:
+        query = query.where(_events.type == kind)
     found = connection.execute(query).all()
     items = [json.loads(stamp(data, run_id, cursor)) for cursor, data in found[:limit]]
     return items, found[limit - 1].cursor if len(found) > limit else None
@@ -65,13 +69,14 @@ def _values(
 ) -> list[tuple[int, float | None]]:
     kind, field = SERIES_KEYS[key]
     query = select(_events.step, func.json_extract(_events.data, f"$.{field}")).where(
-        _events.run_id == run_id, _events.type == kind
+        _events.run_id == run_id, _events.type == kind, ~_events.superseded
     )
     if first is not None:
         query = query.where(_events.step >= first)
     if last is not None:
         query = query.where(_events.step <= last)
-    return [(step, value) for step, value in connection.execute(query.order_by(_events.cursor)).tuples()]
+    found = connection.execute(query.order_by(_events.cursor))
+    return list({row[0]: row[1] for row in found}.items())  # the last word on a step holds
 
 
 def _band(points: list[tuple[int, float | None]], buckets: list[int], start: int, width: int) -> Band:
@@ -91,7 +96,8 @@ def _band(points: list[tuple[int, float | None]], buckets: list[int], start: int
 
 def samples(connection: Connection, run_id: str) -> list[Sample]:
     """What the model wrote at each evaluation, oldest first."""
-    return [Sample(**event) for event in _of_type(connection, run_id, "sample")]
+    last = {(event["step"], event["prompt"]): event for event in _of_type(connection, run_id, "sample")}
+    return [Sample(**event) for event in last.values()]
 
 
 def checkpoints(connection: Connection, run_id: str, directory: Path) -> list[Checkpoint]:
@@ -106,7 +112,7 @@ def checkpoints(connection: Connection, run_id: str, directory: Path) -> list[Ch
             kind=event["kind"],
             bytes=event["bytes"],
             path=str(directory / path),
-            model=f"run:{run_id}" if path == MODEL_DIR else f"run:{run_id}@{Path(path).name}",
+            model=_model_name(run_id, path),
             validation_loss=losses.get(event["step"]),
         )
         for path, event in told.items()
@@ -114,6 +120,14 @@ def checkpoints(connection: Connection, run_id: str, directory: Path) -> list[Ch
     ]
 
 
+def _model_name(run_id: str, path: str) -> str | None:
+    """The name to train from or to prompt, of a folder in the run's directory."""
+    if path == ADAPTER_DIR:
+        return None
+    return f"run:{run_id}" if path == MODEL_DIR else f"run:{run_id}@{Path(path).name}"
+
+
 def _of_type(connection: Connection, run_id: str, kind: str) -> list[dict[str, Any]]:
-    query = select(_events.data).where(_events.run_id == run_id, _events.type == kind).order_by(_events.cursor)
-    return [json.loads(data) for data in connection.execute(query).scalars()]
+    """Its events of a type that still count."""
+    query = select(_events.data).where(_events.run_id == run_id, _events.type == kind, ~_events.superseded)
+    return [json.loads(data) for data in connection.execute(query.order_by(_events.cursor)).scalars()]

@@ -49,6 +49,7 @@ def plan(
         raise InvalidFieldError(
             "device", f"This machine has no device {config.device!r}.", hint=f"It has: {known}. Or use auto."
         )
+    _check_count(config, [device.id for device in devices])
     if config.early_stopping_patience and not config.validation_split:
         raise InvalidFieldError(
             "early_stopping_patience",
@@ -77,6 +78,22 @@ def plan(
         }
     )
     return Plan(filled, model, dataset_path, config.name or f"{model_name} on {dataset_name}")
+
+
+def _check_count(config: RunConfig, devices: list[str]) -> None:
+    """Raises InvalidFieldError if the run asks for more GPUs than there are, or for several of what comes singly."""
+    if config.devices == 1 or config.device == "cpu":
+        return
+    if config.device not in ("auto", "cuda"):
+        raise InvalidFieldError(
+            "devices", f"Several GPUs cannot be used with Device {config.device}.", hint="Set Device to auto, or GPUs to 1."
+        )
+    count = len(candidates("cuda", devices))
+    if config.devices > count:
+        has = {0: "no GPU that can share a run", 1: "1 GPU"}.get(count, f"{count} GPUs")
+        raise InvalidFieldError(
+            "devices", f"This machine has {has}; you asked for {config.devices}.", hint="Set GPUs to what it has."
+        )
 
 
 def write_job(directory: Path, job: Job) -> None:

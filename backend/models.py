@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
 
 metadata = MetaData()
@@ -12,7 +12,7 @@ metadata = MetaData()
 runs = Table(
     "runs",
     metadata,
-    Column("number", Integer, primary_key=True),  # order of creation, which is the order of the queue
+    Column("number", Integer, primary_key=True),  # order of creation
     Column("id", Text, nullable=False, unique=True),
     Column("idempotency_key", Text, unique=True),
     Column("name", Text, nullable=False),
@@ -21,6 +21,7 @@ runs = Table(
     Column("hint", Text),
     Column("config", Text, nullable=False),  # RunConfig as JSON
     Column("created_at", Text, nullable=False),
+    Column("queued_at", Text),  # when it joined the queue last: the order of the queue
     Column("started_at", Text),
     Column("ended_at", Text),
     # What the worker said last; see summary.py.
@@ -30,6 +31,9 @@ runs = Table(
     Column("train_examples", Integer),
     Column("validation_examples", Integer),
     Column("total_steps", Integer),
+    Column("batch_size", Integer),
+    Column("gradient_accumulation_steps", Integer),
+    Column("resumed_step", Integer),
     Column("step", Integer, nullable=False, server_default="0"),
     Column("epoch", Float),
     Column("loss", Float),
@@ -37,11 +41,11 @@ runs = Table(
     Column("tokens_per_s", Float),
     Column("validation_loss", Float),
     Column("best_validation_loss", Float),
-    Column("first_step", Text),  # JSON: [step, time] of the first step event, from which the remaining time is judged
+    Column("first_step", Text),  # JSON: [step, time] of the first step event since a start or a pause: gives the pace
     Column("eta_s", Float),
     Column("sparkline", Text),  # JSON: see summary.Sparkline
     # The process that trains it, and how far its log has been read.
-    Column("device", Text),
+    Column("device", Text),  # or several, separated by commas
     Column("pid", Integer),
     Column("pid_started", Float),
     Column("boot_id", Text),
@@ -58,6 +62,7 @@ events = Table(
     Column("type", Text, nullable=False),
     Column("step", Integer),
     Column("data", Text, nullable=False),  # the event as JSON
+    Column("superseded", Boolean, nullable=False, server_default="0"),  # see rollback.py
     UniqueConstraint("run_id", "seq"),  # a line of a log becomes a row once, whatever happens
     Index("ix_events_run_id_type", "run_id", "type"),
     Index("ix_events_run_id", "run_id"),

@@ -31,8 +31,11 @@ class WorkerProcess:
     child: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def spawn(cls, directory: Path) -> WorkerProcess:
-        """Start a worker in a session of its own, so that it outlives us. Raises OSError."""
+    def spawn(cls, directory: Path, variables: dict[str, str]) -> WorkerProcess:
+        """Start a worker in a session of its own, so that it outlives us; ``variables`` join its environment.
+
+        Raises OSError.
+        """
         lock = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             # Locked before the worker exists and inherited by it: there is no instant at which it lives unlocked.
@@ -42,7 +45,7 @@ class WorkerProcess:
                 child = subprocess.Popen(
                     [sys.executable, "-m", "worker", str(directory)],
                     cwd=ROOT,  # where `-m worker` is found
-                    env=environment | {LOCK_FD_VARIABLE: str(lock)},
+                    env=environment | variables | {LOCK_FD_VARIABLE: str(lock)},
                     pass_fds=(lock,),
                     stdin=subprocess.DEVNULL,
                     stdout=output,

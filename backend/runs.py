@@ -17,24 +17,48 @@ from backend.errors import ConflictError, NotFoundError
 from backend.schemas import Run, Status
 from worker.contract import RunConfig, now
 
-ACTIVE: tuple[Status, ...] = ("queued", "starting", "running", "stopping")
+ALIVE: tuple[Status, ...] = ("starting", "running", "pausing", "paused", "stopping")
+"""Statuses in which a run has a worker, or is about to."""
+
+ACTIVE: tuple[Status, ...] = ("queued", *ALIVE)
 TERMINAL: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
 
 TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     "queued": ("starting", "stopped"),
     "starting": ("queued", "running", "stopping", *TERMINAL),  # back to the queue if no worker came to be
-    "running": ("stopping", *TERMINAL),
+    "running": ("pausing", "paused", "stopping", *TERMINAL),
+    "pausing": ("paused", "running", "stopping", *TERMINAL),
+    "paused": ("running", "stopping", *TERMINAL),
     "stopping": TERMINAL,  # a run may reach its end before it sees that it should stop
     "completed": (),
-    "stopped": (),
-    "failed": (),
-    "interrupted": (),
+    "stopped": ("queued",),
+    "failed": ("queued",),
+    "interrupted": ("queued",),
 }
 """Where each status may go. Nothing else in the project writes the status of an existing run."""
+
+_GOING: tuple[Status, ...] = ("queued", "starting", "running")
+
+_INSTEAD = {
+    "queued": "Wait until it is running.",
+    "starting": "Wait until it is running.",
+    "pausing": "Resume it.",
+    "paused": "Resume it.",
+    "stopping": "Once it has stopped it can be resumed.",
+    "completed": "Start a new run from its model.",
+    "stopped": "Resume it: it goes on from its last checkpoint.",
+    "failed": "Retry it: it goes on from its last checkpoint.",
+    "interrupted": "Retry it: it goes on from its last checkpoint.",
+}
+"""What to do with a run of each status when what was asked for does not fit."""
+
+_OF_ONE_WORKER = ("started_at", "ended_at", "device", "pid", "pid_started", "phase", "reason", "hint", "first_step", "eta_s")
+"""Columns about the latest worker alone. The next one must not be taken for it, nor its last word for the next one's."""
 
 ID_PATTERN = r"^\d{8}-\d{6}-[0-9a-f]{4}$"
 
 _runs, _events = models.runs.c, models.events.c
+_QUEUE_ORDER = (_runs.queued_at, _runs.number)  # whoever is queued again waits behind those who wait already
 
 
 def transition(
@@ -48,7 +72,7 @@ def transition(
     before = [status for status, following in TRANSITIONS.items() if to in following]
     values: dict[str, Any] = {"status": to}
     if to == "queued":
-        values |= {"started_at": None, "device": None}
+        values |= dict.fromkeys(_OF_ONE_WORKER)
     if to == "starting":
         values["started_at"] = now()
     if to in TERMINAL:  # only then: until then these columns hold what the worker said, which must not be lost
@@ -81,7 +105,8 @@ def create(connection: Connection, run_id: str, name: str, config: RunConfig, id
             name=name,
             status="queued",
             config=config.model_dump_json(),
-            created_at=now(),
+            created_at=(time := now()),
+            queued_at=time,
         )
     )
     tell(connection, run_id, "queued", "queued")
@@ -133,8 +158,8 @@ def page(
 
 
 def with_status(connection: Connection, *statuses: Status) -> list[Row[Any]]:
-    """Rows in order of creation, which is the order of the queue."""
-    return list(connection.execute(select(models.runs).where(_runs.status.in_(statuses)).order_by(_runs.number)))
+    """Rows in the order of the queue."""
+    return list(connection.execute(select(models.runs).where(_runs.status.in_(statuses)).order_by(*_QUEUE_ORDER)))
 
 
 def newest_cursor(connection: Connection) -> int:
@@ -164,6 +189,47 @@ def request_stop(connection: Connection, run_id: str) -> Status:
     return "stopping"
 
 
+def request_pause(connection: Connection, run_id: str) -> None:
+    """Ask a running worker to pause; it is "paused" once the worker says so. Raises NotFoundError, ConflictError."""
+    if not transition(connection, run_id, "pausing"):
+        _refuse_unless(connection, run_id, ("pausing", "paused"), "paused")
+
+
+def request_resume(connection: Connection, run_id: str) -> bool:
+    """End a pause, or queue a stopped run again; whether it was queued.
+
+    A paused run is "running" again once its worker says so. Raises NotFoundError, ConflictError.
+    """
+    status = row(connection, run_id).status
+    if status == "stopped":
+        return _queue_again(connection, run_id)
+    if status == "pausing":
+        transition(connection, run_id, "running")
+    else:
+        _refuse_unless(connection, run_id, ("paused", *_GOING), "resumed")
+    return False
+
+
+def request_retry(connection: Connection, run_id: str) -> bool:
+    """Queue a failed or interrupted run again; whether it was queued. Raises NotFoundError, ConflictError."""
+    if row(connection, run_id).status in ("failed", "interrupted"):
+        return _queue_again(connection, run_id)
+    _refuse_unless(connection, run_id, _GOING, "retried")
+    return False
+
+
+def _queue_again(connection: Connection, run_id: str) -> bool:
+    connection.execute(update(models.runs).where(_runs.id == run_id).values(queued_at=now()))
+    return transition(connection, run_id, "queued")
+
+
+def _refuse_unless(connection: Connection, run_id: str, fitting: tuple[Status, ...], asked: str) -> None:
+    """Asking for what is so already, or will be, is no error: a click may come twice."""
+    status = row(connection, run_id).status
+    if status not in fitting:
+        raise ConflictError(f"This run cannot be {asked}: it is {status}.", hint=_INSTEAD[status])
+
+
 def remove(connection: Connection, run_id: str) -> None:
     """Forget an ended run and its events.
 
@@ -185,7 +251,7 @@ def remove(connection: Connection, run_id: str) -> None:
 
 def _queue(connection: Connection) -> dict[int, int]:
     """Run number → place in the queue, from 1."""
-    numbers = connection.execute(select(_runs.number).where(_runs.status == "queued").order_by(_runs.number)).scalars()
+    numbers = connection.execute(select(_runs.number).where(_runs.status == "queued").order_by(*_QUEUE_ORDER)).scalars()
     return {number: place for place, number in enumerate(numbers, 1)}
 
 

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from worker.contract import RunConfig
 
-Status = Literal["queued", "starting", "running", "stopping", "completed", "stopped", "failed", "interrupted"]
+Status = Literal[
+    "queued", "starting", "running", "pausing", "paused", "stopping", "completed", "stopped", "failed", "interrupted"
+]  # fmt: skip
 
 
 class Schema(BaseModel):
@@ -16,7 +18,12 @@ class Schema(BaseModel):
 
 
 class Run(Schema):
-    """A run as it stands. ``stream_cursor``: open a stream after it to miss nothing and see nothing twice."""
+    """A run as it stands. ``stream_cursor``: open a stream after it to miss nothing and see nothing twice.
+
+    ``started_at`` is the start of its latest worker; ``resumed_step`` the update after which that one went on, null if the
+    run never had to. ``batch_size`` and ``gradient_accumulation_steps`` are those in use, which differ from ``config`` once
+    the memory ran out. ``device`` may be several, separated by commas.
+    """
 
     id: str
     name: str
@@ -30,6 +37,7 @@ class Run(Schema):
     ended_at: str | None
     step: int
     total_steps: int | None
+    resumed_step: int | None
     epoch: float | None
     loss: float | None
     validation_loss: float | None
@@ -40,6 +48,8 @@ class Run(Schema):
     device: str | None
     precision: str | None
     parameters: int | None
+    batch_size: int | None
+    gradient_accumulation_steps: int | None
     train_examples: int | None
     validation_examples: int | None
     queue_position: int | None
@@ -99,14 +109,14 @@ class SampleList(Schema):
 
 
 class Checkpoint(Schema):
-    """A folder of weights on disk. ``model`` is the name to train from or to prompt."""
+    """A folder of weights on disk. ``model`` is the name to train from or to prompt; an adapter alone has none."""
 
     name: str
     step: int
-    kind: Literal["periodic", "best", "final"]
+    kind: Literal["periodic", "best", "final", "adapter"]
     bytes: int
     path: str
-    model: str
+    model: str | None
     validation_loss: float | None
 
 

@@ -10,7 +10,10 @@ from worker.contract import EvaluationEvent, StatusEvent, StepEvent
 
 SPARKLINE_POINTS = 60
 
-_FACTS_OF_TRAINING = ("total_steps", "precision", "parameters", "train_examples", "validation_examples")
+_FACTS_OF_TRAINING = (
+    "total_steps", "precision", "parameters", "train_examples", "validation_examples",
+    "batch_size", "gradient_accumulation_steps", "resumed_step",
+)  # fmt: skip
 
 
 def update(run: dict[str, Any], event: Any) -> None:
@@ -18,6 +21,8 @@ def update(run: dict[str, Any], event: Any) -> None:
     run["last_seq"] = event.seq
     if isinstance(event, StatusEvent):
         run.update(phase=event.phase, reason=event.reason, hint=event.hint)
+        if event.phase == "paused" or event.resumed_step is not None:
+            run.update(first_step=None, eta_s=None)  # the time in between says nothing of the pace
         known = {name: getattr(event, name) for name in _FACTS_OF_TRAINING}
         run.update({name: value for name, value in known.items() if value is not None})
     elif isinstance(event, StepEvent):
@@ -38,7 +43,7 @@ def update(run: dict[str, Any], event: Any) -> None:
 
 
 def _remaining_seconds(run: dict[str, Any], event: StepEvent) -> float | None:
-    """Updates left times the mean time of one since the first, which includes evaluating and saving."""
+    """Updates left times the mean time of one since ``first_step``, which includes evaluating and saving."""
     if run["total_steps"] is None:
         return None
     first_step, first_time = json.loads(run["first_step"])
@@ -62,6 +67,14 @@ def _extend(sparkline: str | None, loss: float | None) -> str:
             line["points"] = line["points"][1::2]
             line["every"] *= 2
     return json.dumps(line)
+
+
+def shorten(sparkline: str | None, seen: int) -> str | None:
+    """The line as it was when ``seen`` losses had been added, or almost: it stays as thin as it is."""
+    if sparkline is None:
+        return None
+    line = json.loads(sparkline)
+    return json.dumps(line | {"seen": seen, "points": line["points"][: seen // line["every"]]})
 
 
 def sparkline_points(sparkline: str | None) -> list[float]:

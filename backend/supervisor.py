@@ -1,19 +1,17 @@
 """Starts queued runs when their device is free, finds living workers after a restart, and sees each run to its end.
 
-One run at a time per device; the others wait in the order in which they were made. Everything here happens on the
-event loop, which is woken by a new run, by a worker's end, and by nothing else.
+One run at a time per device, which it keeps while it is paused; the others wait in the order in which they were queued.
+Everything here happens on the event loop, which is woken by a queued run, by a worker's end, and by nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 from sqlalchemy import Row, update
@@ -21,14 +19,14 @@ from sqlalchemy.exc import OperationalError, TimeoutError
 
 from backend import models, runs
 from backend.database import Database
-from backend.devices import candidates
+from backend.devices import candidates, choose, visibility
 from backend.errors import ConflictError
 from backend.jobs import read_job, write_job
 from backend.processes import WorkerProcess, boot_id
 from backend.schemas import Device, Status
 from backend.tailer import Tailer
 from backend.verdict import judge
-from worker.contract import CONTROL_FILE, EVENTS_FILE, LOCK_FILE, LOG_FILE, Control, LockInfo
+from worker.contract import CONTROL_FILE, LOCK_FILE, LOG_FILE, Control, LockInfo, RunConfig
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +43,13 @@ class Supervisor:
         *,
         before_start: Callable[[str], Awaitable[None]],
     ) -> None:
-        """``before_start`` is awaited with the device's id just before a worker starts on it."""
+        """``before_start`` is awaited with the id of a worker's first device just before it starts."""
         self._database = database
         self._runs_dir = runs_dir
         self._devices = [device.id for device in devices]
         self._before_start = before_start
         self._tailer = Tailer(database, runs_dir)
-        self._occupied: dict[str, str] = {}  # run → device
+        self._occupied: dict[str, list[str]] = {}  # run → its devices
         self._workers: dict[str, WorkerProcess] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -71,15 +69,37 @@ class Supervisor:
         self._loop.call_soon_threadsafe(self._changed.set)
 
     def busy_devices(self) -> set[str]:
-        return set(self._occupied.values())
+        return {device for devices in self._occupied.values() for device in devices}
 
     def request_stop(self, run_id: str) -> Status:
         """Ask a run to end, from any thread; its status now. Raises NotFoundError, ConflictError."""
         with self._database.write() as connection:
             status = runs.request_stop(connection, run_id)
-        if status == "stopping":
-            self._write_control(run_id)
+            if status == "stopping":
+                self._write_control(run_id, "stop")
         return status
+
+    def request_pause(self, run_id: str) -> None:
+        """From any thread. Raises NotFoundError, ConflictError."""
+        with self._database.write() as connection:
+            runs.request_pause(connection, run_id)
+            self._write_control(run_id, "pause")
+
+    def request_resume(self, run_id: str) -> None:
+        """From any thread. Raises NotFoundError, ConflictError."""
+        with self._database.write() as connection:
+            if runs.request_resume(connection, run_id):
+                self._clear_for_next_worker(run_id)
+            else:
+                self._write_control(run_id, "resume")
+        self.wake()
+
+    def request_retry(self, run_id: str) -> None:
+        """From any thread. Raises NotFoundError, ConflictError."""
+        with self._database.write() as connection:
+            if runs.request_retry(connection, run_id):
+                self._clear_for_next_worker(run_id)
+        self.wake()
 
     def kill(self, run_id: str) -> None:
         """End a worker that does not answer, from any thread. Raises NotFoundError, ConflictError."""
@@ -97,23 +117,27 @@ class Supervisor:
             await self._changed.wait()
 
     async def _start_what_fits(self) -> None:
+        waited_for: set[str] = set()
         for row in await asyncio.to_thread(self._rows, "queued"):
-            free = set(self._devices) - self.busy_devices()
-            wanted = candidates(json.loads(row.config)["device"], self._devices)
-            device = next((device for device in wanted if device in free), None)
-            if device:
-                await self._launch(row.id, device)
+            config = RunConfig.model_validate_json(row.config)
+            fitting = set(candidates(config.device, self._devices))
+            free = set(self._devices) - self.busy_devices() - waited_for
+            if devices := choose(config.device, config.devices, self._devices, free):
+                await self._launch(row.id, config, devices)
+            elif 1 < config.devices <= len(fitting):
+                waited_for |= fitting  # else it would wait for ever while later runs take one GPU after the other
 
-    async def _launch(self, run_id: str, device: str) -> None:
-        if not await asyncio.to_thread(self._claim, run_id, device):
+    async def _launch(self, run_id: str, config: RunConfig, devices: list[str]) -> None:
+        if not await asyncio.to_thread(self._claim, run_id, devices):
             return  # stopped in the meantime
-        self._occupied[run_id] = device
+        self._occupied[run_id] = devices
         directory = self._runs_dir / run_id
         try:
-            await self._before_start(device)
+            await self._before_start(devices[0])
             job = await asyncio.to_thread(read_job, directory)
+            device = devices[0] if len(devices) == 1 else config.device
             await asyncio.to_thread(write_job, directory, job.model_copy(update={"device": device}))
-            worker = await asyncio.to_thread(WorkerProcess.spawn, directory)
+            worker = await asyncio.to_thread(WorkerProcess.spawn, directory, visibility(devices))
         except Exception as error:  # whatever it is, the run must not stay "starting", nor keep its device
             log.exception("Run %s could not be started.", run_id)
             reason = f"The worker could not be started: {error}"
@@ -142,7 +166,7 @@ class Supervisor:
 
     async def _recover(self) -> None:
         """After a start of the server: take over living workers, and close the runs of those that are gone."""
-        for row in await asyncio.to_thread(self._rows, "starting", "running", "stopping"):
+        for row in await asyncio.to_thread(self._rows, *runs.ALIVE):
             if row.id in self._workers:
                 continue  # a second attempt, after the database was busy
             directory = self._runs_dir / row.id
@@ -151,7 +175,7 @@ class Supervisor:
                 await asyncio.to_thread(self._close_or_requeue, row)
                 continue
             await asyncio.to_thread(self._tell_adopted, row)
-            self._occupied[row.id] = row.device
+            self._occupied[row.id] = row.device.split(",")
             self._watch(row.id, worker)
 
     # The rest runs in threads, for it uses the database.
@@ -160,11 +184,11 @@ class Supervisor:
         with self._database.read() as connection:
             return runs.with_status(connection, *statuses)
 
-    def _claim(self, run_id: str, device: str) -> bool:
+    def _claim(self, run_id: str, devices: list[str]) -> bool:
         with self._database.write() as connection:
             claimed = runs.transition(connection, run_id, "starting")
             if claimed:
-                _set(connection, run_id, device=device, boot_id=boot_id())
+                _set(connection, run_id, device=",".join(devices), boot_id=boot_id())
         return claimed
 
     def _update(self, run_id: str, **columns: Any) -> None:
@@ -178,17 +202,15 @@ class Supervisor:
     def _tell_adopted(self, row: Row[Any]) -> None:
         with self._database.write() as connection:
             runs.tell(connection, row.id, "adopted", row.status)
-        if row.status == "stopping":  # the server may have died between deciding and asking
-            self._write_control(row.id)
 
     def _close_or_requeue(self, row: Row[Any]) -> None:
         """Decide on a run whose worker is gone, or never came to be because the server died first."""
-        directory = self._runs_dir / row.id
-        if row.status == "starting" and _identity(row, directory)[0] is None and not (directory / EVENTS_FILE).exists():
-            with self._database.write() as connection:
-                runs.transition(connection, row.id, "queued")
-            return
         try:
+            if row.status == "starting" and _identity(row, self._runs_dir / row.id)[0] is None:
+                self._tailer.ingest(row.id)
+                with self._database.write() as connection:
+                    if runs.transition(connection, row.id, "queued"):  # refused if its worker told something: it runs
+                        return
             self._conclude(row.id, None)
         except OSError:  # one unreadable directory must not keep all other runs from going on
             log.exception("Run %s could not be closed.", row.id)
@@ -201,11 +223,17 @@ class Supervisor:
             verdict = judge(row, exit_status, rebooted=row.boot_id != boot_id(), last_lines=lines)
             runs.transition(connection, run_id, verdict.status, reason=verdict.reason, hint=verdict.hint)
 
-    def _write_control(self, run_id: str) -> None:
+    def _write_control(self, run_id: str, command: Literal["stop", "pause", "resume"]) -> None:
+        """Called within the transaction that decides so, so that the last command is what was decided last."""
         path = self._runs_dir / run_id / CONTROL_FILE
-        temporary = path.with_suffix(f".{secrets.token_hex(4)}")  # its own, for two may ask at once
-        temporary.write_text(Control(command="stop").model_dump_json())
+        temporary = path.with_suffix(".new")
+        temporary.write_text(Control(command=command).model_dump_json())
         os.replace(temporary, path)
+
+    def _clear_for_next_worker(self, run_id: str) -> None:
+        """What was asked of an earlier worker is not meant for the next, and its identity is not the next one's."""
+        (self._runs_dir / run_id / CONTROL_FILE).unlink(missing_ok=True)
+        (self._runs_dir / run_id / LOCK_FILE).write_bytes(b"")
 
     async def _until_answered(self, action: Callable[[], Awaitable[None]]) -> None:
         """Do something that must be done in the end, however long another program keeps the database locked."""

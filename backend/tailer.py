@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, insert, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 from watchfiles import awatch
 
-from backend import models, runs, summary
+from backend import models, rollback, runs, summary
 from backend.database import Database
-from worker.contract import EVENTS_FILE, decode
+from worker.contract import EVENTS_FILE, StatusEvent, decode
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _complete_lines(path: Path, offset: int) -> bytes:
 def _store(connection: Connection, row: Row[Any], lines: bytes) -> None:
     run = row._asdict()
     run["log_offset"] += len(lines)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for line in lines.splitlines():
         try:
             event = decode(line)
@@ -94,6 +94,10 @@ def _store(connection: Connection, row: Row[Any], lines: bytes) -> None:
         if event.seq <= run["last_seq"]:
             log.warning("Run %s: event %d came again and was left out.", row.id, event.seq)
             continue
+        if isinstance(event, StatusEvent) and event.resumed_step is not None:
+            _insert(connection, rows)  # what is rolled back must be stored
+            rows = []
+            rollback.roll_back(connection, run, event.resumed_step)
         summary.update(run, event)
         rows.append(
             {
@@ -107,7 +111,13 @@ def _store(connection: Connection, row: Row[Any], lines: bytes) -> None:
     before = row._asdict()
     changes = {name: value for name, value in run.items() if value != before[name]}
     connection.execute(update(models.runs).where(models.runs.c.id == row.id).values(changes))
+    _insert(connection, rows)
+    if run["phase"] == "paused":
+        runs.transition(connection, row.id, "paused")
+    elif row.status in ("starting", "paused") and run["last_seq"] > row.last_seq:
+        runs.transition(connection, row.id, "running")
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
     if rows:
         connection.execute(insert(models.events), rows)
-        if row.status == "starting":
-            runs.transition(connection, row.id, "running")

@@ -46,11 +46,12 @@ def get_events(
     services: ServicesDep,
     after: Annotated[int, Query(ge=0, le=2**62, description="Cursor of the last event one has")] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    type: Annotated[str | None, Query(max_length=20, description="Only events of this type, such as message")] = None,
 ) -> EventPage:
-    """The run's events, oldest first, page by page."""
+    """The run's events, oldest first, page by page: all of them, also those of updates that were made again."""
     with services.database.read() as connection:
         runs.row(connection, run_id)
-        items, following = history.page(connection, run_id, after, limit)
+        items, following = history.page(connection, run_id, after, limit, type)
     return EventPage(items=items, next=following)
 
 

@@ -1,4 +1,4 @@
-"""Create, list, show, rename, stop and delete runs."""
+"""Create, list, show, rename, pause, resume, retry, stop and delete runs."""
 
 from __future__ import annotations
 
@@ -116,6 +116,27 @@ def delete_run(run_id: str, services: ServicesDep) -> None:
         if directory.exists():
             directory.rename(doomed)  # one step, so that half a directory never looks like a run
     shutil.rmtree(doomed, ignore_errors=True)
+
+
+@router.post("/{run_id}/pause", status_code=202)
+def pause_run(run_id: str, services: ServicesDep) -> Run:
+    """Ask the worker to save a checkpoint after its update and wait. A paused run keeps its device."""
+    services.supervisor.request_pause(run_id)
+    return get_run(run_id, services)
+
+
+@router.post("/{run_id}/resume", status_code=202)
+def resume_run(run_id: str, services: ServicesDep) -> Run:
+    """End a pause, or queue a stopped run again: it goes on from its last checkpoint, or from the start if it has none."""
+    services.supervisor.request_resume(run_id)
+    return get_run(run_id, services)
+
+
+@router.post("/{run_id}/retry", status_code=202)
+def retry_run(run_id: str, services: ServicesDep) -> Run:
+    """Queue a failed or interrupted run again: it goes on from its last checkpoint, or from the start if it has none."""
+    services.supervisor.request_retry(run_id)
+    return get_run(run_id, services)
 
 
 @router.post("/{run_id}/stop", status_code=202)

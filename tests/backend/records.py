@@ -57,6 +57,18 @@ def story(steps: int = 20) -> list[Any]:
     return events
 
 
+def going_on(seq: int, after: int, steps: int) -> list[Any]:
+    """What a later worker reports that goes on after update ``after``; its losses are 0.5 lower than the first story's."""
+    events: list[Any] = [StatusEvent(phase="preparing"), StatusEvent(phase="training", resumed_step=after, total_steps=20)]
+    for event in story(steps):
+        if getattr(event, "step", 0) > after and not isinstance(event, CheckpointEvent):
+            lower = {"loss": event.loss - 0.5} if getattr(event, "loss", None) is not None else {}
+            events.append(event.model_copy(update=lower))
+    for number, event in enumerate(events, seq):
+        event.seq, event.time = number, now()
+    return events
+
+
 class Records:
     """A data directory without a server."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+from collections.abc import Callable
 
 import pytest
+from sqlalchemy import Connection
 
 from backend import runs
 from backend.errors import ConflictError
@@ -17,6 +19,8 @@ PATHS: dict[str, tuple[runs.Status, ...]] = {
     "queued": (),
     "starting": ("starting",),
     "running": ("starting", "running"),
+    "pausing": ("starting", "running", "pausing"),
+    "paused": ("starting", "running", "pausing", "paused"),
     "stopping": ("starting", "running", "stopping"),
     **{status: ("starting", "running", status) for status in runs.TERMINAL},
 }
@@ -33,9 +37,59 @@ def test_only_what_the_table_allows_happens(records, before: runs.Status, after:
     assert len(records.events(run_id)) == told + changed, "streams hear of a change, and of nothing else"
 
 
-def test_no_way_leads_out_of_an_end() -> None:
-    assert all(runs.TRANSITIONS[status] == () for status in runs.TERMINAL)
+def test_out_of_an_end_leads_only_the_queue_and_nothing_out_of_completed() -> None:
+    assert {status: runs.TRANSITIONS[status] for status in runs.TERMINAL} == {
+        "completed": (), "stopped": ("queued",), "failed": ("queued",), "interrupted": ("queued",),
+    }  # fmt: skip
     assert set(runs.ACTIVE) | set(runs.TERMINAL) == set(STATUSES)
+
+
+REQUESTS: dict[str, tuple[Callable[[Connection, str], object], dict[str, str]]] = {
+    "pause": (runs.request_pause, {"running": "pausing", "pausing": "pausing", "paused": "paused"}),
+    "resume": (
+        runs.request_resume,
+        {"paused": "paused", "pausing": "running", "stopped": "queued"} | {s: s for s in ("queued", "starting", "running")},
+    ),
+    "retry": (
+        runs.request_retry,
+        {"failed": "queued", "interrupted": "queued"} | {s: s for s in ("queued", "starting", "running")},
+    ),
+    "stop": (
+        runs.request_stop,
+        {"queued": "stopped"} | dict.fromkeys(runs.ALIVE, "stopping"),
+    ),
+}
+"""What may be asked for → how, and status before → status at once after. Asked in any other status, it is refused."""
+
+
+@pytest.mark.parametrize(("request_", "before"), list(itertools.product(REQUESTS, STATUSES)))
+def test_what_is_asked_for_is_done_or_refused_with_advice(records, request_: str, before: runs.Status) -> None:
+    run_id = records.add(*PATHS[before])
+    ask, allowed = REQUESTS[request_]
+    with records.database.write() as connection:
+        if before in allowed:
+            ask(connection, run_id)
+        else:
+            with pytest.raises(ConflictError, match=f"is {before}") as refused:
+                ask(connection, run_id)
+            assert refused.value.detail.hint or request_ == "stop"
+    assert records.status(run_id) == allowed.get(before, before)
+
+
+def test_a_run_that_is_queued_again_waits_behind_the_others_and_keeps_what_it_learned(records) -> None:
+    stopped, waiting = records.add("starting", "running", "stopped"), records.add()
+    with records.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE runs SET step = 5, loss = 2.5, phase = 'stopped', hint = 'old', pid = 1 WHERE id = ?", (stopped,)
+        )
+        assert runs.request_resume(connection, stopped)
+        again = runs.get(connection, stopped)
+        assert [row.id for row in runs.with_status(connection, "queued")] == [waiting, stopped]
+        assert (again.queue_position, again.step, again.loss) == (2, 5, 2.5)
+        assert (again.reason, again.hint, again.ended_at, again.phase, again.device) == (None,) * 5
+        assert runs.row(connection, stopped).pid is None, "the process of the earlier worker is not the next one's"
+        assert runs.request_stop(connection, stopped) == "stopped"
+        assert (runs.get(connection, stopped).step, runs.get(connection, stopped).loss) == (5, 2.5)
 
 
 @pytest.mark.parametrize("_", range(20))
@@ -77,6 +131,8 @@ def test_a_stop_that_races_the_end_leaves_one_terminal_status(records, _: int) -
         ("training", "running", 3, False, "failed"),
         (None, "starting", None, False, "failed"),
         ("training", "running", None, True, "interrupted"),
+        ("paused", "paused", -9, False, "failed"),
+        ("paused", "stopping", -9, False, "stopped"),
     ],
 )
 def test_verdict(records, phase, status, exit_status, rebooted, expected) -> None:

@@ -1,0 +1,47 @@
+"""What no longer counts once a worker goes on from a checkpoint: everything that was reported of later updates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from backend import models, summary
+
+_events = models.events.c
+
+
+def roll_back(connection: Connection, run: dict[str, Any], step: int) -> None:
+    """Mark the stored events of updates after ``step`` as superseded, and set the columns of ``run`` back to that update."""
+    connection.execute(update(models.events).where(_events.run_id == run["id"], _events.step > step).values(superseded=True))
+    evaluation = _latest(connection, run["id"], "evaluation")
+    best = _latest(connection, run["id"], "evaluation", func.json_extract(_events.data, "$.best"))
+    last = _latest(connection, run["id"], "step")
+    run.update(
+        step=step,
+        epoch=last.get("epoch"),
+        loss=last.get("loss"),
+        learning_rate=last.get("lr"),
+        tokens_per_s=last.get("tokens_per_s"),
+        validation_loss=evaluation.get("loss"),
+        best_validation_loss=best.get("loss"),
+        sparkline=summary.shorten(run["sparkline"], _count_of_steps(connection, run["id"])),
+    )
+
+
+def _latest(connection: Connection, run_id: str, kind: str, *conditions: Any) -> dict[str, Any]:
+    """The last event of a type that still counts; empty if there is none."""
+    query = (
+        select(_events.data)
+        .where(_events.run_id == run_id, _events.type == kind, ~_events.superseded, *conditions)
+        .order_by(_events.cursor.desc())
+        .limit(1)
+    )
+    data = connection.execute(query).scalar()
+    return json.loads(data) if data else {}
+
+
+def _count_of_steps(connection: Connection, run_id: str) -> int:
+    query = select(func.count()).where(_events.run_id == run_id, _events.type == "step", ~_events.superseded)
+    return connection.execute(query).scalar_one()
