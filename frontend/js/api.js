@@ -92,7 +92,9 @@ export async function createRun(config, key) {
 /** @param {string} id @param {string} name @returns {Promise<T.Run>} */
 export const renameRun = async (id, name) => (await sendJson("PATCH", runPath(id), { name })).json();
 
-/** @param {string} id @param {"stop" | "kill"} action @returns {Promise<T.Run>} */
+/** @typedef {"pause" | "resume" | "retry" | "stop" | "kill"} RunAction */
+
+/** @param {string} id @param {RunAction} action @returns {Promise<T.Run>} */
 export const actOnRun = async (id, action) => (await send(`${runPath(id)}/${action}`, { method: "POST" })).json();
 
 /** @param {string} id */
@@ -101,8 +103,8 @@ export const deleteRun = (id) => send(runPath(id), { method: "DELETE" });
 /** @param {string} id @returns {Promise<T.SeriesSnapshot>} */
 export const getSeries = (id) => get(`${runPath(id)}/series?keys=loss,lr,validation_loss&px=1000`);
 
-/** @param {string} id @param {number} limit @returns {Promise<{ items: T.RunEvent[] }>} */
-export const getFirstEvents = (id, limit) => get(`${runPath(id)}/events?after=0&limit=${limit}`);
+/** @param {string} id @returns {Promise<{ items: T.MessageEvent[] }>} */
+export const getMessages = (id) => get(`${runPath(id)}/events?type=message`);
 
 /** @param {string} id @returns {Promise<{ items: T.Sample[] }>} */
 export const getSamples = (id) => get(`${runPath(id)}/samples`);

@@ -103,6 +103,8 @@ export class BoardStore {
       if (entry) entry.value = applyEvent(entry.peek(), event);
     }
     // The server's facts (created, started, ended, renamed, deleted) are rare and move more than one row's queue place.
-    if (events.some((event) => event.type === "server")) this.refresh();
+    // A run that goes on from a checkpoint has lost its losses until the server tells them.
+    const unknown = (/** @type {RunEvent} */ event) => event.type === "status" && event.resumed_step != null;
+    if (events.some((event) => event.type === "server" || unknown(event))) this.refresh();
   }
 }

@@ -13,6 +13,7 @@
  * @property {string | null} advice
  * @property {string[]} options of a choice
  * @property {Config[string]} initial the schema's default
+ * @property {{ name: string, option: string } | null} only the choice, and its option, with which alone the field has a meaning
  *
  * @typedef {Record<string, string | boolean>} Typed what each control holds
  */
@@ -22,7 +23,7 @@
  * @returns {FormField[]}
  */
 export function fieldsOf(schema) {
-  return Object.entries(schema.properties).map(([name, property]) => {
+  const fields = Object.entries(schema.properties).map(([name, property]) => {
     const variant = (property.anyOf ?? [property]).find((/** @type {any} */ each) => each.type !== "null");
     return {
       name,
@@ -34,8 +35,30 @@ export function fieldsOf(schema) {
       advice: property.advice ?? null,
       options: variant.enum ?? [],
       initial: property.default ?? null,
+      only: null,
     };
   });
+  return fields.map((field) => ({ ...field, only: conditionOf(field, fields) }));
+}
+
+/**
+ * Fields named after an option of a choice of their group, as lora_rank after method's option lora, belong to it.
+ *
+ * @param {Omit<FormField, "only">} field
+ * @param {Omit<FormField, "only">[]} fields
+ * @returns {FormField["only"]}
+ */
+function conditionOf(field, fields) {
+  for (const choice of fields.filter((each) => each.group === field.group)) {
+    const option = choice.options.find((each) => field.name.startsWith(`${each}_`));
+    if (option) return { name: choice.name, option };
+  }
+  return null;
+}
+
+/** @param {FormField} field @param {Typed} typed */
+export function isShown({ only }, typed) {
+  return only === null || typed[only.name] === only.option;
 }
 
 /** @param {any} variant @returns {FormField["kind"]} */
@@ -91,7 +114,7 @@ export function isChanged(field, typed) {
  * @returns {Config} what differs from the defaults: all that the server has to be told
  */
 export function payloadOf(fields, typed) {
-  const changed = fields.filter((field) => isChanged(field, typed));
+  const changed = fields.filter((field) => isShown(field, typed) && isChanged(field, typed));
   return Object.fromEntries(changed.map((field) => [field.name, valueOf(field, typed[field.name])]));
 }
 
@@ -101,7 +124,7 @@ export function payloadOf(fields, typed) {
  * @returns {string} what differs from the defaults, for a folded group's headline
  */
 export function summaryOf(fields, typed) {
-  const parts = fields.filter((field) => isChanged(field, typed)).map((field) => {
+  const parts = fields.filter((field) => isShown(field, typed) && isChanged(field, typed)).map((field) => {
     const value = valueOf(field, typed[field.name]);
     if (typeof value === "boolean") return `${field.label} ${value ? "on" : "off"}`;
     if (Array.isArray(value)) return `${value.length} ${field.label.toLowerCase()}`;

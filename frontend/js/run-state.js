@@ -7,8 +7,10 @@
 /** @type {Status[]} */
 const ENDED = ["completed", "stopped", "failed", "interrupted"];
 
-/** @type {("total_steps" | "device" | "precision" | "parameters" | "train_examples" | "validation_examples")[]} */
-const FACTS = ["total_steps", "device", "precision", "parameters", "train_examples", "validation_examples"];
+const FACTS = /** @type {const} */ ([
+  ...["total_steps", "precision", "parameters", "train_examples", "validation_examples"],
+  ...["batch_size", "gradient_accumulation_steps", "resumed_step"],
+]);
 
 const SPARKLINE_POINTS = 60;
 const ETA_SMOOTHING = 0.05;
@@ -34,6 +36,8 @@ export function applyEvent(run, event) {
     next.reason = event.reason ?? run.reason;
     next.hint = event.hint ?? run.hint;
     for (const name of FACTS) Object.assign(next, event[name] == null ? {} : { [name]: event[name] });
+    if (event.phase === "paused") next.eta_s = null; // the time in between says nothing of the pace
+    if (event.resumed_step != null) Object.assign(next, rolledBack(run, event.resumed_step, event.cursor));
   } else if (event.type === "evaluation") {
     next.validation_loss = event.loss;
     if (event.best) next.best_validation_loss = event.loss;
@@ -41,6 +45,22 @@ export function applyEvent(run, event) {
     Object.assign(next, afterStep(run, event));
   }
   return next;
+}
+
+/**
+ * What later updates brought no longer counts. What stood before them, a snapshot must tell.
+ *
+ * @param {Run} run
+ * @param {number} step
+ * @param {number} cursor
+ */
+function rolledBack(run, step, cursor) {
+  const { sparkline, sparkline_step: reached = run.step } = run;
+  const kept = reached > step ? Math.round((sparkline.length * step) / reached) : sparkline.length;
+  return {
+    ...{ step, eta_s: null, rolled_back: cursor, sparkline: sparkline.slice(0, kept), sparkline_step: Math.min(reached, step) },
+    ...{ loss: undefined, validation_loss: undefined, best_validation_loss: undefined },
+  };
 }
 
 /** @param {Run} run @param {StepEvent} event */
@@ -90,12 +110,16 @@ function extendSparkline(run, event) {
  */
 export function mergeSnapshot(current, snapshot) {
   if (!current || snapshot.stream_cursor >= current.stream_cursor) return snapshot;
-  const { step, epoch, loss, learning_rate, tokens_per_s, eta_s, stream_cursor } = current;
-  const { status, phase, validation_loss, best_validation_loss, sparkline, sparkline_step } = current;
+  const { step, epoch, learning_rate, tokens_per_s, eta_s, stream_cursor, rolled_back } = current;
+  const { status, phase, resumed_step, sparkline, sparkline_step } = current;
+  // What is undefined was rolled back, so that only a snapshot of later knows it.
+  const source = snapshot.stream_cursor >= (rolled_back ?? 0) ? snapshot : current;
+  const { loss = source.loss, validation_loss = source.validation_loss } = current;
+  const { best_validation_loss = source.best_validation_loss } = current;
   return {
     ...snapshot,
-    ...{ status, phase, step, epoch, loss, validation_loss, best_validation_loss },
-    ...{ learning_rate, tokens_per_s, eta_s, sparkline, sparkline_step, stream_cursor },
+    ...{ status, phase, resumed_step, step, epoch, loss, validation_loss, best_validation_loss },
+    ...{ learning_rate, tokens_per_s, eta_s, sparkline, sparkline_step, rolled_back, stream_cursor },
   };
 }
 

@@ -11,9 +11,6 @@ import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
 import { appendEvents, emptySeries, fromSnapshot } from "./series.js";
 import { Stream } from "./stream.js";
 
-/** What the worker says while it prepares comes first in its log, so the first events hold it. */
-const OPENING_EVENTS = 100;
-
 export class RunStore {
   run = signal(/** @type {Run | null} */ (null));
   series = signal(emptySeries());
@@ -46,17 +43,17 @@ export class RunStore {
     try {
       // The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again.
       const run = await api.getRun(this.id);
-      const [series, samples, checkpoints, opening] = await Promise.all([
+      const [series, samples, checkpoints, messages] = await Promise.all([
         api.getSeries(this.id),
         api.getSamples(this.id),
         api.getCheckpoints(this.id),
-        api.getFirstEvents(this.id, OPENING_EVENTS),
+        api.getMessages(this.id),
       ]);
       batch(() => {
         this.series.value = fromSnapshot(series);
         this.samples.value = samples.items;
         this.checkpoints.value = checkpoints.items;
-        this.messages.value = opening.items.filter((event) => event.type === "message");
+        this.messages.value = messages.items;
         this.take(run);
         this.error.value = null;
       });
@@ -68,6 +65,12 @@ export class RunStore {
     }
     if (this.#closed) return; // the visitor has already left
     this.#follow();
+  }
+
+  /** @param {api.RunAction} action @throws {api.ApiError} */
+  async act(action) {
+    this.take(await api.actOnRun(this.id, action));
+    if (this.connection.value === "ended") this.#follow(); // an ended run may have been asked to go on
   }
 
   close() {
@@ -116,7 +119,15 @@ export class RunStore {
       else if (event.type === "message") this.#addMessage(event);
       else if (event.type === "checkpoint") this.refreshCheckpoints();
       else if (event.type === "server") this.refreshRun();
+      else if (event.type === "status" && event.resumed_step != null) this.#rollBack(event.resumed_step);
     }
+  }
+
+  /** @param {number} step the update from which a worker goes on */
+  #rollBack(step) {
+    this.samples.value = this.samples.value.filter((sample) => sample.step <= step);
+    this.refreshRun();
+    this.refreshCheckpoints();
   }
 
   /** @param {Sample} sample */

@@ -55,20 +55,34 @@ export function fromSnapshot(snapshot) {
 /**
  * @param {Series} series
  * @param {RunEvent[]} events in order of cursor; those already in are passed over
- * @returns {Series} the same object if nothing was added
+ * @returns {Series} the same object if nothing was added or dropped
  */
 export function appendEvents(series, events) {
-  const fresh = events.filter(
-    (event) => (event.type === "step" || event.type === "evaluation") && event.cursor > series.cursor,
-  );
+  const fresh = events.filter((event) => matters(event) && event.cursor > series.cursor);
   if (!fresh.length) return series;
   const next = { ...series, x: [...series.x] };
   for (const name of COLUMNS) next[name] = [...series[name]];
-  for (const event of fresh) add(next, /** @type {StepEvent | EvaluationEvent} */ (event));
+  for (const event of fresh) {
+    if (event.type === "status") dropAfter(next, /** @type {number} */ (event.resumed_step));
+    else add(next, /** @type {StepEvent | EvaluationEvent} */ (event));
+  }
   const { run, cursor, time } = fresh[fresh.length - 1];
   next.cursor = cursor;
   next.newest = { run, cursor, time };
   return next.x.length > MOST_POINTS ? compact(next, MERGED_POINTS) : next;
+}
+
+/** @param {RunEvent} event */
+function matters(event) {
+  return event.type === "step" || event.type === "evaluation" || (event.type === "status" && event.resumed_step != null);
+}
+
+/** A worker goes on from a checkpoint: what came after it is made again. @param {Series} series @param {number} step */
+function dropAfter(series, step) {
+  while (series.x.length && series.x[series.x.length - 1] > step) {
+    series.x.pop();
+    for (const name of COLUMNS) series[name].pop();
+  }
 }
 
 /** @param {Series} series @param {StepEvent | EvaluationEvent} event */

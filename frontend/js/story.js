@@ -42,7 +42,8 @@ function resultOf(run, series) {
   const first = values[0];
   const last = values[values.length - 1];
   const time = format.elapsed(run.started_at, run.ended_at, new Date());
-  const taking = time === null ? "" : ` in ${format.duration(time)}`;
+  // A run that went on after an end has a start for each of its workers, and nobody knows the sum.
+  const taking = time === null || run.resumed_step ? "" : ` in ${format.duration(time)}`;
   const change = (last - first) / first;
   if (Math.abs(change) < NOTICEABLE) {
     return { tone: "plain", text: `${kind} stayed at about ${format.loss(last)}: the model changed little${taking}.` };

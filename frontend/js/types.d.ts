@@ -8,8 +8,17 @@ type Schemas = components["schemas"];
 
 export type Config = Record<string, string | number | boolean | string[] | null>;
 
-/** `sparkline_step` is added by the page: the step of the sparkline's last point, once events have moved it. */
-export type Run = Omit<Schemas["Run"], "config"> & { config: Config; sparkline_step?: number };
+/**
+ * The page adds `sparkline_step`, the step of the sparkline's last point, once events have moved it; and `rolled_back`, the
+ * cursor of the latest event by which the run went on from a checkpoint. After that one the losses are undefined until a
+ * snapshot or an event tells them.
+ */
+export type Run = Omit<Schemas["Run"], "config" | Losses> & { [name in Losses]?: number | null } & {
+  config: Config;
+  sparkline_step?: number;
+  rolled_back?: number;
+};
+type Losses = "loss" | "validation_loss" | "best_validation_loss";
 export type Status = Run["status"];
 
 export interface Page<T> {

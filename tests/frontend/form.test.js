@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { curlOf, fieldsOf, isChanged, payloadOf, summaryOf, typedFrom, valueOf } from "../../frontend/js/form.js";
+import { curlOf, fieldsOf, isChanged, isShown, payloadOf, summaryOf, typedFrom, valueOf } from "../../frontend/js/form.js";
 
 const FIELDS = fieldsOf({
   properties: {
@@ -51,6 +51,25 @@ test("a preset stands over the defaults and shows in the summary", () => {
   assert.equal(typed.lr_scheduler, "linear");
   assert.equal(summaryOf(FIELDS, typed), "Batch size 16 · Pack off · 2 sample prompts");
   assert.ok(!isChanged(field("batch_size"), { batch_size: "4" }));
+});
+
+test("fields that belong to an option of a choice of their group are shown and sent with it alone", () => {
+  const choice = (/** @type {string[]} */ ...options) => ({ type: "string", enum: options, default: options[0] });
+  const fields = fieldsOf({
+    properties: {
+      method: { ...choice("full", "lora"), group: "m" },
+      lora_rank: { type: "integer", default: 16, label: "LoRA rank", group: "m" },
+      on_oom: { ...choice("retry", "fail"), group: "b" },
+      compile: { ...choice("auto", "on"), group: "s" },
+    },
+  });
+  const shown = (/** @type {any} */ typed) => fields.filter((each) => isShown(each, typed)).map((each) => each.name);
+  const typed = { ...typedFrom(fields), lora_rank: "8" };
+  assert.deepEqual(shown(typed), ["method", "on_oom", "compile"]);
+  assert.deepEqual([payloadOf(fields, typed), summaryOf(fields, typed)], [{}, ""]);
+  const lora = { ...typed, method: "lora" };
+  assert.deepEqual(shown(lora), ["method", "lora_rank", "on_oom", "compile"]);
+  assert.deepEqual(payloadOf(fields, lora), { method: "lora", lora_rank: 8 });
 });
 
 test("the curl command survives quotes", () => {

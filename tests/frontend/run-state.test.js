@@ -34,9 +34,9 @@ test("status comes from the server's events alone", () => {
 });
 
 test("facts that a status event does not tell stay", () => {
-  const run = applyEvent(RUN, event({ type: "status", phase: "training", total_steps: 200, device: "cpu", precision: null }));
-  assert.equal(run.total_steps, 200);
-  assert.equal(run.device, "cpu");
+  const known = event({ type: "status", phase: "training", total_steps: 200, batch_size: 2, precision: null });
+  const run = applyEvent({ ...RUN, precision: "fp32" }, known);
+  assert.deepEqual([run.total_steps, run.batch_size, run.precision], [200, 2, "fp32"]);
   assert.equal(applyEvent(run, event({ type: "status", cursor: 12, phase: "saving" })).total_steps, 200);
 });
 
@@ -63,6 +63,24 @@ test("an answer that took its time does not turn the clock back", () => {
   assert.deepEqual([merged.step, merged.status, merged.name, merged.stream_cursor], [9, "stopping", "renamed", 20]);
   assert.equal(mergeSnapshot(live, { ...late, stream_cursor: 20 }).step, 3);
   assert.equal(mergeSnapshot(null, late), late);
+});
+
+test("a run that goes on from a checkpoint stands there, and only a later snapshot knows its losses", () => {
+  let run = { ...RUN, step: 40, eta_s: 60, loss: 9, validation_loss: 8, best_validation_loss: 2, sparkline: [4, 3, 2, 1] };
+  run = applyEvent(run, event({ type: "status", cursor: 50, phase: "training", resumed_step: 20 }));
+  assert.deepEqual([run.step, run.resumed_step, run.eta_s, run.sparkline], [20, 20, null, [4, 3]]);
+  assert.deepEqual([run.loss, run.validation_loss, run.best_validation_loss], [undefined, undefined, undefined]);
+  run = applyEvent(run, step(21, 60));
+  const old = mergeSnapshot(run, { ...RUN, best_validation_loss: 2, validation_loss: 8, stream_cursor: 49 });
+  assert.deepEqual([old.best_validation_loss, old.step], [undefined, 21], "asked for before the worker said so");
+  const fresh = mergeSnapshot(old, { ...RUN, loss: 5, best_validation_loss: 3, validation_loss: 3.5, stream_cursor: 55 });
+  assert.deepEqual([fresh.best_validation_loss, fresh.validation_loss, fresh.loss], [3, 3.5, run.loss]);
+});
+
+test("a pause is no part of the pace", () => {
+  const paused = applyEvent({ ...RUN, step: 50, eta_s: 50 }, event({ type: "status", phase: "paused" }));
+  assert.equal(paused.eta_s, null);
+  assert.equal(applyEvent(paused, step(51, 12)).eta_s, 49 * 0.2);
 });
 
 test("progress and ends", () => {

@@ -31,6 +31,22 @@ test("events of other types are no points, and the old object stays as it was", 
   assert.deepEqual(before.x, [1]);
 });
 
+const resumed = (/** @type {number} */ n, /** @type {number} */ cursor) => ({
+  type: "status", run: "r", cursor, time: `t${cursor}`, phase: "training", resumed_step: n,
+});
+
+test("a worker that goes on from a checkpoint makes later points again, so the curve does not double back", () => {
+  const before = append(emptySeries(), [evaluation(0, 7, 1), step(1, 6, 2), step(2, 5, 3), step(3, 9, 4), evaluation(3, 8, 5)]);
+  const going = append(before, [resumed(2, 6)]);
+  assert.deepEqual([going.x, going.mean, going.validation], [[0, 1, 2], [undefined, 6, 5], [7, undefined, undefined]]);
+  const on = append(going, [step(3, 4, 7), step(4, 3, 8)]);
+  assert.deepEqual([on.x, on.mean], [[0, 1, 2, 3, 4], [undefined, 6, 5, 4, 3]]);
+  assert.deepEqual(append(before, [resumed(2, 6), step(3, 4, 7), step(4, 3, 8)]), on, "all in one frame");
+  assert.equal(append(on, [resumed(2, 6)]), on, "sent again, it drops nothing");
+  assert.deepEqual(before.x, [0, 1, 2, 3], "the old object stays as it was");
+  assert.deepEqual(append(on, [resumed(0, 9)]).x, [0], "starting over keeps the untrained model's check");
+});
+
 test("a late evaluation finds its place", () => {
   const series = append(emptySeries(), [step(10, 6, 1), step(20, 5, 2), evaluation(15, 5.8, 3)]);
   assert.deepEqual(series.x, [10, 15, 20]);

@@ -21,6 +21,8 @@ function curve(loss, checks = {}, steps = 90) {
 test("a finished run says what validation loss did, and in what time", () => {
   const story = storyOf(COMPLETED, curve((n) => 6 - n / 20, { 0: 6.9, 45: 3, 90: 1.4 }));
   assert.deepEqual(story, { tone: "good", text: "Validation loss fell from 6.900 to 1.400 in 48 s. Lower is better." });
+  const again = storyOf({ ...COMPLETED, resumed_step: 40 }, curve((n) => 6 - n / 20, { 0: 6.9, 90: 1.4 }));
+  assert.doesNotMatch(String(again?.text), / in /, "48 s are those of its latest worker alone");
 });
 
 test("a run that got worse or stayed is not praised", () => {

@@ -2,11 +2,13 @@
 import { html } from "htm/preact";
 import { Icon } from "./icon.js";
 
-/** @type {Record<Status, [icon: string, word: string]>} */
+/** @type {Record<Status, [icon: Parameters<typeof Icon>[0]["name"], word: string]>} */
 const LOOKS = {
   queued: ["clock", "Queued"],
   starting: ["dots", "Starting"],
   running: ["play", "Running"],
+  pausing: ["dots", "Pausing"],
+  paused: ["pause", "Paused"],
   stopping: ["dots", "Stopping"],
   completed: ["check", "Completed"],
   stopped: ["stop", "Stopped"],

@@ -93,13 +93,12 @@ function BoardProgress({ run }) {
     const place = run.queue_position === null ? "" : `: number ${run.queue_position} in the queue`;
     return html`<div class="board-progress muted">Waits for its device${place}</div>`;
   }
+  const steps = `${format.count(run.step)} of ${format.count(run.total_steps)} steps`;
   return html`
     <div class="board-progress">
       <${Progress} share=${progress(run)} label=${`Progress of ${run.name}`} />
       <span class="muted">
-        ${run.total_steps === null
-          ? "Preparing"
-          : `${format.count(run.step)} of ${format.count(run.total_steps)} steps · ${format.remaining(run.eta_s)}`}
+        ${run.total_steps === null ? "Preparing" : [steps, format.remaining(run.eta_s)].filter(Boolean).join(" · ")}
       </span>
     </div>
   `;

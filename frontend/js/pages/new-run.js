@@ -21,7 +21,7 @@ import { DatasetControl } from "../components/dataset-control.js";
 import { controlId, Field } from "../components/field.js";
 import { ModelControl } from "../components/model-control.js";
 import { ErrorNotice } from "../components/notice.js";
-import { curlOf, fieldsOf, payloadOf, summaryOf, typedFrom } from "../form.js";
+import { curlOf, fieldsOf, isShown, payloadOf, summaryOf, typedFrom } from "../form.js";
 import { runLink } from "../router.js";
 
 const OPEN_GROUPS = ["essentials", "length"];
@@ -118,7 +118,7 @@ function RunForm({ loaded: { fields, groups, presets, models, datasets: known } 
     <form class="run-form" onSubmit=${send} novalidate>
       <div class="groups">
         ${groups.map((group) => {
-          const members = fields.filter((field) => field.group === group.id);
+          const members = fields.filter((field) => field.group === group.id && isShown(field, typed.value));
           return html`<${Group} key=${group.id} group=${group} fields=${members} typed=${typed.value}>${members.map(fieldOf)}<//>`;
         })}
       </div>

@@ -16,6 +16,7 @@ import { Metrics } from "./run/metrics.js";
 import { Samples } from "./run/samples.js";
 import { Settings } from "./run/settings.js";
 
+const MOST_WARNINGS = 3;
 const LAGS_KEPT = 30;
 const LAG_SHOWN_EVERY_MS = 1000;
 
@@ -50,6 +51,7 @@ function RunView({ store }) {
       ${(status.value === "failed" || status.value === "interrupted") && html`<${Failure} store=${store} />`}
       <${Metrics} store=${store} />
       <${StoryLine} store=${store} />
+      <${Warnings} store=${store} />
       <div class="run-columns">
         <div>
           <${Charts} store=${store} />
@@ -69,6 +71,13 @@ function RunView({ store }) {
 function StoryLine({ store }) {
   const story = useComputed(() => store.run.value && storyOf(store.run.value, store.series.value));
   return story.value && html`<${Notice} tone=${story.value.tone}>${story.value.text}<//>`;
+}
+
+/** The latest that the worker warned of, each once. @param {{ store: RunStore }} props */
+function Warnings({ store }) {
+  const warnings = store.messages.value.filter((message) => message.level !== "info").map((message) => message.text);
+  const latest = [...new Set(warnings.reverse())].slice(0, MOST_WARNINGS);
+  return latest.map((text) => html`<${Notice} key=${text} tone="warning">${text}<//>`);
 }
 
 /** How far the charts are behind the worker: the median over the latest drawings, renewed each second. */

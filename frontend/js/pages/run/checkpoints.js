@@ -31,7 +31,7 @@ function Row({ checkpoint: { kind, step, bytes, path, model, validation_loss: lo
       <span class="tag" data-kind=${word}>${word}</span>
       <span>step ${format.count(step)}</span>
       <span class="muted">${loss == null ? "" : `loss ${format.loss(loss)} · `}${format.bytes(bytes)}</span>
-      <a class="push" href=${playgroundLink(model)} aria-label=${`Try the ${word} checkpoint of step ${step}`}>Try it</a>
+      ${model && html`<a class="push" href=${playgroundLink(model)} aria-label=${`Try the ${word} checkpoint of step ${step}`}>Try it</a>`}
     </li>
   `;
 }

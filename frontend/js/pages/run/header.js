@@ -1,14 +1,14 @@
 /**
  * Name, status, progress and the actions of a run.
  *
- * @import { Run } from "../../types.js"
- * @import { ApiError } from "../../api.js"
+ * @import { Config, Run } from "../../types.js"
+ * @import { ApiError, RunAction } from "../../api.js"
  * @import { RunStore } from "../../run-store.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { actOnRun, deleteRun, renameRun } from "../../api.js";
+import { deleteRun, renameRun } from "../../api.js";
 import { ConfirmButton } from "../../components/confirm-button.js";
 import { ConnectionState } from "../../components/connection.js";
 import { Icon } from "../../components/icon.js";
@@ -19,6 +19,10 @@ import { useNow } from "../../components/use-now.js";
 import * as format from "../../format.js";
 import { playgroundLink } from "../../router.js";
 import { hasEnded, progress } from "../../run-state.js";
+
+const AT_REST = ["queued", "paused"];
+const BROKEN = ["failed", "interrupted"];
+const GOES_ON = "It goes on from its last checkpoint, or from the start if it has none.";
 
 /** How long a worker may take to obey a stop before the page offers to end it by force. */
 const PATIENCE_MS = 15_000;
@@ -106,8 +110,7 @@ function Actions({ store, error }) {
   const status = useComputed(() => /** @type {Run} */ (store.run.value).status).value;
   const overdue = useOverdue(status === "stopping");
   // The buttons below have keys: one that asks back must never turn into another when the run ends meanwhile.
-  const act = (/** @type {"stop" | "kill"} */ action) =>
-    attempt(error, async () => store.take(await actOnRun(store.id, action)));
+  const act = (/** @type {RunAction} */ action) => attempt(error, () => store.act(action));
   const remove = () =>
     attempt(error, async () => {
       await deleteRun(store.id);
@@ -115,10 +118,13 @@ function Actions({ store, error }) {
     });
 
   if (hasEnded(status)) {
-    const saved = store.checkpoints.value;
-    const model = saved.find((each) => each.kind === "final") ?? saved.findLast((each) => each.kind === "best") ?? saved.at(-1);
+    const saved = store.checkpoints.value.filter((each) => each.model);
+    const last = saved.find((each) => each.kind === "final") ?? saved.findLast((each) => each.kind === "best") ?? saved.at(-1);
+    const model = last?.model;
     return html`
-      ${model && html`<a class="button primary" href=${playgroundLink(model.model)}>Try the model</a>`}
+      ${status === "stopped" && html`<${Act} key="resume" icon="play" title=${GOES_ON} onClick=${() => act("resume")}>Resume<//>`}
+      ${BROKEN.includes(status) && html`<${Act} key="retry" icon="again" title=${GOES_ON} onClick=${() => act("retry")}>Retry<//>`}
+      ${model && html`<a class="button primary" href=${playgroundLink(model)}>Try the model</a>`}
       <${ConfirmButton} key="delete" question="Delete this run and its model?" confirm="Delete" cancel="Keep" onConfirm=${remove}>
         <${Icon} name="trash" />Delete
       <//>
@@ -138,6 +144,9 @@ function Actions({ store, error }) {
     `;
   }
   return html`
+    ${status === "running" && html`<${Act} key="pause" icon="pause" onClick=${() => act("pause")}>Pause<//>`}
+    ${status === "pausing" && html`<span class="muted">Pausing after this update…</span>`}
+    ${status === "paused" && html`<${Act} key="resume" icon="play" tone="primary" onClick=${() => act("resume")}>Resume<//>`}
     <${ConfirmButton}
       key="stop"
       question="Stop here? What was learned so far is kept."
@@ -145,6 +154,30 @@ function Actions({ store, error }) {
       cancel="Keep training"
       onConfirm=${() => act("stop")}
     ><${Icon} name="stop" />Stop<//>
+  `;
+}
+
+/**
+ * A button that acts at once.
+ *
+ * @param {object} props
+ * @param {Parameters<typeof Icon>[0]["name"]} props.icon
+ * @param {string} props.children
+ * @param {() => Promise<void>} props.onClick
+ * @param {string} [props.tone] class of the button
+ * @param {string} [props.title]
+ */
+function Act({ icon, children, onClick, tone = "", title }) {
+  const busy = useSignal(false);
+  const act = async () => {
+    busy.value = true;
+    await onClick();
+    busy.value = false;
+  };
+  return html`
+    <button type="button" class="button ${tone}" title=${title} disabled=${busy.value} onClick=${act}>
+      <${Icon} name=${icon} />${children}
+    </button>
   `;
 }
 
@@ -169,9 +202,11 @@ function Standing({ run }) {
     stepsOf(run),
     run.epoch === null || !run.step ? "" : `epoch ${run.epoch.toFixed(2)}`,
     time === null ? "" : `${format.duration(time)}${ended ? "" : " so far"}`,
-    ended || run.status === "queued" ? "" : format.remaining(run.eta_s),
-    run.device && `${run.device}${run.precision ? `, ${run.precision}` : ""}`,
+    ended || AT_REST.includes(run.status) ? "" : format.remaining(run.eta_s),
+    run.resumed_step ? `went on from update ${format.count(run.resumed_step)}` : "",
+    run.device && `${run.device.replaceAll(",", " + ")}${run.precision ? `, ${run.precision}` : ""}`,
     run.parameters === null ? "" : `${format.short(run.parameters)} weights`,
+    examplesOf(run),
     ended || !run.phase ? "" : PHASES[run.phase],
   ];
   return html`
@@ -179,6 +214,15 @@ function Standing({ run }) {
     <p class="facts">${facts.filter(Boolean).map((fact) => html`<span>${fact}</span>`)}</p>
     ${run.status === "stopped" && run.reason && html`<p class="muted">${run.reason}</p>`}
   `;
+}
+
+/** What one update learns from, as it is now: after a lack of memory it is no longer what was set. @param {Run} run */
+function examplesOf({ batch_size: size, gradient_accumulation_steps: batches, config }) {
+  if (size === null || batches === null) return "";
+  const times = (/** @type {Config[string][]} */ ...numbers) => numbers.filter((number) => number !== 1).join(" × ") || "1";
+  const used = times(size, batches, config.devices);
+  const set = times(config.batch_size, config.gradient_accumulation_steps, config.devices);
+  return `${used} ${used === "1" ? "example" : "examples"} per update${used === set ? "" : `, for ${set} did not fit the memory`}`;
 }
 
 /** @param {Run} run */
