@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import psutil
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
 
-from backend import models
+from backend import history, models, runs
+from backend.database import Database
 from backend.settings import ROOT
 from tests.backend.records import Records
+from worker.contract import RunConfig
 
 
 def test_migrations_lead_to_the_tables_of_the_code(records: Records) -> None:
     with records.database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), models.metadata) == []
     assert ScriptDirectory(str(ROOT / "backend" / "migrations")).get_current_head() == models.REVISION
+
+
+def test_runs_of_an_earlier_version_are_kept_and_keep_their_place_in_the_queue(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(ROOT / "backend" / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for run_id in ("second", "first"):
+            values = (run_id, "a run", "queued", RunConfig().model_dump_json(), f"2026-01-01T00:00:0{len(run_id)}Z")
+            connection.exec_driver_sql(
+                "INSERT INTO runs (id, name, status, config, created_at) VALUES (?, ?, ?, ?, ?)", values
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO events (run_id, type, step, data) VALUES ('first', 'step', 1, '{\"loss\": 2}')"
+        )
+    engine.dispose()
+    database = Database(f"sqlite:///{tmp_path}/old.db")
+    database.migrate()
+    with database.read() as connection:
+        assert [row.id for row in runs.with_status(connection, "queued")] == ["first", "second"]
+        assert history.series(connection, "first", ["loss"], None, None, 10, 0).x == [1]
+    database.close()
 
 
 def test_a_locked_database_is_503_after_a_bounded_wait(server) -> None:
