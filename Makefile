@@ -5,10 +5,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format types docs bench clean
+.PHONY: help run test test-slow lint format types docs bench bench-training clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: .venv/installed-run ## start Trainboard on http://127.0.0.1:8000
 	@exec $(BIN)/trainboard serve
@@ -39,6 +39,9 @@ docs: .venv/installed-test ## write docs/reference.md anew from the code
 bench: .venv/installed-test ## figures for docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks.dashboard
 
+bench-training: .venv/installed-bench ## training against other trainers, for docs/benchmarks.md (15 minutes, or a GPU)
+	$(BIN)/python -m tests.benchmarks.training
+
 clean: ## remove what make has installed; data/ stays
 	rm -rf .venv frontend/node_modules frontend/vendor
 
@@ -59,6 +62,10 @@ clean: ## remove what make has installed; data/ stays
 
 .venv/installed-dev: .venv/installed-test
 	@$(PIP) --editable '.[gguf,test,dev]'
+	@touch $@
+
+.venv/installed-bench: .venv/installed-test
+	@$(PIP) --editable '.[gguf,test,bench]'
 	@touch $@
 
 frontend/node_modules/installed: frontend/package-lock.json .venv/installed-dev

@@ -1,13 +1,11 @@
 """``make bench``: how soon the server is up, how much memory it takes, how long the sample run lasts, how live a curve is.
 
-Prints the figures and writes docs/benchmarks.md, with the machine beside them. They are absolute times of one machine:
-compare two of them only if they were taken on the same one, idle.
+Prints the figures and writes their section of docs/benchmarks.md, with the machine beside them. They are absolute times
+of one machine: compare two of them only if they were taken on the same one, idle.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 import statistics
 import tempfile
@@ -17,13 +15,9 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import expect
 
+from tests.benchmarks.document import origin, write_section
 from tests.browsing import LISTEN_FOR_DRAWING, chromium, find_chromium
 from tests.serving import Server
-from worker.contract import StepEvent
-from worker.emitter import Emitter
-
-TARGET = Path(__file__).parent.parent.parent / "docs" / "benchmarks.md"
-EVENTS = 20_000
 
 
 def main() -> None:
@@ -31,10 +25,10 @@ def main() -> None:
     if executable is None:
         raise SystemExit("make bench needs Chromium. On Debian and Ubuntu: apt install chromium")
     with tempfile.TemporaryDirectory() as folder:
-        rows = [*starts(Path(folder) / "data"), *sample_run(Path(folder) / "data", executable), emitting(Path(folder))]
-    document = report(rows)
-    TARGET.write_text(document, encoding="utf-8")
-    print(document)
+        rows = [*starts(Path(folder) / "data"), *sample_run(Path(folder) / "data", executable)]
+    text = report(rows)
+    write_section("dashboard", text)
+    print(text)
 
 
 def starts(data_dir: Path) -> list[tuple[str, str]]:
@@ -74,26 +68,12 @@ def sample_run(data_dir: Path, executable: str) -> list[tuple[str, str]]:
     ]
 
 
-def emitting(folder: Path) -> tuple[str, str]:
-    emitter = Emitter(folder / "events.jsonl")
-    began = time.perf_counter()
-    for step in range(EVENTS):
-        emitter.emit(
-            StepEvent(step=step, epoch=0.5, loss=1.5, lr=1e-3, grad_norm=1.0, tokens=step, tokens_per_s=1e3, step_ms=1.0)
-        )
-    seconds = time.perf_counter() - began
-    emitter.close()
-    return "worker appends one event", f"{seconds / EVENTS * 1e6:.0f} µs"
-
-
 def report(rows: list[tuple[str, str]]) -> str:
-    memory = psutil.virtual_memory().total / 2**30
-    machine = f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()}"
     figures = "\n".join(f"| {name} | {figure} |" for name, figure in rows)
-    return f"""# Benchmarks
+    return f"""## Dashboard
 
-Written by `make bench` on {time.strftime("%Y-%m-%d")}: {machine}, Python {platform.python_version()}, no GPU used.
-Absolute times of one machine; no comparison with another program has been made yet.
+{origin("make bench")}, no GPU used.
+Absolute times of one machine.
 
 | what | figure |
 |---|---|

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +17,17 @@ import psutil
 
 from tests.benchmarks import training_task
 from tests.benchmarks.training_task import MODEL_FOLDER, TEXT_FILE, Task
-from worker.contract import EVENTS_FILE, JOB_FILE, LOG_FILE, MODEL_DIR, Job, ModelSource, decode
+from worker.contract import (
+    CHECKPOINTS_DIR,
+    EVENTS_FILE,
+    JOB_FILE,
+    LOG_FILE,
+    MODEL_DIR,
+    TOKENS_DIR,
+    Job,
+    ModelSource,
+    decode,
+)
 
 ROOT = Path(__file__).parents[2]
 OURS = "ours"
@@ -60,7 +71,12 @@ def run(arm: str, folder: Path, run_dir: Path, variant: str) -> Result:
     before_start = card_memory()
     with (run_dir / LOG_FILE).open("w") as log:
         process = psutil.Popen(
-            _command(arm, folder, run_dir, variant), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            _command(arm, folder, run_dir, variant),
+            cwd=ROOT,
+            env={"GOMP_SPINCOUNT": "3000", **os.environ},  # the worker's own choice; without it a busy core halts the others
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
         memory = _Memory(process, run_dir / EVENTS_FILE, before_start)
         memory.start()
@@ -200,10 +216,7 @@ def check_loss(folder: Path, run_dir: Path, reported: float) -> float:
     return abs(training_task.validation_loss(model, test, tokenizer.pad_token_id) / reported - 1)
 
 
-def no_result_left(run_dir: Path) -> None:
+def forget(run_dir: Path) -> None:
     """Frees the disk of what a measured run saved."""
-    for name in ("checkpoints", "model", "tokens"):
-        folder = run_dir / name
-        if folder.exists():
-            for path in sorted(folder.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else os.unlink(path)
+    for name in (CHECKPOINTS_DIR, MODEL_DIR, TOKENS_DIR):
+        shutil.rmtree(run_dir / name, ignore_errors=True)

@@ -111,7 +111,9 @@ class Report(TrainerCallback):
         self._reporter.updated(state.global_step, sum(self._collator.trained[: state.global_step * self._batches]))
 
 
-def settings(task: Task, run_dir: Path, device: torch.device, micro: int, accumulation: int, compile: bool) -> dict[str, Any]:
+def settings(
+    task: Task, run_dir: Path, device: torch.device, micro: int, accumulation: int, compile: bool
+) -> dict[str, Any]:
     """TrainingArguments that every arm on Trainer has."""
     return {
         "output_dir": str(run_dir),
@@ -135,7 +137,14 @@ def settings(task: Task, run_dir: Path, device: torch.device, micro: int, accumu
 
 
 def trainer(
-    task: Task, model: Any, learn: list[list[int]], reporter: Reporter, tokenizer: Any, run_dir: Path, variant: str, strategy: str
+    task: Task,
+    model: Any,
+    learn: list[list[int]],
+    reporter: Reporter,
+    tokenizer: Any,
+    run_dir: Path,
+    variant: str,
+    strategy: str,
 ) -> None:
     """transformers.Trainer, padding each micro-batch to its longest example."""
     from datasets import Dataset

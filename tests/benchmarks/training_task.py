@@ -81,8 +81,10 @@ def write(task: Task, folder: Path) -> None:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
+    from worker.model import quiet_libraries
     from worker.tokenizer import train_tokenizer
 
+    quiet_libraries()
     folder.mkdir(parents=True)
     needed = int(task.updates * task.examples_per_update * 1.25) + 16  # what validation and trl's packing need besides
     texts = list(islice(_lines() if task.text == "lines" else _documents(), needed))
