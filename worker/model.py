@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ def quiet_libraries(*, bars: bool = False) -> None:
         logging.disable_progress_bar()
 
 
-def build(name: str, texts: Sequence[str]) -> LanguageModel:
+def build(name: str, texts: Iterable[str]) -> LanguageModel:
     """The built-in model ``name`` with random weights and a tokenizer made from ``texts``."""
     from worker.tokenizer import train_tokenizer
 

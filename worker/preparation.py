@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker import checkpoint
+from worker import checkpoint, tokens
 from worker.contract import Job, MessageEvent, learning_rate
 from worker.control import StopSwitch
-from worker.data import Examples, read_lines, split_texts, tokenize
+from worker.data import Corpus, Examples
 from worker.errors import DataError, DeviceError, ModelError
 
 if TYPE_CHECKING:
     from worker.model import LanguageModel
     from worker.trainer import Trainer
+
+_SECONDS_BEFORE_PROGRESS = 5.0
 
 
 def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSwitch) -> Trainer:
@@ -26,8 +29,10 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
         report(MessageEvent(level=level, text=text))
 
     checkpoint.sweep(run_dir)
-    learn, test = split_texts(read_lines(Path(job.dataset_path)), job.config.validation_split)
-    say(f"Read {len(learn) + len(test)} examples: {len(learn)} to learn from, {len(test)} to test on.")
+    path = Path(job.dataset_path)
+    corpus = Corpus.read(path, job.config.validation_split, _Progress("Reading the text", path, say, stop))
+    texts, test_texts = corpus.split.texts, corpus.split.test_texts
+    say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
     import torch
 
     from worker.optimization import choose_device, choose_precision
@@ -37,21 +42,31 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
     precision = choose_precision(job.config.precision, device)
     torch.manual_seed(job.config.seed)
     say(f"Loading the model {job.config.model_name}.")
-    language_model = _model(job, learn)
+    language_model = _model(job, corpus)
     from worker.model import choose_max_length
 
     max_length = choose_max_length(job.config.max_length, language_model.context)
     say(f"Turning the text into tokens, at most {max_length} an example.")
-    train = tokenize(learn, language_model.tokenizer, max_length, stop.check)
-    validation = tokenize(test, language_model.tokenizer, max_length, stop.check)
-    if job.config.validation_split and not test:
+    progress = _Progress("Turning the text into tokens", path, say, stop)
+    tokens.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
+    train, validation = tokens.load(run_dir)
+    if job.config.validation_split and not test_texts:
         say("All lines are the same, so none is kept aside: there will be no validation loss.", "warning")
     for warning in _findings(train, validation, max_length):
         say(warning, "warning")
     _require_usable(train, validation, language_model)
     stop.check()
     setup = Setup(
-        job, run_dir, language_model, train, validation, max_length, learning_rate(job.config, job.model), device, precision
+        job,
+        run_dir,
+        language_model,
+        train,
+        validation,
+        max_length,
+        learning_rate(job.config, job.model),
+        device,
+        precision,
+        corpus.sha256,
     )
     try:
         return Trainer(setup, report, stop)
@@ -62,12 +77,47 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
         ) from error
 
 
-def _model(job: Job, learn: list[str]) -> LanguageModel:
+class _Progress:
+    """Tells how far a pass over the dataset is, rarer the longer it takes; a quick one is over before the first word."""
+
+    def __init__(self, what: str, path: Path, say: Callable[[str], None], stop: StopSwitch) -> None:
+        self._what = what
+        self._path = path
+        self._say = say
+        self._stop = stop
+        self._last_bytes = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._started = time.monotonic()
+        self._next = self._started + _SECONDS_BEFORE_PROGRESS
+
+    def __call__(self, bytes_read: int) -> None:
+        """Takes the bytes read so far; fewer than before begin another pass. Raises StopRequested on a stop."""
+        self._stop.check()
+        if bytes_read < self._last_bytes:
+            self._begin()
+        self._last_bytes = bytes_read
+        now = time.monotonic()
+        if now < self._next:
+            return
+        seconds, share = now - self._started, bytes_read / self._path.stat().st_size
+        self._next = now + max(_SECONDS_BEFORE_PROGRESS, seconds / 20)
+        self._say(f"{self._what}: {share:.0%}, about {_duration(seconds * (1 / share - 1))} left.")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _model(job: Job, corpus: Corpus) -> LanguageModel:
     from worker import model
 
     if job.model.kind == "built_in":
         model.quiet_libraries()
-        return model.build(job.model.location, learn)
+        return model.build(job.model.location, corpus.learn_texts())
     model.quiet_libraries(bars=sys.stderr.isatty())  # a download is worth watching; a log file is no place for bars
     loaded = model.load(job.model, from_scratch=job.config.from_scratch)
     model.quiet_libraries()

@@ -1,24 +1,37 @@
 from __future__ import annotations
 
+import hashlib
+import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from transformers import GPT2Tokenizer
 
-from worker.data import read_lines, split_texts, tokenize
+from worker import data
+from worker.data import Corpus, find_split, read_chunks, split_texts
 from worker.errors import DataError
-from worker.tokenizer import train_tokenizer
 
 
-@pytest.fixture(scope="module")
-def tokenizer(corpus: list[str]) -> GPT2Tokenizer:
-    return train_tokenizer(corpus, vocab_size=400, context=256)
+def read_lines(path: Path) -> list[str]:
+    return [text for texts in read_chunks(path) for text in texts]
 
 
 def test_lines_are_stripped_and_empty_ones_dropped(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("\ufeffone\r\n\r\n  two \n\t\nthree".encode())
     assert read_lines(path) == ["one", "two", "three"]
+
+
+def test_a_file_is_read_a_piece_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    texts = [f"line {number}" for number in range(2500)] + ["long" * 250_000] * 3
+    path.write_text("\n".join(texts))
+    progress: list[int] = []
+    chunks = list(read_chunks(path, progress.append))
+    assert [text for chunk in chunks for text in chunk] == texts
+    assert [len(chunk) for chunk in chunks] == [1000, 1000, 501, 1, 1]
+    assert progress == sorted(progress)
+    assert 0 < progress[0] < path.stat().st_size / 2
 
 
 @pytest.mark.parametrize(
@@ -29,8 +42,16 @@ def test_unreadable_data_is_told_in_a_sentence(tmp_path: Path, content: bytes | 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(DataError, match=told) as caught:
-        read_lines(path)
+        Corpus.read(path, 0.1)
     assert caught.value.hint
+
+
+def test_a_corpus_knows_its_digest_and_gives_the_texts_of_each_side(corpus: list[str], dataset: Path) -> None:
+    found = Corpus.read(dataset, 0.2)
+    learn, test = split_texts(corpus, 0.2)
+    assert found.sha256 == hashlib.sha256(dataset.read_bytes()).hexdigest()
+    assert (found.bytes, found.split.texts, found.split.test_texts) == (dataset.stat().st_size, len(corpus), len(test))
+    assert list(found.learn_texts()) == learn
 
 
 def test_split_is_about_the_share_and_loses_nothing(corpus: list[str]) -> None:
@@ -66,45 +87,42 @@ def test_no_test_side_without_a_share_or_a_second_text() -> None:
     assert split_texts(["a", "a"], 0.5) == (["a", "a"], [])
 
 
-def test_examples_end_with_end_of_text_and_come_back(tokenizer: GPT2Tokenizer) -> None:
-    texts = ["Once upon a time.", "Hëllo 🐢!", "x"]
-    examples = tokenize(texts, tokenizer, max_length=64)
-    assert len(examples) == 3
-    for index, text in enumerate(texts):
-        ids = examples[index].tolist()
-        assert ids[-1] == tokenizer.eos_token_id
-        assert tokenizer.decode(ids[:-1]) == text
-    assert examples.trained.tolist() == [len(examples[index]) - 1 for index in range(3)]
-
-
-def test_long_examples_are_cut_and_counted(tokenizer: GPT2Tokenizer, corpus: list[str]) -> None:
-    examples = tokenize([*corpus[:5], "Hi"], tokenizer, max_length=8)
-    assert examples.cut == 5
-    assert [len(examples[index]) for index in range(5)] == [8] * 5
-    assert tokenizer.eos_token_id not in examples[0]
-
-
-def test_an_example_with_nothing_to_predict_is_dropped(tokenizer: GPT2Tokenizer) -> None:
-    examples = tokenize(["", "some text"], tokenizer, max_length=64)
-    assert (len(examples), examples.dropped) == (1, 1)
-
-
-def test_tokens_do_not_depend_on_the_chunk(tokenizer: GPT2Tokenizer, corpus: list[str]) -> None:
-    many = tokenize(corpus * 11, tokenizer, max_length=64)
-    once = tokenize(corpus, tokenizer, max_length=64)
-    assert many.tokens.tolist() == once.tokens.tolist() * 11
-
-
-def test_any_text_survives_a_tokenizer_that_never_saw_it(tokenizer: GPT2Tokenizer) -> None:
-    text = "日本語 \x00 \U0001f409 naïve\ttab"
-    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-
-
-def test_the_same_text_gives_the_same_tokenizer(corpus: list[str]) -> None:
-    first, second = (train_tokenizer(corpus, 400, 256).get_vocab() for _ in range(2))
-    assert first == second
-
-
 def test_a_line_repeated_all_over_does_not_take_the_test_side() -> None:
     learn, test = split_texts(["good"] * 999 + ["bad"], 0.1)
     assert (set(learn), test) == ({"good"}, ["bad"])
+
+
+def _place(text: str) -> float:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") / 2**64
+
+
+def split_with_all_texts_at_hand(texts: list[str], share: float) -> set[str]:
+    """The same rule the plain way: texts in the order of their places, each taken while it is below the share and fits."""
+    unique = sorted(set(texts), key=_place)
+    lines, room, test = Counter(texts), len(texts) / 2, set[str]()
+    if share == 0 or len(unique) < 2:
+        return test
+    for text in unique:
+        if test and _place(text) >= share:
+            break
+        if lines[text] <= room:
+            test.add(text)
+            room -= lines[text]
+    return test
+
+
+def test_the_split_of_a_stream_is_that_of_all_texts_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_COUNT_AT_ONCE", 7)
+    draw = random.Random(0)
+    for number in range(1500):
+        different = draw.choice([1, 2, 3, 10, 60])
+        favour = draw.choice([0.0, 0.0, 0.5, 0.9])  # how often one text stands in place of another
+        texts = [
+            f"{number} {0 if draw.random() < favour else draw.randrange(different)}" for _ in range(draw.randrange(1, 120))
+        ]
+        share = draw.choice([0, 0.001, 0.1, 0.3, 0.5, 0.5])
+        size = draw.choice([1, 5, 1000])
+        split = find_split(lambda: (texts[start : start + size] for start in range(0, len(texts), size)), share)  # noqa: B023
+        expected = split_with_all_texts_at_hand(texts, share)
+        assert {text for text, test in zip(texts, split.is_test(texts), strict=True) if test} == expected, (texts, share)
+        assert (split.texts, split.test_texts) == (len(texts), sum(text in expected for text in texts))

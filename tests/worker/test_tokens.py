@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
+
+from tests.worker import runs
+from worker import preparation, tokens
+from worker.contract import TOKENS_DIR, Job, ModelSource, RunConfig
+from worker.control import StopSwitch
+from worker.data import Corpus, Examples
+from worker.errors import DataError, StopRequested
+from worker.tokenizer import train_tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer(corpus: list[str]) -> GPT2Tokenizer:
+    return train_tokenizer(corpus, vocab_size=400, context=256)
+
+
+def save(path: Path, texts: list[str]) -> Path:
+    path.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def tokenize(tmp_path: Path, tokenizer: GPT2Tokenizer) -> Callable[..., tuple[Examples, Examples]]:
+    """Tokenizes texts as a run does; returns the examples of both sides."""
+
+    def make(
+        texts: list[str], max_length: int = 64, share: float = 0.0, with_: Any = tokenizer
+    ) -> tuple[Examples, Examples]:
+        corpus = Corpus.read(save(tmp_path / "texts.txt", texts), share)
+        tokens.ensure(tmp_path, corpus, share, with_, max_length, lambda _: None)
+        return tokens.load(tmp_path)
+
+    return make
+
+
+Tokenize = Callable[..., tuple[Examples, Examples]]
+
+
+def test_examples_end_with_end_of_text_and_come_back(tokenize: Tokenize, tokenizer: GPT2Tokenizer) -> None:
+    texts = ["Once upon a time.", "Hëllo 🐢!", "x"]
+    examples, validation = tokenize(texts)
+    assert (len(examples), len(validation)) == (3, 0)
+    for index, text in enumerate(texts):
+        ids = examples[index].tolist()
+        assert ids[-1] == tokenizer.eos_token_id
+        assert tokenizer.decode(ids[:-1]) == text
+    assert examples.trained.tolist() == [len(examples[index]) - 1 for index in range(3)]
+
+
+def test_long_examples_are_cut_and_counted(tokenize: Tokenize, tokenizer: GPT2Tokenizer, corpus: list[str]) -> None:
+    examples, _ = tokenize([*corpus[:5], "Hi"], max_length=8)
+    assert examples.cut == 5
+    assert [len(examples[index]) for index in range(5)] == [8] * 5
+    assert tokenizer.eos_token_id not in examples[0]
+
+
+def test_an_example_with_nothing_to_predict_is_dropped(tokenize: Tokenize, tokenizer: GPT2Tokenizer) -> None:
+    examples, _ = tokenize([tokenizer.eos_token, "some text"])
+    assert (len(examples), examples.dropped) == (1, 1)
+
+
+def test_each_text_is_on_its_side_in_the_order_of_the_file(
+    tokenize: Tokenize, tokenizer: GPT2Tokenizer, corpus: list[str], tmp_path: Path
+) -> None:
+    many = [f"{text} {number}" for number in range(11) for text in corpus]  # more than are read at once
+    sides = tokenize(many, max_length=256, share=0.2)
+    split = Corpus.read(tmp_path / "texts.txt", 0.2).split.is_test(many)
+    for side, wanted in zip(sides, (False, True), strict=True):
+        expected = [text for text, test in zip(many, split, strict=True) if test == wanted]
+        assert [tokenizer.decode(side[index][:-1].tolist()) for index in range(len(side))] == expected
+
+
+def test_any_text_survives_a_tokenizer_that_never_saw_it(tokenizer: GPT2Tokenizer) -> None:
+    text = "日本語 \x00 \U0001f409 naïve\ttab"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_the_same_text_gives_the_same_tokenizer(corpus: list[str]) -> None:
+    first, second = (train_tokenizer(corpus, 400, 256).get_vocab() for _ in range(2))
+    assert first == second
+
+
+def test_tokens_are_as_small_as_the_vocabulary_allows(tokenize: Tokenize) -> None:
+    assert tokenize(["one two"])[0].tokens.dtype == np.uint16
+    vocabulary = {f"w{number}": number for number in range(70_000)}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="w0"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    many = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w1")
+    examples, _ = tokenize(["w69999 w65536"], with_=many)
+    assert (examples.tokens.dtype, examples[0].tolist()) == (np.int32, [69999, 65536, 1])
+
+
+def test_what_an_earlier_worker_made_is_used_again_and_only_if_it_still_fits(
+    tmp_path: Path, corpus: list[str], tokenizer: GPT2Tokenizer
+) -> None:
+    path = save(tmp_path / "texts.txt", corpus)
+    tokenizer.save_pretrained(tmp_path / "saved")
+    other = train_tokenizer(corpus, 300, 256)
+
+    def is_made_anew(share: float = 0.2, with_: Any = tokenizer, max_length: int = 64) -> bool:
+        passes: list[int] = []
+        tokens.ensure(tmp_path, Corpus.read(path, share), share, with_, max_length, passes.append)
+        return bool(passes)
+
+    save(path, corpus * 11)  # more than are read at once, so that progress is told
+    assert is_made_anew()
+    assert not is_made_anew()
+    assert not is_made_anew(with_=AutoTokenizer.from_pretrained(tmp_path / "saved"))
+    assert is_made_anew(with_=other)
+    assert is_made_anew(max_length=32, with_=other)
+    assert is_made_anew(share=0.3, max_length=32, with_=other)
+    save(path, corpus * 12)
+    assert is_made_anew(share=0.3, max_length=32, with_=other)
+    assert not is_made_anew(share=0.3, max_length=32, with_=other)
+    data = tmp_path / TOKENS_DIR / "train.tokens"
+    data.write_bytes(data.read_bytes()[:-2] + b"\xff\xff")
+    assert is_made_anew(share=0.3, max_length=32, with_=other)
+    tokens.discard(tmp_path)
+    assert not (tmp_path / TOKENS_DIR).exists()
+
+
+def test_a_stop_while_tokenizing_leaves_nothing(tmp_path: Path, corpus: list[str], tokenizer: GPT2Tokenizer) -> None:
+    def stop(_: int) -> None:
+        raise StopRequested
+
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    with pytest.raises(StopRequested):
+        tokens.ensure(run_dir, Corpus.read(save(tmp_path / "a.txt", corpus * 6), 0.1), 0.1, tokenizer, 64, stop)
+    assert not list(run_dir.iterdir())
+
+
+def test_a_full_disk_is_told_with_advice_and_leaves_nothing(
+    tmp_path: Path, corpus: list[str], tokenizer: GPT2Tokenizer
+) -> None:
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    found = Corpus.read(save(tmp_path / "a.txt", corpus), 0.1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))  # what is written beyond fails; Python ignores SIGXFSZ
+    try:
+        with pytest.raises(DataError, match="could not be written") as caught:
+            tokens.ensure(run_dir, found, 0.1, tokenizer, 64, lambda _: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "Free some space" in (caught.value.hint or "")
+    assert not list(run_dir.iterdir())
+
+
+def test_a_long_preparation_tells_how_far_it_is(tmp_path: Path, corpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(lines: list[str]) -> list[str]:
+        job = Job(
+            run_id="run",
+            config=RunConfig(),
+            model=ModelSource(kind="built_in", location="tiny"),
+            dataset_path=str(save(tmp_path / "texts.txt", lines)),
+            device="cpu",
+        )
+        reported: list[Any] = []
+        preparation.prepare(job, tmp_path, reported.append, StopSwitch(tmp_path))
+        return [event.text for event in reported if "%" in event.text]
+
+    many = [f"{text} {number}" for number in range(10) for text in corpus]
+    assert not told(many)
+    monkeypatch.setattr(preparation, "_SECONDS_BEFORE_PROGRESS", 0.0)
+    texts = told([*many, "another"])
+    assert {text.split(":")[0] for text in texts} == {"Reading the text", "Turning the text into tokens"}
+    assert all(text.endswith(" s left.") for text in texts)
+
+
+_PEAK = """
+import re, sys, pathlib
+from worker import tokens
+from worker.data import Corpus
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+def own_megabytes():  # memory of this process's own; what is mapped from files can be taken back at any time
+    return int(re.search(r"RssAnon:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) / 1e3
+
+path, run_dir = map(pathlib.Path, sys.argv[1:])
+words = Tokenizer(models.WordLevel({"unknown": 0, "end": 1}, unk_token="unknown"))
+words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="end")  # so simple that it is quick
+before, peak = own_megabytes(), 0.0
+
+def look(_):
+    global peak
+    peak = max(peak, own_megabytes())
+
+corpus = Corpus.read(path, 0.1, look)
+tokens.ensure(run_dir, corpus, 0.1, tokenizer, 64, look)
+train, validation = tokens.load(run_dir)
+assert len(train) + len(validation) == corpus.split.texts
+look(0)
+print(peak - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
+    grown = []
+    for lines in (10_000, 100_000):
+        path = tmp_path / "texts.txt"
+        with path.open("w") as file:
+            file.writelines(f"{number:0400} some words\n" for number in range(lines))
+        done = subprocess.run(
+            [sys.executable, "-c", _PEAK, str(path), str(tmp_path)], cwd=runs.ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        grown.append(float(done.stdout))
+    assert grown[1] < grown[0] + 15, f"{grown} MB, for 4 and 41 MB of text"
