@@ -232,8 +232,11 @@ class Supervisor:
 
     def _clear_for_next_worker(self, run_id: str) -> None:
         """What was asked of an earlier worker is not meant for the next, and its identity is not the next one's."""
-        (self._runs_dir / run_id / CONTROL_FILE).unlink(missing_ok=True)
-        (self._runs_dir / run_id / LOCK_FILE).write_bytes(b"")
+        directory = self._runs_dir / run_id
+        if not directory.is_dir():
+            raise ConflictError("The directory of this run is gone, and with it all that it could go on from.")
+        (directory / CONTROL_FILE).unlink(missing_ok=True)
+        (directory / LOCK_FILE).write_bytes(b"")
 
     async def _until_answered(self, action: Callable[[], Awaitable[None]]) -> None:
         """Do something that must be done in the end, however long another program keeps the database locked."""

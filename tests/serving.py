@@ -81,9 +81,9 @@ class Server:
                 yield {**message.json(), "sse_id": message.id, "sse_event": message.event}
         raise AssertionError("the stream broke off without an end event")
 
-    def wait(self, run_id: str, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The first event of the run for which ``until`` holds, from its stream."""
-        for event in self.events(run_id):
+    def wait(self, run_id: str, until: Callable[[dict[str, Any]], bool], after: int = 0) -> dict[str, Any]:
+        """The first event of the run after a cursor for which ``until`` holds, from its stream."""
+        for event in self.events(run_id, after):
             if until(event):
                 return event
         raise AssertionError(f"the run ended first: {self.run(run_id)}")

@@ -10,26 +10,13 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.backend.records import Records, story
 from tests.serving import ROOT, Server, workers
 
 LONG = {"num_epochs": 1000, "sample_prompts": [], "log_steps": 1, "batch_size": 1, "gradient_accumulation_steps": 1}
-
-
-@pytest.fixture
-def short_text(server: Server, tmp_path: Path) -> str:
-    """A dataset of a few lines, so that a worker is soon at its first step."""
-    lines = "".join(
-        f"The little {animal} went home.\n" for animal in ("fox", "owl", "cat", "dog", "hen", "cow", "pig", "bee")
-    )
-    response = server.client.post("/api/datasets", files={"file": ("short.txt", lines * 5)})
-    assert response.status_code == 201, response.text
-    return str(response.json()["id"])
 
 
 def test_a_server_killed_mid_run_finds_its_worker_again(server: Server, short_text: str) -> None:
