@@ -157,12 +157,13 @@ def trainer(
     micro = int(variant.rstrip("c"))
     accumulation = task.examples_per_update // micro
     chosen = learn[: task.updates * task.examples_per_update]
+    labels = [[-100, *ids[1:]] for ids in chosen]  # for GPT-2, Trainer would divide by the first token too
     collator = CountingCollator(DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=-100))
     arguments = settings(task, run_dir, model.device, micro, accumulation, variant.endswith("c"))
     Trainer(
         model=model,
         args=TrainingArguments(train_sampling_strategy=strategy, **arguments),
-        train_dataset=Dataset.from_dict({"input_ids": chosen, "labels": chosen}),
+        train_dataset=Dataset.from_dict({"input_ids": chosen, "labels": labels}),
         data_collator=collator,
         callbacks=[Report(reporter, collator, accumulation)],
     ).train()

@@ -75,7 +75,7 @@ Time is the time spent training: loading, tokenizing, evaluating and saving do n
 taken on a straight line between the evaluations before and after; the loss is the highest of what the arms ended at, so
 that every arm reached it. Only trained tokens count, never padding, and tokens/s leaves out the first quarter of the
 updates. Memory is the most that the process has while training, beyond what it had as training began; on a GPU it is the
-card's. The text is the built-in sample corpus: lines are the first one to six sentences of a story, documents are many
+card's. The text is the built-in sample corpus: lines are the first one to five sentences of a story, documents are many
 stories in a row."""
 
 

@@ -27,7 +27,7 @@ _STORIES_IN_A_DOCUMENT = 24
 
 @dataclass(frozen=True)
 class Task:
-    """One training job. ``text``: "lines" of 10 to 80 tokens, or "documents" longer than ``max_length``.
+    """One training job. ``text``: "lines" of 10 to 70 tokens, or "documents" longer than ``max_length``.
 
     The validation loss is taken before the first update and after each ``eval_every``; never if that is 0.
     """
@@ -123,10 +123,10 @@ def _stories() -> Iterator[str]:
 
 
 def _lines() -> Iterator[str]:
-    """The first one to six sentences of story after story, no line twice."""
+    """The first one to five sentences of story after story, no line twice."""
     rng, seen = random.Random(SEED), set()
     for story in _stories():
-        line = " ".join(_SENTENCE_END.split(story)[: rng.randint(1, 6)])
+        line = " ".join(_SENTENCE_END.split(story)[: rng.randint(1, 5)])
         if line not in seen:
             seen.add(line)
             yield line
