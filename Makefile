@@ -16,7 +16,7 @@ run: .venv/installed-run ## start Trainboard on http://127.0.0.1:8000
 test: .venv/installed-test ## all tests but the slow ones
 	$(BIN)/pytest -m "not slow"
 
-test-slow: .venv/installed-test ## the tests that take minutes or need the pretrained model
+test-slow: .venv/installed-bench ## the tests that take minutes or need the pretrained model
 	$(BIN)/pytest -m slow
 
 lint: .venv/installed-dev ## style and formatting of the Python code
