@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from peft.tuners.lora.layer import Linear as LoraLinear
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from tests.worker import runs
+from worker import lora
+from worker.contract import RunConfig
+from worker.errors import CheckpointError, ModelError
+
+VOCABULARY = {"vocab_size": 100, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+GROUPED_HEADS = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+}
+
+
+def gpt2(layers: int = 2) -> Any:
+    return GPT2LMHeadModel(GPT2Config(n_positions=64, n_embd=32, n_layer=layers, n_head=2, **VOCABULARY))
+
+
+def llama() -> Any:
+    return LlamaForCausalLM(LlamaConfig(**GROUPED_HEADS, **VOCABULARY))
+
+
+def qwen2() -> Any:
+    return Qwen2ForCausalLM(Qwen2Config(tie_word_embeddings=True, **GROUPED_HEADS, **VOCABULARY))
+
+
+Make = Callable[[], Any]
+TOKENS = torch.randint(100, (8, 24), generator=torch.Generator().manual_seed(1))
+CONFIG = RunConfig(method="lora", lora_rank=4, lora_alpha=16, lora_dropout=0.1)
+
+
+@pytest.fixture(params=[gpt2, llama, qwen2], ids=["GPT-2", "Llama", "Qwen2"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Makes the same small base model each time."""
+
+    def same() -> Any:
+        torch.manual_seed(0)
+        return request.param()
+
+    return same
+
+
+def logits(model: Any) -> torch.Tensor:
+    with torch.inference_mode():
+        return model.eval()(input_ids=TOKENS).logits.clone()
+
+
+def train(model: Any, updates: int, seed: int = 0) -> Any:
+    """Updates what is trained in ``model``, with dropout."""
+    torch.manual_seed(seed)
+    model.train()
+    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=0.01)
+    for _ in range(updates):
+        model(input_ids=TOKENS, labels=TOKENS).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model
+
+
+def with_adapters(model: Any, config: RunConfig = CONFIG) -> Any:
+    torch.manual_seed(config.seed)
+    lora.add_adapters(model, config)
+    return model
+
+
+def test_only_the_adapters_of_the_inner_linear_layers_train(make: Make) -> None:
+    base = make()
+    model = with_adapters(make())
+    assert type(model) is type(base)
+    assert torch.equal(logits(model), logits(base))
+    names = set(lora.trainable_state(model))
+    assert all(".lora_A." in name or ".lora_B." in name for name in names)
+    per_block = 4 if isinstance(base, GPT2LMHeadModel) else 7
+    assert len(names) == 2 * 2 * per_block
+    assert not any("lm_head" in name or "embed" in name or "wte" in name for name in names)
+
+    frozen = {name: weight.clone() for name, weight in model.named_parameters() if not weight.requires_grad}
+    assert sum(weight.numel() for weight in frozen.values()) == sum(weight.numel() for weight in base.parameters())
+    before = {name: weight.clone() for name, weight in lora.trainable_state(model).items()}
+    train(model, updates=2)
+    now = dict(model.named_parameters())
+    assert all(torch.equal(weight, now[name]) for name, weight in frozen.items())
+    assert all(not torch.equal(weight, now[name]) for name, weight in before.items())
+
+
+def test_the_seed_decides_how_adapters_begin(make: Make) -> None:
+    first, second, other = (
+        lora.trainable_state(with_adapters(make(), RunConfig(method="lora", seed=seed))) for seed in (1, 1, 2)
+    )
+    assert all(torch.equal(weight, second[name]) for name, weight in first.items())
+    assert not all(torch.equal(weight, other[name]) for name, weight in first.items())
+
+
+def test_the_merged_folder_is_a_plain_model_that_computes_the_same(make: Make, tmp_path: Path) -> None:
+    model = train(with_adapters(make()), updates=5)
+    expected = logits(model)
+    agreement = lora.save_merged(model, tmp_path)
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert type(plain) is type(make())
+    assert set(plain.state_dict()) == set(make().state_dict())
+    assert (logits(plain) - expected).abs().max() < 1e-4 * expected.abs().max()
+    assert (logits(make()) - expected).abs().max() > 0.05 * expected.abs().max()  # there was something to merge
+    assert agreement.difference < 1e-4 * agreement.largest_logit
+    assert agreement.largest_logit == pytest.approx(float(expected.abs().max()), rel=0.5)
+
+
+def test_saving_the_merged_model_leaves_training_as_it_was_to_the_bit(make: Make, tmp_path: Path) -> None:
+    saved, never_saved = (train(with_adapters(make()), updates=3) for _ in range(2))
+    random_state = torch.get_rng_state()
+    lora.save_merged(saved, tmp_path)
+    assert saved.training
+    assert torch.equal(torch.get_rng_state(), random_state)
+    for model in (saved, never_saved):
+        train(model, updates=3, seed=1)
+    expected = never_saved.state_dict()
+    assert all(torch.equal(weight, expected[name]) for name, weight in saved.state_dict().items())
+
+
+def test_a_wrong_merge_is_refused_and_nothing_is_written(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = train(with_adapters(make()), updates=5)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    merge = LoraLinear.merge
+    wrong: list[Any] = []
+
+    def merge_one_wrong(layer: Any) -> None:
+        merge(layer)
+        if not wrong:
+            wrong.append(layer)
+            layer.get_base_layer().weight.data[0, 0] += 0.1
+
+    monkeypatch.setattr(LoraLinear, "merge", merge_one_wrong)
+    with pytest.raises(CheckpointError, match="off by"):
+        lora.save_merged(model, tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
+def test_peft_loads_the_adapter_onto_the_base_model(make: Make, tmp_path: Path) -> None:
+    model = train(with_adapters(make()), updates=5)
+    lora.save_adapter(model, tmp_path, "some/model")
+    loaded = PeftModel.from_pretrained(make(), str(tmp_path))
+    assert torch.equal(logits(loaded), logits(model))
+    assert {path.name for path in tmp_path.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
+    text = (tmp_path / "adapter_config.json").read_text()
+    assert json.loads(text)["base_model_name_or_path"] == "some/model"
+    assert str(tmp_path) not in text
+
+
+def test_what_is_trained_goes_into_a_fresh_model_to_the_bit(make: Make) -> None:
+    model = train(with_adapters(make()), updates=3)
+    state = {name: weight.clone() for name, weight in lora.trainable_state(model).items()}
+    fresh = with_adapters(make())
+    lora.load_trainable_state(fresh, state)
+    assert torch.equal(logits(fresh), logits(model))
+    assert all(torch.equal(weight, state[name]) for name, weight in lora.trainable_state(fresh).items())
+    with pytest.raises(CheckpointError, match="does not fit"):
+        lora.load_trainable_state(with_adapters(make(), RunConfig(method="lora", lora_rank=8)), state)
+
+
+def test_a_model_without_linear_layers_is_refused_with_advice() -> None:
+    with pytest.raises(ModelError, match="no linear layers") as caught:
+        lora.add_adapters(gpt2(layers=0), CONFIG)
+    assert "Method" in (caught.value.hint or "")
+
+
+def test_nobody_waits_for_peft_who_does_not_use_it() -> None:
+    modules = "worker.preparation, worker.trainer, worker.generation, worker.model, worker.tokens"
+    command = f"import sys, {modules}; sys.exit('peft' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], cwd=runs.ROOT).returncode == 0

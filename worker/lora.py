@@ -1,0 +1,133 @@
+"""LoRA (Hu et al., 2021): small matrices beside a model's own are trained, and the model's own stay as they are.
+
+Weights W become W + alpha / rank · B·A. While training, both parts are there; a plain model has their sum ("merged").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import save_file
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from worker.config import RunConfig
+from worker.errors import CheckpointError, ModelError
+
+_TOLERANCE = 1e-4  # of the largest logit; rounding stays far below in fp32
+_ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors"
+
+
+class Agreement(NamedTuple):
+    """How far merged and unmerged logits are apart at most, and the largest logit to compare that with."""
+
+    difference: float
+    largest_logit: float
+
+
+def add_adapters(model: Any, config: RunConfig) -> None:
+    """Adds matrices to every linear layer of ``model`` but its head, and freezes all else. The model stays what it is.
+
+    A starts random, from torch's generator, and B at zero, so that the model's logits do not change.
+    Raises ModelError if there is no linear layer.
+    """
+    inner = [module for module in model.modules() if isinstance(module, (nn.Linear, Conv1D))]
+    if not any(module is not model.get_output_embeddings() for module in inner):
+        raise ModelError("This model has no linear layers that LoRA could be added to.", "Set Method to full.")
+    lora = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules="all-linear",
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in inner),  # GPT-2 keeps its weights transposed
+        task_type="CAUSAL_LM",
+    )
+    inject_adapter_in_model(lora, model)
+
+
+def trainable_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What is trained, by name; the tensors are the model's own."""
+    return {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def load_trainable_state(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Gives ``model``, which has its adapters, what ``trainable_state`` told. Raises CheckpointError if it does not fit."""
+    own = trainable_state(model)
+    if {name: weight.shape for name, weight in own.items()} != {name: weight.shape for name, weight in state.items()}:
+        raise CheckpointError(
+            "The saved adapter does not fit this model.",
+            "Set the model and LoRA's rank to what they were when it was saved.",
+        )
+    for name, weight in own.items():
+        weight.copy_(state[name])
+
+
+def save_adapter(model: Any, folder: Path, model_name: str) -> None:
+    """Writes the adapter as a folder that peft loads onto the model called ``model_name``. Raises OSError."""
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = model_name
+    config.save_pretrained(folder)
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)  # they are not trained; asking would ask the hub
+    save_file(
+        {f"base_model.model.{name}": weight.cpu().contiguous() for name, weight in state.items()},
+        folder / _ADAPTER_WEIGHTS_FILE,
+    )
+
+
+def save_merged(model: Any, folder: Path) -> Agreement:
+    """Writes ``model`` into ``folder`` as a plain one, its adapters merged; it can be trained on as if nothing had been.
+
+    Raises CheckpointError if the merged model's logits are not those of the model with its adapters, OSError if the
+    disk fails.
+    """
+    apart = _logits(model)
+    with _merged(model):
+        together = _logits(model)
+        agreement = Agreement(float((apart - together).abs().max()), float(apart.abs().max()))
+        if not agreement.difference <= _TOLERANCE * agreement.largest_logit:
+            raise CheckpointError(
+                f"The merged model's logits are off by {agreement.difference:.2g}, where the largest is"
+                f" {agreement.largest_logit:.2g}, so it was not saved.",
+                "The adapter in the latest checkpoint is not affected.",
+            )
+        model.save_pretrained(folder, state_dict=_plain_names(model.state_dict()))
+    return agreement
+
+
+@contextmanager
+def _merged(model: nn.Module) -> Iterator[None]:
+    """Within the block the base weights hold the adapters' part too; afterwards they are as before, to the last bit."""
+    layers: list[Any] = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    # Kept apart, because subtracting what was added would leave rounding errors; on the CPU, as a GPU may be full.
+    before = [layer.get_base_layer().weight.detach().to("cpu", copy=True) for layer in layers]
+    try:
+        with torch.no_grad():
+            for layer in layers:
+                layer.merge()
+        yield
+    finally:
+        for layer, weight in zip(layers, before, strict=True):
+            layer.get_base_layer().weight.detach().copy_(weight)
+            layer.merged_adapters.clear()
+
+
+@torch.inference_mode()
+def _logits(model: Any) -> torch.Tensor:
+    """The model's logits on a few random token sequences, always the same: [4, 32, vocabulary]."""
+    tokens = torch.randint(model.get_input_embeddings().num_embeddings, (4, 32), generator=torch.Generator().manual_seed(0))
+    training = model.training
+    model.eval()
+    logits: torch.Tensor = model(input_ids=tokens.to(model.device), use_cache=False).logits
+    model.train(training)
+    return logits
+
+
+def _plain_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights under the names they have in a model without adapters."""
+    return {name.replace(".base_layer.", "."): weight for name, weight in state.items() if ".lora_" not in name}
