@@ -190,35 +190,38 @@ from transformers import PreTrainedTokenizerFast
 def own_megabytes():  # memory of this process's own; what is mapped from files can be taken back at any time
     return int(re.search(r"RssAnon:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]) / 1e3
 
-path, run_dir = map(pathlib.Path, sys.argv[1:])
 words = Tokenizer(models.WordLevel({"unknown": 0, "end": 1}, unk_token="unknown"))
 words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
 tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="end")  # so simple that it is quick
-before, peak = own_megabytes(), 0.0
+run_dir = pathlib.Path(sys.argv[1])
 
-def look(_):
-    global peak
-    peak = max(peak, own_megabytes())
+def grown(path):
+    before = peak = own_megabytes()
 
-corpus = Corpus.read(path, 0.1, look)
-tokens.ensure(run_dir, corpus, 0.1, tokenizer, 64, look)
-train, validation = tokens.load(run_dir)
-assert len(train) + len(validation) == corpus.split.texts
-look(0)
-print(peak - before)
+    def look(_):
+        nonlocal peak
+        peak = max(peak, own_megabytes())
+
+    corpus = Corpus.read(path, 0.1, look)
+    tokens.ensure(run_dir, corpus, 0.1, tokenizer, 64, look)
+    train, validation = tokens.load(run_dir)
+    assert len(train) + len(validation) == corpus.split.texts
+    look(0)
+    return peak - before
+
+print(*(grown(pathlib.Path(path)) for path in sys.argv[2:]))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
-    grown = []
-    for lines in (10_000, 100_000):
-        path = tmp_path / "texts.txt"
+    paths = [tmp_path / "small.txt", tmp_path / "large.txt"]
+    for path, lines in zip(paths, (5_000, 100_000), strict=True):
         with path.open("w") as file:
             file.writelines(f"{number:0400} some words\n" for number in range(lines))
-        done = subprocess.run(
-            [sys.executable, "-c", _PEAK, str(path), str(tmp_path)], cwd=runs.ROOT, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        grown.append(float(done.stdout))
-    assert grown[1] < grown[0] + 15, f"{grown} MB, for 4 and 41 MB of text"
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, str(tmp_path), *map(str, paths)], cwd=runs.ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    small, large = map(float, done.stdout.split())
+    assert large < small + 15, f"{small} and {large} MB, for 2 and 41 MB of text"
