@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,18 +12,112 @@ from numpy.typing import NDArray
 
 from worker.data import Examples
 
+Layout = Literal["packed", "grouped", "in_order"]
+"""packed: texts end to end, no padding; grouped: texts of like length, padded; in_order: as they come, padded."""
 
-def shuffled_windows(count: int, size: int, seed: int) -> Iterator[list[int]]:
+_PADDED_SHARE = 1.25  # cells of a block of texts, padding counted, for each of its tokens
+
+
+def shuffled_windows(count: int, size: int, seed: int, start: int = 0) -> Iterator[list[int]]:
     """Endless windows of ``size`` example numbers, each epoch over all ``count`` in an order of its own.
 
-    A window never reaches into the next epoch, so the last one of an epoch may be smaller.
+    A window never reaches into the next epoch, so the last one of an epoch may be smaller. ``start`` is the number of
+    windows, over all epochs, that are left out at the beginning; they cost nothing.
     """
-    epoch = 0
+    epoch, skipped = divmod(start, -(-count // size))
     while True:
         order = np.random.default_rng([seed, epoch]).permutation(count).tolist()
-        for start in range(0, count, size):
-            yield order[start : start + size]
-        epoch += 1
+        for first in range(skipped * size, count, size):
+            yield order[first : first + size]
+        epoch, skipped = epoch + 1, 0
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring texts of a packed pass that attention takes together, as ``rows`` rows of ``longest`` tokens.
+
+    They are the pass's tokens ``start`` to ``end``. ``slots`` [end - start] int64 is the cell of each of them among the
+    rows * longest cells; None where all texts are equally long, for then there is no padding.
+    """
+
+    start: int
+    end: int
+    rows: int
+    longest: int
+    slots: torch.Tensor | None
+
+    def to(self, device: torch.device) -> Block:
+        """The same on ``device``."""
+        return self if self.slots is None else replace(self, slots=_moved(self.slots, device))
+
+
+@dataclass(frozen=True)
+class PackedTexts:
+    """Where each text of a packed pass begins: text i is tokens ``starts[i]`` to ``starts[i + 1]``, [texts + 1] int32."""
+
+    starts: torch.Tensor
+    longest: int
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def of(cls, lengths: Sequence[int]) -> PackedTexts:
+        """Texts of these ``lengths``, longest first."""
+        starts = np.cumsum([0, *lengths], dtype=np.int32)
+        return cls(torch.from_numpy(starts), max(lengths), tuple(_blocks(lengths)))
+
+    def to(self, device: torch.device) -> PackedTexts:
+        """The same on ``device``."""
+        return PackedTexts(_moved(self.starts, device), self.longest, tuple(block.to(device) for block in self.blocks))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One forward pass. ``inputs`` [rows, longest] int64; ``targets`` [trained positions] int64: the tokens to predict.
+
+    ``trained`` [trained positions] int64 are the places in the flattened ``inputs`` that have a target; None if these are
+    the first ones. ``position_ids`` [1, tokens] and ``texts`` are there if texts lie end to end in the one row.
+    """
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    trained: torch.Tensor | None = None
+    position_ids: torch.Tensor | None = None
+    texts: PackedTexts | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Trained tokens."""
+        return len(self.targets)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on ``device``; a GPU copies while the processor goes on."""
+        return Batch(**{field.name: _moved(getattr(self, field.name), device) for field in fields(self)})
+
+
+def lay_out(examples: Examples, window: Sequence[int], layout: Layout, batch_size: int, max_length: int) -> list[Batch]:
+    """The examples ``window`` as forward passes on the CPU: of ``batch_size`` examples each if ``layout`` is in_order,
+    else of at most ``batch_size * max_length`` tokens each, padding counted."""
+    lengths = examples.trained
+    budget = batch_size * max_length
+    if layout == "packed":
+        return [_end_to_end([examples[row] for row in rows]) for rows in first_fit(window, lengths, budget)]
+    passes = in_order(window, batch_size) if layout == "in_order" else pack(window, lengths, budget)
+    return [_side_by_side([examples[row] for row in rows]) for rows in passes]
+
+
+def first_fit(window: Sequence[int], lengths: NDArray[np.int64], budget: int) -> list[list[int]]:
+    """The window's examples in passes of at most ``budget`` tokens, each in the first that has room, longest first."""
+    passes: list[list[int]] = []
+    rooms: list[int] = []
+    for example in sorted(window, key=lambda i: (-lengths[i], i)):
+        length = int(lengths[example])
+        place = next((number for number, room in enumerate(rooms) if room >= length), len(passes))
+        if place == len(passes):
+            passes.append([])
+            rooms.append(budget)
+        passes[place].append(example)
+        rooms[place] -= length
+    return passes
 
 
 def pack(window: Sequence[int], lengths: NDArray[np.int64], budget: int) -> list[list[int]]:
@@ -44,28 +139,45 @@ def in_order(window: Sequence[int], batch_size: int) -> list[list[int]]:
     return [list(window[start : start + batch_size]) for start in range(0, len(window), batch_size)]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One forward pass. ``inputs`` [rows, longest] int64, padded on the right; ``trained`` [rows, longest] bool marks
-    the positions whose next token is known; ``targets`` [trained positions] int64 holds those tokens, row by row."""
+def _end_to_end(texts: Sequence[NDArray[np.integer[Any]]]) -> Batch:
+    lengths = [len(text) - 1 for text in texts]
+    inputs = np.concatenate([text[:-1] for text in texts]).astype(np.int64)[None]
+    position_ids = np.concatenate([np.arange(length) for length in lengths])[None]
+    targets = np.concatenate([text[1:] for text in texts]).astype(np.int64)
+    tensors = map(torch.from_numpy, (inputs, targets, position_ids))
+    return Batch(next(tensors), next(tensors), position_ids=next(tensors), texts=PackedTexts.of(lengths))
 
-    inputs: torch.Tensor
-    trained: torch.Tensor
-    targets: torch.Tensor
 
-
-def collate(examples: Examples, rows: Sequence[int], device: torch.device) -> Batch:
-    """The examples ``rows`` as one batch on ``device``.
+def _side_by_side(texts: Sequence[NDArray[np.integer[Any]]]) -> Batch:
+    """One text in each row.
 
     No attention mask goes with it: padding stands on the right, and a causal model never looks to the right, so real
     positions come out as if each example were alone, and attention keeps its fast kernel.
     """
-    texts = [examples[row] for row in rows]
-    shape = (len(texts), max(len(text) for text in texts) - 1)
-    inputs = np.zeros(shape, dtype=np.int64)  # padded with token 0, as any would do: nothing looks at it
-    trained = np.zeros(shape, dtype=bool)
-    for row, text in enumerate(texts):
-        inputs[row, : len(text) - 1] = text[:-1]
-        trained[row, : len(text) - 1] = True
+    lengths = np.array([len(text) - 1 for text in texts])
+    real = np.arange(lengths.max()) < lengths[:, None]
+    inputs = np.zeros(real.shape, dtype=np.int64)  # padded with token 0, as any would do: nothing looks at it
+    inputs[real] = np.concatenate([text[:-1] for text in texts])
     targets = np.concatenate([text[1:] for text in texts]).astype(np.int64)
-    return Batch(*(torch.from_numpy(array).to(device) for array in (inputs, trained, targets)))
+    return Batch(*map(torch.from_numpy, (inputs, targets, np.flatnonzero(real))))
+
+
+def _blocks(lengths: Sequence[int]) -> Iterator[Block]:
+    """Neighbours among texts of these ``lengths``, longest first, as long as padding them to one length wastes little."""
+    first = start = 0
+    while first < len(lengths):
+        longest, last, end = lengths[first], first, start
+        while last < len(lengths) and (last + 1 - first) * longest <= _PADDED_SHARE * (end + lengths[last] - start):
+            end += lengths[last]
+            last += 1
+        real = np.arange(longest) < np.array(lengths[first:last])[:, None]
+        slots = None if real.all() else torch.from_numpy(np.flatnonzero(real))
+        yield Block(start, end, last - first, longest, slots)
+        first, start = last, end
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """``value`` on ``device``, if it is something that lies on one."""
+    if isinstance(value, torch.Tensor) and device.type == "cuda":
+        return value.pin_memory().to(device, non_blocking=True)
+    return value.to(device) if hasattr(value, "to") else value

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
-from worker.batching import pack
+from worker.batching import Batch, Layout, lay_out
 from worker.contract import EvaluationEvent, SampleEvent
 from worker.control import StopSwitch
 from worker.data import Examples
@@ -16,13 +17,15 @@ from worker.forward import Forward
 from worker.model import LanguageModel
 from worker.sampling import Sampling, encode_prompt, stream
 
+_LAID_OUT_AT_ONCE = 1024
 _SAMPLING = Sampling(max_new_tokens=60, temperature=0.8, top_p=0.95, seed=0)
 
 
 class Evaluator:
     """Measures the model on ``validation`` and has it continue ``prompts``; remembers the best loss so far.
 
-    ``history`` holds every evaluation; ``misses`` counts those since the best one.
+    ``history`` holds every evaluation; ``misses`` counts those since the best one. ``batch_size`` may be changed between
+    evaluations.
     """
 
     def __init__(
@@ -30,7 +33,9 @@ class Evaluator:
         language_model: LanguageModel,
         forward: Forward,
         validation: Examples,
-        budget: int,
+        layout: Layout,
+        batch_size: int,
+        max_length: int,
         prompts: list[str],
         report: Callable[[Any], None],
         stop: StopSwitch,
@@ -38,7 +43,10 @@ class Evaluator:
         self._language_model = language_model
         self._forward = forward
         self._validation = validation
-        self._passes = pack(range(len(validation)), validation.trained, budget)
+        self._by_length = np.argsort(-validation.trained, kind="stable")
+        self._layout = layout
+        self.batch_size = batch_size
+        self._max_length = max_length
         self._prompts = prompts
         self._report = report
         self._stop = stop
@@ -71,12 +79,17 @@ class Evaluator:
     def _loss(self) -> float:
         """Mean loss of a validation token in nats."""
         total = torch.zeros((), dtype=torch.float64)
-        for rows in self._passes:
+        for batch in self._batches():
             self._stop.check()
-            total += (
-                self._forward.loss_sum(self._validation, rows).cpu().double()
-            )  # in this order: Apple's GPUs have no float64
+            loss_sum = self._forward(batch.to(self._language_model.model.device))
+            total += loss_sum.cpu().double()  # in this order: Apple's GPUs have no float64
         return float(total) / int(self._validation.trained.sum())
+
+    def _batches(self) -> Iterator[Batch]:
+        """The validation examples as forward passes, laid out some at a time, those of like length together."""
+        for start in range(0, len(self._by_length), _LAID_OUT_AT_ONCE):
+            window = self._by_length[start : start + _LAID_OUT_AT_ONCE].tolist()
+            yield from lay_out(self._validation, window, self._layout, self.batch_size, self._max_length)
 
     def _sample(self, prompt: str) -> str:
         prompt_ids = encode_prompt(self._language_model, prompt)

@@ -2,38 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn import functional as F  # noqa: N812 - its usual name
+from torch import nn
 
-from worker.batching import collate
-from worker.data import Examples
+from worker.attention import packed_arguments
+from worker.batching import Batch
+from worker.loss import cross_entropy_sum, linear_cross_entropy_sum
 from worker.model import LanguageModel
 from worker.optimization import Precision
 
-_AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
+AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
+"""The number format of products; fp32 needs no autocast."""
 
 
-class Forward:
-    """Computes losses with the model, which stays in fp32; ``precision`` decides what its products are computed in."""
+class Forward(nn.Module):
+    """Computes losses with the model, which stays in fp32; ``precision`` decides what its products are computed in.
+
+    Its parameters are the model's. Only positions that have a target reach the output head, a large part of the work.
+    """
 
     def __init__(self, language_model: LanguageModel, precision: Precision) -> None:
-        self._model: Any = language_model.model
-        self._precision = precision
+        super().__init__()
+        self.model: Any = language_model.model
+        self._dtype = AUTOCAST.get(precision)
+        self._plain_head = has_plain_head(self.model)
 
-    def loss_sum(self, examples: Examples, rows: Sequence[int]) -> torch.Tensor:
-        """The loss of examples ``rows``, summed over all their trained tokens: a scalar in nats, in fp32."""
-        device = self._model.device
-        batch = collate(examples, rows, device)
-        dtype = _AUTOCAST.get(self._precision)
-        head = self._model.get_output_embeddings()
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """The loss of ``batch``, summed over all its trained tokens: a scalar in nats, in fp32, to go backward from."""
+        device = batch.inputs.device
+        arguments = {"input_ids": batch.inputs, "use_cache": False}
+        if batch.texts is not None:
+            arguments |= packed_arguments(batch)
+        with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None):
+            head = self.model.get_output_embeddings()
+            if self._plain_head:
+                hidden = _trained(batch, self.model.base_model(**arguments).last_hidden_state)
+                return linear_cross_entropy_sum(hidden, head.weight, head.bias, batch.targets)
+            with head.register_forward_pre_hook(lambda _, inputs: (_trained(batch, inputs[0]),)):
+                logits = self.model(**arguments).logits
+        return cross_entropy_sum(logits, batch.targets)
 
-        def only_trained(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-            # The head is a large part of the work: it sees the positions that have a target, and no padding.
-            return (inputs[0][batch.trained],)
 
-        with torch.autocast(device.type, dtype, enabled=dtype is not None), head.register_forward_pre_hook(only_trained):
-            logits = self._model(input_ids=batch.inputs, use_cache=False).logits
-        return F.cross_entropy(logits.float(), batch.targets, reduction="sum")
+def _trained(batch: Batch, hidden: torch.Tensor) -> torch.Tensor:
+    """The rows of ``hidden`` [rows, longest, width] that have a target: [trained positions, width]."""
+    flat = hidden.flatten(0, 1)
+    return flat[: batch.tokens] if batch.trained is None else flat.index_select(0, batch.trained)
+
+
+@torch.no_grad()
+def has_plain_head(model: Any) -> bool:
+    """Whether the model's logits are nothing but a linear layer's output for the last hidden state.
+
+    Not so where logits are scaled or capped, or where an adapter sits on the head. Found out with a head whose output is
+    replaced by large numbers, for with small ones a cap hardly shows.
+    """
+    head = model.get_output_embeddings()
+    if type(head) is not nn.Linear or getattr(model, "base_model", model) is model:
+        return False
+    seen: list[torch.Tensor] = []
+    large = torch.linspace(-1e4, 1e4, head.out_features, device=model.device).repeat(1, 2, 1)
+
+    def replace(module: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
+        seen.append(inputs[0])
+        return large
+
+    text = torch.zeros(1, 2, dtype=torch.long, device=model.device)
+    training = model.training
+    model.eval()
+    with head.register_forward_hook(replace):
+        logits = model(input_ids=text, use_cache=False).logits
+    hidden = model.base_model(input_ids=text, use_cache=False).last_hidden_state
+    model.train(training)
+    return torch.equal(logits, large) and len(seen) == 1 and torch.equal(seen[0], hidden)

@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from worker.batching import collate, in_order, pack, shuffled_windows
-from worker.data import Examples
+from tests.worker.texts import examples_of, random_examples
+from worker.batching import PackedTexts, first_fit, in_order, lay_out, pack, shuffled_windows
 
 LENGTHS = np.random.default_rng(0).integers(1, 65, size=200)
-
-
-def examples_of(*texts: list[int]) -> Examples:
-    offsets = np.cumsum([0, *(len(text) for text in texts)])
-    return Examples(np.concatenate([np.array(text, dtype=np.int32) for text in texts]), offsets)
 
 
 def test_each_epoch_sees_every_example_once_in_its_own_order() -> None:
@@ -31,25 +26,90 @@ def test_order_follows_the_seed() -> None:
     assert first != other
 
 
+@pytest.mark.parametrize("start", [0, 1, 2, 3, 4, 7, 300])
+def test_windows_can_begin_anywhere(start: int) -> None:
+    assert list(islice(shuffled_windows(10, 4, 1, start), 5)) == list(islice(shuffled_windows(10, 4, 1), start, start + 5))
+
+
+def test_beginning_late_costs_no_more_than_beginning_early() -> None:
+    assert len(next(shuffled_windows(10, 4, seed=1, start=10**15))) == 4
+
+
 @pytest.mark.parametrize("budget", [64, 200, 1000, 100_000])
-def test_packing_keeps_every_example_and_the_budget(budget: int) -> None:
+def test_groups_keep_every_example_and_the_budget_padding_counted(budget: int) -> None:
     window = list(range(40, 104))
     passes = pack(window, LENGTHS, budget)
     assert sorted(chain(*passes)) == window
     assert all(len(rows) * max(LENGTHS[rows]) <= budget for rows in passes)
 
 
-def test_packing_makes_fewer_passes_than_batches_in_order() -> None:
+@pytest.mark.parametrize("budget", [64, 200, 1000, 100_000])
+def test_packing_keeps_every_example_and_the_budget_and_leaves_little_of_it(budget: int) -> None:
+    window = list(range(40, 104))
+    passes = first_fit(window, LENGTHS, budget)
+    assert sorted(chain(*passes)) == window
+    assert all(LENGTHS[rows].sum() <= budget for rows in passes)
+    assert len(passes) <= 1 + 11 / 9 * LENGTHS[window].sum() / budget  # at worst, for first fit with the longest first
+    assert all(list(LENGTHS[rows]) == sorted(LENGTHS[rows], reverse=True) for rows in passes)
+
+
+def test_packing_makes_the_fewest_passes_and_batches_in_order_the_most() -> None:
     window = list(range(64))
-    assert len(pack(window, LENGTHS, budget=4 * 64)) < len(in_order(window, 4)) == 16
+    packed, grouped = first_fit(window, LENGTHS, 4 * 64), pack(window, LENGTHS, 4 * 64)
+    assert len(packed) < len(grouped) < len(in_order(window, 4)) == 16
 
 
 def test_batches_in_order_are_the_window_as_it_comes() -> None:
     assert in_order([5, 3, 9, 1, 7], 2) == [[5, 3], [9, 1], [7]]
 
 
-def test_collate_shifts_and_pads_on_the_right() -> None:
-    batch = collate(examples_of([1, 2, 3, 4], [5, 6]), [0, 1], device=torch.device("cpu"))
+def test_texts_side_by_side_are_shifted_and_padded_on_the_right() -> None:
+    (batch,) = lay_out(examples_of([1, 2, 3, 4], [5, 6]), [0, 1], "in_order", batch_size=2, max_length=4)
     assert batch.inputs.tolist() == [[1, 2, 3], [5, 0, 0]]
-    assert batch.trained.tolist() == [[True, True, True], [True, False, False]]
     assert batch.targets.tolist() == [2, 3, 4, 6]
+    assert batch.trained is not None and batch.trained.tolist() == [0, 1, 2, 3]
+    assert batch.tokens == 4
+
+
+def test_texts_end_to_end_each_begin_at_position_0() -> None:
+    (batch,) = lay_out(examples_of([5, 6], [1, 2, 3, 4], [7, 8, 9]), [0, 1, 2], "packed", batch_size=2, max_length=4)
+    assert batch.inputs.tolist() == [[1, 2, 3, 7, 8, 5]]
+    assert batch.targets.tolist() == [2, 3, 4, 8, 9, 6]
+    assert batch.position_ids is not None and batch.position_ids.tolist() == [[0, 1, 2, 0, 1, 0]]
+    assert batch.texts is not None and batch.texts.starts.tolist() == [0, 3, 5, 6]
+    assert batch.trained is None
+    assert batch.tokens == 6
+
+
+@pytest.mark.parametrize("layout", ["packed", "grouped", "in_order"])
+def test_every_layout_has_the_same_things_to_learn_in_no_more_room_than_allowed(layout: str) -> None:
+    examples = random_examples([2, 30, 7, 64, 15, 64, 3, 30], vocabulary=97)
+    batches = lay_out(examples, range(8), layout, batch_size=2, max_length=64)  # type: ignore[arg-type]
+    assert all(batch.inputs.numel() <= 2 * 64 for batch in batches)
+    pairs = [(batch.inputs.flatten()[trained_places(batch)], batch.targets) for batch in batches]
+    found = sorted(chain(*(zip(inputs.tolist(), targets.tolist(), strict=True) for inputs, targets in pairs)))
+    assert found == sorted(
+        chain(*(zip(text[:-1].tolist(), text[1:].tolist(), strict=True) for text in map(examples.__getitem__, range(8))))
+    )
+
+
+def trained_places(batch: object) -> torch.Tensor:
+    trained = batch.trained  # type: ignore[attr-defined]
+    return torch.arange(batch.tokens) if trained is None else trained  # type: ignore[attr-defined]
+
+
+def test_attention_takes_texts_of_like_length_together_with_little_padding() -> None:
+    lengths = sorted(LENGTHS.tolist(), reverse=True)
+    texts = PackedTexts.of(lengths)
+    assert texts.longest == max(lengths)
+    assert [block.start for block in texts.blocks] == [0, *(block.end for block in texts.blocks[:-1])]
+    assert texts.blocks[-1].end == sum(lengths)
+    assert sum(block.rows for block in texts.blocks) == len(lengths)
+    for block in texts.blocks:
+        assert block.rows * block.longest <= 1.25 * (block.end - block.start)
+    assert len(texts.blocks) < 20
+
+
+def test_texts_of_one_length_need_no_padding() -> None:
+    (block,) = PackedTexts.of([8] * 5).blocks
+    assert block.slots is None

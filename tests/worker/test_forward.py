@@ -1,101 +1,78 @@
-"""A text's loss is its own, whatever it shares a forward pass with."""
+"""A text's loss is its own, whatever it shares a forward pass with and however they are laid out."""
 
 from __future__ import annotations
 
+import copy
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
-import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
-from worker.data import Examples
-from worker.forward import Forward
+from tests.worker import designs
+from tests.worker.texts import random_examples
+from worker.batching import Layout, lay_out
+from worker.forward import Forward, has_plain_head
 from worker.model import LanguageModel
+from worker.packing import choose_layout
 
-VOCABULARY = 97
-
-
-class Ids:
-    """Stands where the tokenizer does for models that are only given numbers."""
-
-    pad_token_id = None
-    eos_token_id = 0
+CPU = torch.device("cpu")
+EXAMPLES = random_examples([2, 30, 7, 64, 15, 30, 33], designs.VOCABULARY)
 
 
-def gpt2() -> GPT2LMHeadModel:
-    return GPT2LMHeadModel(GPT2Config(vocab_size=VOCABULARY, n_positions=64, n_embd=32, n_layer=3, n_head=4))
-
-
-def llama() -> LlamaForCausalLM:
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=VOCABULARY,
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=64,
-        )
-    )
-
-
-@pytest.fixture(params=[gpt2, llama], ids=["gpt2", "llama"])
+@pytest.fixture(params=designs.ALL)
 def model(request: pytest.FixtureRequest) -> Any:
-    torch.manual_seed(0)
-    return request.param().eval()
+    return designs.make(request.param).eval()
 
 
-@pytest.fixture
-def examples() -> Examples:
-    random = np.random.default_rng(0)
-    lengths = [2, 30, 7, 64, 15]
-    tokens = random.integers(0, VOCABULARY, size=sum(lengths)).astype(np.int32)
-    return Examples(tokens, np.cumsum([0, *lengths]))
+@pytest.fixture(params=get_args(Layout))
+def layout(request: pytest.FixtureRequest) -> Layout:
+    return request.param  # type: ignore[no-any-return]
 
 
-@torch.no_grad()
-def test_padded_logits_equal_those_of_each_text_alone(model: Any, examples: Examples) -> None:
-    rows = torch.zeros(len(examples), 64, dtype=torch.long)
-    for index in range(len(examples)):
-        rows[index, : len(examples[index])] = torch.from_numpy(examples[index].astype(np.int64))
-    together = model(input_ids=rows, use_cache=False).logits
-    for index in range(len(examples)):
-        alone = model(input_ids=rows[index : index + 1, : len(examples[index])], use_cache=False).logits
-        torch.testing.assert_close(together[index : index + 1, : len(examples[index])], alone, rtol=1e-4, atol=1e-5)
+def losses(model: Any, layout: Layout, precision: Any = "fp32") -> list[torch.Tensor]:
+    """The loss of each forward pass over all examples."""
+    if layout == "packed":
+        assert choose_layout(designs.language_model(model), True, precision, CPU) == ("packed", None)
+    forward = Forward(designs.language_model(model), precision)
+    batches = lay_out(EXAMPLES, range(len(EXAMPLES)), layout, batch_size=2, max_length=64)
+    return [forward(batch.to(CPU)) for batch in batches]
 
 
-@torch.no_grad()
-def test_loss_is_the_sum_over_every_text_of_its_own(model: Any, examples: Examples) -> None:
-    forward = Forward(LanguageModel(model, Ids(), 64), "fp32")
-    together = forward.loss_sum(examples, range(len(examples)))
-    expected = 0.0
-    for index in range(len(examples)):
-        ids = torch.from_numpy(examples[index].astype(np.int64))
-        expected += float(F.cross_entropy(model(ids[None]).logits[0, :-1], ids[1:], reduction="sum"))
-    assert float(together) == pytest.approx(expected, rel=1e-5)
-
-
-def test_gradients_do_not_depend_on_what_shares_the_pass(model: Any, examples: Examples) -> None:
-    forward = Forward(LanguageModel(model, Ids(), 64), "fp32")
-    forward.loss_sum(examples, range(5)).backward()
-    together = [weight.grad.clone() for weight in model.parameters()]
+def grads(model: Any) -> list[torch.Tensor]:
+    found = [weight.grad.clone() for weight in model.parameters()]
     model.zero_grad()
-    for start, end in pairwise([0, 1, 3, 5]):
-        forward.loss_sum(examples, range(start, end)).backward()
-    for weight, grad in zip(model.parameters(), together, strict=True):
-        torch.testing.assert_close(weight.grad, grad, rtol=1e-3, atol=1e-4)
+    return found
 
 
-@torch.no_grad()
-def test_bf16_computes_nearly_the_same_and_leaves_the_weights_alone(model: Any, examples: Examples) -> None:
-    language_model = LanguageModel(model, Ids(), 64)
-    exact = float(Forward(language_model, "fp32").loss_sum(examples, [1, 3]))
-    rough = Forward(language_model, "bf16").loss_sum(examples, [1, 3])
-    assert rough.dtype == torch.float32
-    assert float(rough) != exact
-    assert float(rough) == pytest.approx(exact, rel=0.02)
-    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+def texts() -> list[torch.Tensor]:
+    return [torch.from_numpy(EXAMPLES[index]).long()[None] for index in range(len(EXAMPLES))]
+
+
+def plain_loss(model: Any) -> torch.Tensor:
+    """The sum over every text of its own, as transformers' model and PyTorch's loss give it."""
+    parts = [F.cross_entropy(model(ids[:, :-1], use_cache=False).logits[0], ids[0, 1:], reduction="sum") for ids in texts()]
+    return torch.stack(parts).sum()
+
+
+def test_loss_and_gradients_are_the_sum_over_every_text_of_its_own(model: Any, layout: Layout) -> None:
+    expected = plain_loss(model)
+    expected.backward()
+    expected_grads = grads(model)
+    found = torch.stack(losses(model, layout)).sum()
+    assert float(found) == pytest.approx(float(expected), rel=1e-6)
+    found.backward()
+    for grad, expected_grad in zip(grads(model), expected_grads, strict=True):
+        assert (grad - expected_grad).abs().max() <= 1e-5 * expected_grad.abs().max().clamp(min=1)
+
+
+def test_gradients_with_checkpointing_are_those_without(model: Any, layout: Layout) -> None:
+    model.train()
+    torch.stack(losses(model, layout)).sum().backward()
+    expected = grads(model)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    torch.stack(losses(model, layout)).sum().backward()
+    for grad, expected_grad in zip(grads(model), expected, strict=True):
+        assert torch.equal(grad, expected_grad)

@@ -1,0 +1,69 @@
+"""Small models with random weights, of the designs that people train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from worker.model import LanguageModel
+
+VOCABULARY = 97
+CONTEXT = 64
+SIZES = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": CONTEXT,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+}
+"""Fewer heads for keys and values than for queries, as most models since Llama 2 have."""
+
+
+def _gpt2(**config: Any) -> Any:
+    no_dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    sizes = {"vocab_size": VOCABULARY, "n_positions": CONTEXT, "n_embd": 32, "n_layer": 3, "n_head": 4}
+    return GPT2LMHeadModel(GPT2Config(**{**sizes, **no_dropout, "bos_token_id": 0, "eos_token_id": 0, **config}))
+
+
+_MAKERS = {
+    "gpt2": _gpt2,
+    "llama": lambda **config: LlamaForCausalLM(LlamaConfig(**SIZES, **config)),
+    "qwen2": lambda **config: Qwen2ForCausalLM(Qwen2Config(**SIZES, tie_word_embeddings=True, **config)),
+    # A window shorter than the texts.
+    "mistral": lambda **config: MistralForCausalLM(MistralConfig(**SIZES, sliding_window=9, **config)),
+}
+ALL = tuple(_MAKERS)
+
+
+def make(design: str, **config: Any) -> Any:
+    """The model called ``design``, the same each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return _MAKERS[design](**config)
+
+
+class Ids:
+    """Stands where the tokenizer does for models that are only given numbers."""
+
+    pad_token_id = None
+    eos_token_id = 0
+
+
+def language_model(model: Any) -> LanguageModel:
+    """``model`` as the worker takes it."""
+    return LanguageModel(model, Ids(), CONTEXT)  # type: ignore[arg-type]

@@ -1,0 +1,21 @@
+"""Examples made up for tests of the layouts and of what a model makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from worker.data import Examples
+
+
+def examples_of(*texts: Sequence[int]) -> Examples:
+    """These texts."""
+    offsets = np.cumsum([0, *(len(text) for text in texts)])
+    return Examples(np.concatenate([np.array(text, dtype=np.int32) for text in texts]), offsets)
+
+
+def random_examples(lengths: Sequence[int], vocabulary: int) -> Examples:
+    """Random texts of these lengths in tokens, the same each time."""
+    tokens = np.random.default_rng(0).integers(0, vocabulary, size=sum(lengths)).astype(np.int32)
+    return Examples(tokens, np.cumsum([0, *lengths]))

@@ -1,0 +1,130 @@
+"""Attention for texts that lie end to end: none of them sees another."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+import torch
+from torch.nn import functional as F  # noqa: N812 - its usual name
+from torch.nn.attention.varlen import varlen_attn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from worker.batching import Batch, Block, PackedTexts
+
+PACKED = "packed_or_sdpa"
+"""The name by which transformers knows this attention; never written to a file."""
+
+_UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # what some models add to attention
+_VARLEN_KNOWS_GROUPS = "enable_gqa" in inspect.signature(varlen_attn).parameters  # not before PyTorch 2.12 or so
+
+
+def packed_arguments(batch: Batch) -> dict[str, Any]:
+    """What a model prepared by ``choose_layout`` needs to know of a packed ``batch`` beside its inputs.
+
+    transformers hands a mask of four dimensions through as it is: this one is never looked at, and keeps the model from
+    making one of tokens x tokens. The texts travel as an argument, so that a recomputed layer sees them too.
+    """
+    mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=batch.inputs.device)
+    return {"position_ids": batch.position_ids, "attention_mask": mask, "packed_texts": batch.texts}
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    packed_texts: PackedTexts | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' attention function: ``query`` [1, heads, tokens, width], ``key`` and ``value`` with as many heads or
+    fewer, to [1, tokens, heads, width]. Without ``packed_texts`` it is transformers' own for SDPA."""
+    if packed_texts is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    if unsupported := [name for name in _UNSUPPORTED if options.get(name) is not None]:
+        raise NotImplementedError(f"Attention to packed texts knows no {', '.join(unsupported)}.")
+    tensors = tuple(tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    dropout, scale, window = options.get("dropout", 0.0), options.get("scaling"), options.get("sliding_window")
+    dtype = torch.get_autocast_dtype(query.device.type) if torch.is_autocast_enabled(query.device.type) else query.dtype
+    if varlen_serves(query.device.type, _capability(query.device), dtype, query.shape[-1], dropout):
+        return _attend_varlen(tensors, packed_texts, dtype, scale, window)[None], None
+    parts = [_attend_block(tensors, block, dropout, scale, window) for block in packed_texts.blocks]
+    return torch.cat(parts)[None], None
+
+
+def varlen_serves(kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int, dropout: float) -> bool:
+    """Whether PyTorch's kernel for texts of many lengths can be used: it knows half precision, Ampere and later GPUs,
+    heads of ``width`` up to 256, and no dropout."""
+    half = dtype in (torch.float16, torch.bfloat16)
+    return kind == "cuda" and capability >= (8, 0) and half and width % 8 == 0 and width <= 256 and dropout == 0.0
+
+
+@cache
+def _capability(device: torch.device) -> tuple[int, int]:
+    return torch.cuda.get_device_capability(device) if device.type == "cuda" else (0, 0)
+
+
+def _attend_varlen(
+    tensors: tuple[torch.Tensor, ...],
+    texts: PackedTexts,
+    dtype: torch.dtype,
+    scale: float | None,
+    window: int | None,
+) -> torch.Tensor:
+    """Query, key and value [tokens, heads, width] to [tokens, heads, width], in one call for all texts."""
+    query, key, value = (tensor.to(dtype) for tensor in tensors)
+    groups = query.shape[1] // key.shape[1]
+    options: dict[str, Any] = {"scale": scale, "window_size": (window - 1 if window else -1, 0)}
+    if groups > 1 and _VARLEN_KNOWS_GROUPS:
+        options["enable_gqa"] = True
+    elif groups > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    out = varlen_attn(query, key, value, texts.starts, texts.starts, texts.longest, texts.longest, **options)
+    assert isinstance(out, torch.Tensor)
+    return out
+
+
+def _attend_block(
+    tensors: tuple[torch.Tensor, ...], block: Block, dropout: float, scale: float | None, window: int | None
+) -> torch.Tensor:
+    """Query, key and value [tokens, heads, width] of the whole pass to the block's [end - start, heads, width].
+
+    Padding stands on the right of each text, where none of its tokens looks.
+    """
+    query, key, value = (_padded(tensor[block.start : block.end], block) for tensor in tensors)
+    mask = _band(block.longest, window, query.device) if window and block.longest > window else None
+    out = F.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=mask,
+        dropout_p=dropout,
+        is_causal=mask is None,
+        scale=scale,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    cells = out.transpose(1, 2).flatten(0, 1)
+    return cells if block.slots is None else cells.index_select(0, block.slots)
+
+
+def _padded(tensor: torch.Tensor, block: Block) -> torch.Tensor:
+    """[tokens of the block, heads, width] to [rows, heads, longest, width]."""
+    if block.slots is not None:
+        cells = tensor.new_zeros(block.rows * block.longest, *tensor.shape[1:])
+        tensor = cells.index_copy(0, block.slots, tensor)
+    return tensor.unflatten(0, (block.rows, block.longest)).transpose(1, 2)
+
+
+def _band(length: int, window: int, device: torch.device) -> torch.Tensor:
+    """[length, length] bool: whether a row's token sees a column's, which is itself or one of the window - 1 before."""
+    places = torch.arange(length, device=device)
+    back = places[:, None] - places
+    return (back >= 0) & (back < window)
+
+
+AttentionInterface.register(PACKED, _attend)
+AttentionMaskInterface.register(PACKED, sdpa_mask)

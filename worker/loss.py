@@ -1,0 +1,121 @@
+"""Cross-entropy of a language model's last layer, without ever holding all its logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
+_LOGITS_AT_ONCE = {"cpu": 1 << 24, "cuda": 1 << 27}  # numbers; a GPU needs more of them to be busy
+
+
+def cross_entropy_sum(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The loss of ``targets`` [tokens] int64 given ``logits`` [tokens, vocabulary], summed, in nats, in fp32."""
+    return F.cross_entropy(logits.float(), targets, reduction="sum")
+
+
+def linear_cross_entropy_sum(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
+) -> torch.Tensor:
+    """``cross_entropy_sum(linear(hidden, weight, bias), targets)``, for ``hidden`` [tokens, width], in little memory.
+
+    Goes through the tokens in chunks; of each chunk's logits it keeps the loss and the gradients. Under autocast the
+    products are computed in its number format, as elsewhere; the loss and sums over chunks are in fp32.
+    """
+    kind = hidden.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+    with torch.autocast(kind, enabled=False):
+        if torch.is_grad_enabled():
+            loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, targets, dtype)  # type: ignore[no-untyped-call]
+            return loss
+        return _go_through(hidden, weight, bias, targets, dtype, None, (False, False, False))[0]
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Computes the gradients along with the loss, so that logits are computed once and need not be kept.
+
+    In fp16 they are computed on the way back, from logits computed again: before the loss is scaled they are too small
+    for its range, and an overflow must show after scaling, where the scaler looks for it.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        targets: torch.Tensor,
+        dtype: torch.dtype,
+    ) -> torch.Tensor:
+        ctx.dtype = dtype
+        if dtype == torch.float16:
+            ctx.save_for_backward(hidden, weight, bias, targets)
+            return _go_through(hidden, weight, bias, targets, dtype, None, (False, False, False))[0]
+        loss, *gradients = _go_through(hidden, weight, bias, targets, dtype, None, ctx.needs_input_grad[:3])
+        ctx.save_for_backward(*gradients)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, grad_loss: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        if ctx.dtype == torch.float16:
+            hidden, weight, bias, targets = ctx.saved_tensors
+            needed = ctx.needs_input_grad[:3]
+            _, *gradients = _go_through(hidden, weight, bias, targets, ctx.dtype, grad_loss, needed)
+            return (*gradients, None, None)
+        # In place: nobody else has them, and the weight's is large.
+        gradients = [None if gradient is None else gradient.mul_(grad_loss) for gradient in ctx.saved_tensors]
+        return (*gradients, None, None)
+
+
+def _go_through(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    targets: torch.Tensor,
+    dtype: torch.dtype,
+    scale: torch.Tensor | None,
+    needed: tuple[bool, ...],
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+    """The loss, and the gradients of ``scale`` times the loss that are ``needed``: hidden's, the weight's, the bias's."""
+    grads = [
+        torch.zeros_like(of) if of is not None and need else None
+        for of, need in zip((hidden, weight, bias), needed, strict=True)
+    ]
+    grad_hidden, grad_weight, grad_bias = grads
+    loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
+    half_weight = weight.to(dtype)
+    half_bias = None if bias is None else bias.to(dtype)
+    rows = chunk_rows(hidden.device.type, weight.shape[0])
+    for start in range(0, len(targets), rows):
+        chunk = slice(start, start + rows)
+        inputs, wanted = hidden[chunk].to(dtype), targets[chunk, None]
+        logprobs = torch.log_softmax(F.linear(inputs, half_weight, half_bias), dim=-1, dtype=torch.float32)
+        loss -= logprobs.gather(1, wanted).sum()
+        if not any(needed):
+            continue
+        # d loss / d logits = softmax - 1 at the target
+        grad = logprobs.exp_()
+        grad.scatter_add_(1, wanted, grad.new_full((1, 1), -1.0).expand_as(wanted))
+        if scale is not None:
+            grad *= scale
+        grad_logits = grad.to(dtype)
+        if grad_hidden is not None:
+            grad_hidden[chunk] = grad_logits @ half_weight
+        if grad_weight is not None:
+            _add_product(grad_weight, grad_logits.T, inputs)
+        if grad_bias is not None:
+            grad_bias += grad.sum(0)
+    return loss, grad_hidden, grad_weight, grad_bias
+
+
+def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+    if total.dtype == left.dtype:
+        total.addmm_(left, right)
+    else:
+        total += left @ right
+
+
+def chunk_rows(kind: str, vocabulary: int) -> int:
+    """Tokens whose logits are computed at once on a device of this ``kind``: a multiple of 64."""
+    return max(1, _LOGITS_AT_ONCE.get(kind, 1 << 24) // vocabulary // 64) * 64

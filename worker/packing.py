@@ -1,0 +1,80 @@
+"""Whether a model can take texts end to end, tried out on it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from worker.attention import PACKED, packed_arguments
+from worker.batching import Batch, Layout, PackedTexts
+from worker.forward import AUTOCAST
+from worker.model import LanguageModel
+from worker.optimization import Precision
+
+_PROBE_LENGTHS = (12, 7, 5)
+
+
+def choose_layout(
+    language_model: LanguageModel, packing: bool, precision: Precision, device: torch.device
+) -> tuple[Layout, str | None]:
+    """How to lay out this model's examples if ``packing`` is wanted, and a sentence for a person if it cannot be had.
+
+    A model that can take texts end to end is prepared for it; what it computes for others, and saves, stays the same.
+    """
+    if not packing:
+        return "in_order", None
+    model: Any = language_model.model
+    before = model.config._attn_implementation
+    if _may_pack(model):
+        model.set_attn_implementation(PACKED)
+        if _keeps_texts_apart(model, None, tolerance=1e-4):
+            half = AUTOCAST.get(precision) if device.type == "cuda" else None
+            if half is None or _keeps_texts_apart(model.to(device), half, tolerance=0.05):
+                return "packed", None
+        model.set_attn_implementation(before)
+    return "grouped", (
+        f"{type(model).__name__} cannot keep texts apart that lie end to end, so packing puts texts of like length side by"
+        " side instead. The result is the same; some time goes into padding."
+    )
+
+
+def _may_pack(model: PreTrainedModel) -> bool:
+    """Whether it is worth a try: positions can be given, and attention depends on nothing but what it is handed.
+
+    The latter is what support for flash attention means in transformers: there, no mask tells of windows either.
+    """
+    parameters = inspect.signature(model.forward).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    replaceable: bool = model._can_set_attn_implementation() and model._supports_flash_attn and model._supports_sdpa
+    return "position_ids" in parameters and takes_any and replaceable
+
+
+@torch.inference_mode()
+def _keeps_texts_apart(model: Any, dtype: torch.dtype | None, tolerance: float) -> bool:
+    """Whether three texts end to end get the logits that each gets alone, within ``tolerance`` of the largest."""
+    device: torch.device = model.device
+    vocabulary = model.get_input_embeddings().num_embeddings
+    random = torch.Generator().manual_seed(0)
+    texts = [torch.randint(vocabulary, (1, length), generator=random).to(device) for length in _PROBE_LENGTHS]
+    position_ids = torch.cat([torch.arange(length) for length in _PROBE_LENGTHS])[None]
+    inputs = torch.cat(texts, dim=1)
+    batch = Batch(inputs, inputs[0], position_ids=position_ids, texts=PackedTexts.of(_PROBE_LENGTHS)).to(device)
+    training = model.training
+    model.eval()
+    try:
+        with (
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+            torch.autocast(device.type, dtype, enabled=dtype is not None),
+        ):
+            together = model(input_ids=batch.inputs, use_cache=False, **packed_arguments(batch)).logits
+            alone = torch.cat([model(input_ids=text, use_cache=False).logits for text in texts], dim=1)
+    except torch.OutOfMemoryError:
+        raise
+    except (TypeError, ValueError, RuntimeError):
+        return False  # each architecture has its own way to say that it cannot take this
+    finally:
+        model.train(training)
+    return bool((together - alone).abs().max() <= tolerance * alone.abs().max())
