@@ -169,7 +169,9 @@ def test_peft_loads_the_adapter_onto_the_base_model(make: Make, tmp_path: Path) 
     assert torch.equal(logits(loaded), logits(model))
     assert {path.name for path in tmp_path.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
     text = (tmp_path / "adapter_config.json").read_text()
-    assert json.loads(text)["base_model_name_or_path"] == "some/model"
+    told = json.loads(text)
+    assert (told["base_model_name_or_path"], told["task_type"]) == ("some/model", "CAUSAL_LM")
+    assert (told["r"], told["lora_alpha"], told["lora_dropout"]) == (4, 16, 0.1)
     assert str(tmp_path) not in text
 
 

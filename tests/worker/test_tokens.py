@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
 from tests.worker import runs
 from worker import preparation, tokens
-from worker.contract import TOKENS_DIR, Job, ModelSource, RunConfig
+from worker.contract import TOKENS_DIR, Control, Job, ModelSource, RunConfig
 from worker.control import StopSwitch
 from worker.data import Corpus, Examples
 from worker.errors import DataError, StopRequested
@@ -24,6 +24,12 @@ from worker.tokenizer import train_tokenizer
 @pytest.fixture(scope="module")
 def tokenizer(corpus: list[str]) -> GPT2Tokenizer:
     return train_tokenizer(corpus, vocab_size=400, context=256)
+
+
+def job_for(dataset: Path) -> Job:
+    """A run of the tiny model with all settings as they are by default."""
+    source = ModelSource(kind="built_in", location="tiny")
+    return Job(run_id="run", config=RunConfig(), model=source, dataset_path=str(dataset), device="cpu")
 
 
 def save(path: Path, texts: list[str]) -> Path:
@@ -142,6 +148,20 @@ def test_a_stop_while_tokenizing_leaves_nothing(tmp_path: Path, corpus: list[str
     assert not list(run_dir.iterdir())
 
 
+def test_a_run_can_be_stopped_while_it_tokenizes(tmp_path: Path, corpus: list[str]) -> None:
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+
+    def stop_before_tokens(event: Any) -> None:
+        if event.text.startswith("Turning"):
+            (run_dir / "control.json").write_text(Control(command="stop").model_dump_json())
+
+    job = job_for(save(tmp_path / "texts.txt", corpus * 6))
+    with pytest.raises(StopRequested):
+        preparation.prepare(job, run_dir, stop_before_tokens, StopSwitch(run_dir))
+    assert not (run_dir / TOKENS_DIR).exists()
+
+
 def test_a_full_disk_is_told_with_advice_and_leaves_nothing(
     tmp_path: Path, corpus: list[str], tokenizer: GPT2Tokenizer
 ) -> None:
@@ -161,14 +181,8 @@ def test_a_full_disk_is_told_with_advice_and_leaves_nothing(
 
 def test_a_long_preparation_tells_how_far_it_is(tmp_path: Path, corpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def told(lines: list[str]) -> list[str]:
-        job = Job(
-            run_id="run",
-            config=RunConfig(),
-            model=ModelSource(kind="built_in", location="tiny"),
-            dataset_path=str(save(tmp_path / "texts.txt", lines)),
-            device="cpu",
-        )
         reported: list[Any] = []
+        job = job_for(save(tmp_path / "texts.txt", lines))
         preparation.prepare(job, tmp_path, reported.append, StopSwitch(tmp_path))
         return [event.text for event in reported if "%" in event.text]
 
