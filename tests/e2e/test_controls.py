@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from backend.sample_corpus import generate
 from tests.serving import Server, workers
 
 pytestmark = pytest.mark.browser
@@ -14,12 +15,16 @@ pytestmark = pytest.mark.browser
 LONG_RUN = {"num_epochs": 100, "sample_prompts": []}
 
 
-def open_training_run(page: Page, server: Server) -> str:
+def open_training_run(page: Page, server: Server, **config: object) -> str:
     """A run's page, once its training has begun. Returns the run's id."""
-    run_id = server.create(**LONG_RUN)["id"]
+    run_id = server.create(**LONG_RUN | config)["id"]
     page.goto(f"{server.url}/#/runs/{run_id}")
     expect(page.locator('[data-metric="loss"]')).to_have_text(re.compile(r"\d"), timeout=60_000)
     return run_id
+
+
+def kill_worker(server: Server, run_id: str) -> None:
+    next(process for process in workers(server.data_dir) if run_id in process.cmdline()[3]).kill()
 
 
 def test_reload_in_the_middle_shows_the_whole_curve_and_stop_keeps_the_model(page: Page, server: Server) -> None:
@@ -36,9 +41,49 @@ def test_reload_in_the_middle_shows_the_whole_curve_and_stop_keeps_the_model(pag
     assert (server.data_dir / "runs" / run_id / "model" / "model.safetensors").exists()
 
 
+def test_pause_resume_stop_resume_and_retry_give_one_curve(page: Page, server: Server) -> None:
+    """What the page shows at the end, having seen it all live, is what it shows after a reload."""
+    text = "\n".join(generate(seed=3)[:200])  # few lines are soon read, and each of the three workers reads them
+    dataset = server.client.post("/api/datasets", files={"file": ("few.txt", text)}).json()["id"]
+    run_id = open_training_run(page, server, dataset=dataset, max_steps=80, save_steps=10, eval_steps=40)
+    badge = page.locator(".badge")
+    page.get_by_role("button", name="Pause").click()
+    expect(badge).to_have_text("Paused", timeout=30_000)
+    at = server.run(run_id)["step"]
+    expect(page.get_by_text(f"step {at} of 80")).to_be_visible()
+
+    page.get_by_role("button", name="Resume").click()
+    expect(badge).to_have_text("Running", timeout=30_000)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("group").get_by_role("button", name="Stop").click()
+    expect(badge).to_have_text("Stopped", timeout=60_000)
+    at = server.run(run_id)["step"]
+
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text(f"went on from update {at}", exact=True)).to_be_visible(timeout=60_000)
+    server.wait(run_id, lambda event: event["type"] == "step" and event["step"] > at + 12)
+    kill_worker(server, run_id)
+    expect(badge).to_have_text("Failed", timeout=10_000)
+
+    page.get_by_role("button", name="Retry").click()
+    expect(badge).to_have_text("Completed", timeout=60_000)
+    expect(page.get_by_text("step 80 of 80")).to_be_visible()
+    assert server.run(run_id)["resumed_step"] > at
+    live = drawn(page)
+    page.reload()
+    assert drawn(page) == live
+
+
+def drawn(page: Page) -> list[bytes]:
+    """The curves, and what the page says of them."""
+    expect(page.locator(".chart canvas")).to_have_count(2)
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    return [chart.screenshot() for chart in page.locator(".chart").all()] + [page.locator(".metrics").inner_text().encode()]
+
+
 def test_killed_worker_is_shown_as_failed_with_its_reason(page: Page, server: Server) -> None:
     run_id = open_training_run(page, server)
-    next(process for process in workers(server.data_dir) if run_id in process.cmdline()[3]).kill()
+    kill_worker(server, run_id)
 
     expect(page.locator('[data-status="failed"]')).to_be_visible(timeout=10_000)
     expect(page.get_by_text("killed by signal 9")).to_be_visible()

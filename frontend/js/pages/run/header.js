@@ -145,7 +145,7 @@ function Actions({ store, error }) {
   }
   return html`
     ${status === "running" && html`<${Act} key="pause" icon="pause" onClick=${() => act("pause")}>Pause<//>`}
-    ${status === "pausing" && html`<span class="muted">Pausing after this update…</span>`}
+    ${status === "pausing" && html`<span class="muted">Pausing as soon as it can</span>`}
     ${status === "paused" && html`<${Act} key="resume" icon="play" tone="primary" onClick=${() => act("resume")}>Resume<//>`}
     <${ConfirmButton}
       key="stop"
