@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import document
 from tests.benchmarks.training_arms import Result
 from tests.benchmarks.training_report import Comparison, Outcome, table
 from tests.benchmarks.training_task import Task
@@ -57,6 +58,17 @@ def test_an_arm_that_failed_leaves_the_others_their_figures() -> None:
     text = table(outcome)
     assert "| ours | failed: no room |" in text
     assert "| guide | 30.0 s |" in text
+
+
+def test_a_benchmark_replaces_its_own_section_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "benchmarks.md"
+    target.write_text("# A\n<!-- one: begin -->\nold\n<!-- one: end -->\n<!-- two: begin -->\nkept\n<!-- two: end -->\n")
+    monkeypatch.setattr(document, "TARGET", target)
+    document.write_section("one", "new \\1 text")
+    expected = "# A\n<!-- one: begin -->\nnew \\1 text\n<!-- one: end -->\n<!-- two: begin -->\nkept\n<!-- two: end -->\n"
+    assert target.read_text() == expected
+    with pytest.raises(ValueError, match="has no comments"):
+        document.write_section("three", "text")
 
 
 def result(losses: list[tuple[float, float]]) -> Result:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 OURS = "ours"
 LONGEST_S = 3600
 _LOOK_EVERY_S = 0.02
-_WARM_UP = 4  # the first 1/4 of the updates does not count for tokens/s
+_WARM_UP = 4  # one update in so many, the first ones, does not count for tokens/s
 
 
 class ArmError(Exception):
@@ -68,9 +67,9 @@ class Result:
 def run(arm: str, folder: Path, run_dir: Path, variant: str) -> Result:
     """Trains the task in ``folder`` by ``arm`` and measures. Raises ArmError if the arm fails or never ends."""
     run_dir.mkdir(parents=True)
-    before_start = card_memory()
+    card_before = card_memory()
     with (run_dir / LOG_FILE).open("w") as log:
-        process = psutil.Popen(
+        process = subprocess.Popen(
             _command(arm, folder, run_dir, variant),
             cwd=ROOT,
             env={"GOMP_SPINCOUNT": "3000", **os.environ},  # the worker's own choice; without it a busy core halts the others
@@ -78,16 +77,17 @@ def run(arm: str, folder: Path, run_dir: Path, variant: str) -> Result:
             stdout=log,
             stderr=log,
         )
-        memory = _Memory(process, run_dir / EVENTS_FILE, before_start)
+        memory = _Memory(process.pid, run_dir / EVENTS_FILE, card_before)
         memory.start()
         try:
             code = process.wait(timeout=LONGEST_S)
-        except psutil.TimeoutExpired:
+        except subprocess.TimeoutExpired:
             raise ArmError(f"did not end within {LONGEST_S / 60:.0f} minutes") from None
         finally:
-            if process.is_running():
+            memory.stop()
+            if process.returncode is None:
                 process.kill()
-            memory.join()
+                process.wait()
     if code != 0:
         raise ArmError(_last_words(run_dir))
     return _measure(_events(run_dir / EVENTS_FILE), memory)
@@ -164,21 +164,26 @@ class _Memory(threading.Thread):
     Looks 50 times a second at its resident memory, or at the GPU as often as nvidia-smi answers.
     """
 
-    def __init__(self, process: psutil.Popen, log: Path, card_before: int | None) -> None:
+    def __init__(self, pid: int, log: Path, card_before: int | None) -> None:
         super().__init__(daemon=True)
-        self._process, self._log, self._card_before = process, log, card_before
+        self._process, self._log, self._card_before = psutil.Process(pid), log, card_before
+        self._ended = threading.Event()
         self._read = 0
         self._phase = ""
         self.before = self.peak = 0
 
     def run(self) -> None:
-        while self._process.poll() is None:
+        while not self._ended.wait(_LOOK_EVERY_S):
             self._follow_phase()
             if self._phase == "training":
                 now = self._used()
                 self.before = self.before or now
                 self.peak = max(self.peak, now)
-            time.sleep(_LOOK_EVERY_S)  # a sampler: there is no event to wait for
+
+    def stop(self) -> None:
+        """Ends the watch."""
+        self._ended.set()
+        self.join()
 
     def _used(self) -> int:
         if self._card_before is not None:
