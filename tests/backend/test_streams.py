@@ -76,6 +76,8 @@ def test_events_page_by_page_are_the_stream(ended) -> None:
         page = server.client.get(f"/api/runs/{run_id}/events", params={"after": after, "limit": 7}).json()
         paged += page["items"]
         after = page["next"]
+    messages = server.client.get(f"/api/runs/{run_id}/events", params={"type": "evaluation"}).json()["items"]
+    assert messages == [event for event in paged if event["type"] == "evaluation"]
     streamed = [{k: v for k, v in event.items() if not k.startswith("sse_")} for event in server.events(run_id)]
     assert paged == streamed
 

@@ -151,7 +151,7 @@ function Actions({ store, error }) {
       key="stop"
       question="Stop here? What was learned so far is kept."
       confirm="Stop"
-      cancel="Keep training"
+      cancel=${status === "paused" ? "Stay paused" : "Keep training"}
       onConfirm=${() => act("stop")}
     ><${Icon} name="stop" />Stop<//>
   `;
