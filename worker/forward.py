@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from worker.attention import packed_arguments
+from worker.attention import PACKED, packed_arguments
 from worker.batching import Batch
 from worker.loss import cross_entropy_sum, linear_cross_entropy_sum
 from worker.model import LanguageModel
@@ -30,10 +30,15 @@ class Forward(nn.Module):
         self._plain_head = has_plain_head(self.model)
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """The loss of ``batch``, summed over all its trained tokens: a scalar in nats, in fp32, to go backward from."""
+        """The loss of ``batch``, summed over all its trained tokens: a scalar in nats, in fp32, to go backward from.
+
+        Raises ValueError for a packed batch if the model is not prepared, as its texts would see each other.
+        """
         device = batch.inputs.device
         arguments = {"input_ids": batch.inputs, "use_cache": False}
         if batch.texts is not None:
+            if self.model.config._attn_implementation != PACKED:
+                raise ValueError("A packed batch needs a model that choose_layout has prepared.")
             arguments |= packed_arguments(batch)
         with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None):
             head = self.model.get_output_embeddings()

@@ -63,6 +63,10 @@ class Ids:
     pad_token_id = None
     eos_token_id = 0
 
+    def decode(self, ids: list[int], **_: Any) -> str:
+        """The numbers themselves."""
+        return "".join(f"{number} " for number in ids)
+
 
 def language_model(model: Any) -> LanguageModel:
     """``model`` as the worker takes it."""

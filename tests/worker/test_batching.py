@@ -1,15 +1,26 @@
 from __future__ import annotations
 
 from itertools import chain, islice
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 
 from tests.worker.texts import examples_of, random_examples
-from worker.batching import PackedTexts, first_fit, in_order, lay_out, pack, shuffled_windows
+from worker.batching import Batch, Layout, PackedTexts, first_fit, in_order, lay_out, pack, shuffled_windows
 
 LENGTHS = np.random.default_rng(0).integers(1, 65, size=200)
+
+
+def trained_places(batch: Batch) -> torch.Tensor:
+    """Where in the flattened inputs the positions with a target are."""
+    return torch.arange(batch.tokens) if batch.trained is None else batch.trained
+
+
+def pairs(inputs: Any, targets: Any) -> list[tuple[int, int]]:
+    """Each token to read and the token to predict from it."""
+    return list(zip(inputs.tolist(), targets.tolist(), strict=True))
 
 
 def test_each_epoch_sees_every_example_once_in_its_own_order() -> None:
@@ -67,7 +78,7 @@ def test_texts_side_by_side_are_shifted_and_padded_on_the_right() -> None:
     (batch,) = lay_out(examples_of([1, 2, 3, 4], [5, 6]), [0, 1], "in_order", batch_size=2, max_length=4)
     assert batch.inputs.tolist() == [[1, 2, 3], [5, 0, 0]]
     assert batch.targets.tolist() == [2, 3, 4, 6]
-    assert batch.trained is not None and batch.trained.tolist() == [0, 1, 2, 3]
+    assert trained_places(batch).tolist() == [0, 1, 2, 3]
     assert batch.tokens == 4
 
 
@@ -75,27 +86,22 @@ def test_texts_end_to_end_each_begin_at_position_0() -> None:
     (batch,) = lay_out(examples_of([5, 6], [1, 2, 3, 4], [7, 8, 9]), [0, 1, 2], "packed", batch_size=2, max_length=4)
     assert batch.inputs.tolist() == [[1, 2, 3, 7, 8, 5]]
     assert batch.targets.tolist() == [2, 3, 4, 8, 9, 6]
-    assert batch.position_ids is not None and batch.position_ids.tolist() == [[0, 1, 2, 0, 1, 0]]
-    assert batch.texts is not None and batch.texts.starts.tolist() == [0, 3, 5, 6]
+    assert batch.position_ids is not None
+    assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1, 0]]
+    assert batch.texts is not None
+    assert batch.texts.starts.tolist() == [0, 3, 5, 6]
     assert batch.trained is None
     assert batch.tokens == 6
 
 
-@pytest.mark.parametrize("layout", ["packed", "grouped", "in_order"])
-def test_every_layout_has_the_same_things_to_learn_in_no_more_room_than_allowed(layout: str) -> None:
-    examples = random_examples([2, 30, 7, 64, 15, 64, 3, 30], vocabulary=97)
-    batches = lay_out(examples, range(8), layout, batch_size=2, max_length=64)  # type: ignore[arg-type]
+@pytest.mark.parametrize("layout", get_args(Layout))
+def test_every_layout_has_the_same_things_to_learn_in_no_more_room_than_allowed(layout: Layout) -> None:
+    texts = random_examples([2, 30, 7, 64, 15, 64, 3, 30], vocabulary=97)
+    batches = lay_out(texts, range(8), layout, batch_size=2, max_length=64)
     assert all(batch.inputs.numel() <= 2 * 64 for batch in batches)
-    pairs = [(batch.inputs.flatten()[trained_places(batch)], batch.targets) for batch in batches]
-    found = sorted(chain(*(zip(inputs.tolist(), targets.tolist(), strict=True) for inputs, targets in pairs)))
-    assert found == sorted(
-        chain(*(zip(text[:-1].tolist(), text[1:].tolist(), strict=True) for text in map(examples.__getitem__, range(8))))
-    )
-
-
-def trained_places(batch: object) -> torch.Tensor:
-    trained = batch.trained  # type: ignore[attr-defined]
-    return torch.arange(batch.tokens) if trained is None else trained  # type: ignore[attr-defined]
+    found = [pair for batch in batches for pair in pairs(batch.inputs.flatten()[trained_places(batch)], batch.targets)]
+    expected = [pair for number in range(8) for pair in pairs(texts[number][:-1], texts[number][1:])]
+    assert sorted(found) == sorted(expected)
 
 
 def test_attention_takes_texts_of_like_length_together_with_little_padding() -> None:

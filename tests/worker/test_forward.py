@@ -15,7 +15,6 @@ from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.batching import Layout, lay_out
 from worker.forward import Forward, has_plain_head
-from worker.model import LanguageModel
 from worker.packing import choose_layout
 
 CPU = torch.device("cpu")
@@ -62,7 +61,7 @@ def test_loss_and_gradients_are_the_sum_over_every_text_of_its_own(model: Any, l
     expected.backward()
     expected_grads = grads(model)
     found = torch.stack(losses(model, layout)).sum()
-    assert float(found) == pytest.approx(float(expected), rel=1e-6)
+    assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-6)
     found.backward()
     for grad, expected_grad in zip(grads(model), expected_grads, strict=True):
         assert (grad - expected_grad).abs().max() <= 1e-5 * expected_grad.abs().max().clamp(min=1)
@@ -76,3 +75,85 @@ def test_gradients_with_checkpointing_are_those_without(model: Any, layout: Layo
     torch.stack(losses(model, layout)).sum().backward()
     for grad, expected_grad in zip(grads(model), expected, strict=True):
         assert torch.equal(grad, expected_grad)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_computes_nearly_the_same_and_leaves_the_weights_alone(
+    model: Any, layout: Layout, precision: str
+) -> None:
+    exact, rough = torch.stack(losses(model, layout)), torch.stack(losses(model, layout, precision))
+    assert rough.dtype == torch.float32
+    assert not torch.equal(rough, exact)
+    torch.testing.assert_close(rough, exact, rtol=0.02, atol=0)
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
+def test_gradients_do_not_depend_on_what_shares_the_pass(model: Any) -> None:
+    losses(model, "packed")[0].backward()
+    torch.stack(losses(model, "packed")[1:]).sum().backward()
+    expected = grads(model)
+    forward = Forward(designs.language_model(model), "fp32")
+    for start, end in pairwise([0, 1, 4, 7]):
+        for batch in lay_out(EXAMPLES, range(start, end), "packed", batch_size=2, max_length=64):
+            forward(batch).backward()
+    for grad, expected_grad in zip(grads(model), expected, strict=True):
+        torch.testing.assert_close(grad, expected_grad, rtol=1e-3, atol=1e-4)
+
+
+def test_the_curve_with_packing_is_the_curve_without() -> None:
+    curves = []
+    for layout in ("packed", "in_order"):
+        model = designs.make("llama")
+        if layout == "packed":
+            choose_layout(designs.language_model(model), True, "fp32", CPU)
+        forward = Forward(designs.language_model(model), "fp32")
+        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+        curve = []
+        for step in range(50):
+            window = [(step * 3 + number) % len(EXAMPLES) for number in range(5)]
+            passes = [forward(batch) for batch in lay_out(EXAMPLES, window, layout, batch_size=2, max_length=64)]
+            loss = torch.stack(passes).sum() / int(EXAMPLES.trained[window].sum())
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            curve.append(float(loss.detach()))
+        curves.append(curve)
+    assert curves[0][-1] < curves[0][0] - 1
+    assert max(abs(packed - plain) for packed, plain in zip(*curves, strict=True)) < 1e-4
+
+
+def test_a_head_that_is_a_linear_layer_is_told_from_one_whose_output_is_changed(model: Any) -> None:
+    assert has_plain_head(model)
+    sizes = {**designs.SIZES, "head_dim": 8}
+    assert not has_plain_head(CohereForCausalLM(CohereConfig(**sizes)))  # scales its logits
+    assert not has_plain_head(Gemma2ForCausalLM(Gemma2Config(**sizes)))  # caps its logits
+
+
+def test_a_model_that_changes_its_logits_has_the_right_loss_and_gradients(layout: Layout) -> None:
+    model = CohereForCausalLM(CohereConfig(**designs.SIZES, pad_token_id=0)).eval()
+    expected = plain_loss(model)
+    expected.backward()
+    expected_grads = grads(model)
+    found = torch.stack(losses(model, layout)).sum()
+    assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-6)
+    found.backward()
+    for grad, expected_grad in zip(grads(model), expected_grads, strict=True):
+        assert (grad - expected_grad).abs().max() <= 1e-5 * expected_grad.abs().max().clamp(min=1)
+
+
+def test_adapters_learn_as_they_would_from_every_text_of_its_own(model: Any, layout: Layout) -> None:
+    peft = pytest.importorskip("peft")
+    before = copy.deepcopy(model)
+    names = ["c_attn", "c_proj"] if hasattr(model, "transformer") else ["q_proj", "v_proj", "down_proj"]
+    transposed = hasattr(model, "transformer")
+    peft.inject_adapter_in_model(
+        peft.LoraConfig(r=4, target_modules=names, init_lora_weights=False, fan_in_fan_out=transposed), model
+    )
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    expected = torch.autograd.grad(plain_loss(model), trained)
+    assert float(plain_loss(model).detach()) != float(plain_loss(before).detach())
+    found = torch.autograd.grad(torch.stack(losses(model, layout)).sum(), trained)
+    for grad, expected_grad in zip(found, expected, strict=True):
+        assert (grad - expected_grad).abs().max() <= 1e-5 * expected_grad.abs().max().clamp(min=1)
+    assert all(weight.grad is None for weight in model.parameters())

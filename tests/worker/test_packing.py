@@ -1,0 +1,154 @@
+"""Texts end to end in one row see nothing of each other, and nobody can tell from the model that they were."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM
+
+from tests.worker import designs
+from tests.worker.texts import random_examples
+from worker.attention import packed_arguments, varlen_serves
+from worker.batching import Batch, lay_out
+from worker.forward import Forward
+from worker.packing import choose_layout
+from worker.sampling import Sampling, stream
+
+CPU = torch.device("cpu")
+LENGTHS = [2, 30, 7, 64, 15, 30, 33, 9]
+EXAMPLES = random_examples(LENGTHS, designs.VOCABULARY)
+
+
+@pytest.fixture(params=designs.ALL)
+def design(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def prepared(design: str, **config: Any) -> Any:
+    model = designs.make(design, **config).eval()
+    assert choose_layout(designs.language_model(model), True, "fp32", CPU) == ("packed", None)
+    return model
+
+
+def packed() -> Batch:
+    (batch,) = lay_out(EXAMPLES, range(len(LENGTHS)), "packed", batch_size=4, max_length=64)
+    return batch
+
+
+def logits(model: Any, batch: Batch) -> torch.Tensor:
+    result: torch.Tensor = model(input_ids=batch.inputs, use_cache=False, **packed_arguments(batch)).logits[0]
+    return result
+
+
+@torch.no_grad()
+def test_packed_logits_are_those_of_each_text_alone(design: str) -> None:
+    plain, model, batch = designs.make(design).eval(), prepared(design), packed()
+    together = logits(model, batch)
+    assert batch.texts is not None
+    starts = batch.texts.starts.tolist()
+    for start, end in pairwise(starts):
+        alone = plain(batch.inputs[:, start:end], use_cache=False).logits[0]
+        assert (together[start:end] - alone).abs().max() <= 1e-5 * alone.abs().max()
+
+
+@torch.no_grad()
+def test_a_change_in_one_text_changes_no_other(design: str) -> None:
+    model, batch = prepared(design), packed()
+    before = logits(model, batch)
+    assert batch.texts is not None
+    start, end = batch.texts.starts[2:4].tolist()
+    batch.inputs[0, start] = (batch.inputs[0, start] + 1) % designs.VOCABULARY
+    changed = (logits(model, batch) != before).any(dim=1)
+    assert changed[start]
+    assert not changed[:start].any()
+    assert not changed[end:].any()
+
+
+def test_attention_dropout_works_in_training_only() -> None:
+    model = prepared("llama", attention_dropout=0.5)
+    batch = packed()
+    assert torch.equal(logits(model, batch), logits(model, batch))
+    model.train()
+    assert not torch.equal(logits(model, batch), logits(model, batch))
+
+
+def test_samples_are_those_of_a_model_that_was_never_prepared(design: str) -> None:
+    sampling = Sampling(max_new_tokens=30, temperature=0.8, seed=0)
+    prompt = EXAMPLES[4].tolist()  # longer than the window of the one model that has one
+    plain, model = designs.make(design), prepared(design)
+    expected, found = (list(stream(designs.language_model(each), prompt, sampling)) for each in (plain, model))
+    assert len(expected) > 5
+    assert found == expected
+
+
+def test_what_is_saved_does_not_tell_and_loads_anywhere(design: str, tmp_path: Path) -> None:
+    plain, model = designs.make(design), prepared(design)
+    plain.save_pretrained(tmp_path / "plain")
+    model.save_pretrained(tmp_path / "prepared")
+    for file in sorted((tmp_path / "plain").iterdir()):
+        assert (tmp_path / "prepared" / file.name).read_bytes() == file.read_bytes()
+    assert "attn_implementation" not in json.dumps(json.loads((tmp_path / "prepared/config.json").read_text()))
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "prepared")
+    assert loaded.config._attn_implementation == "sdpa"
+
+
+def test_without_packing_nothing_is_tried_and_nothing_changed() -> None:
+    model = designs.make("gpt2")
+    assert choose_layout(designs.language_model(model), False, "fp32", CPU) == ("in_order", None)
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_trying_out_leaves_random_numbers_and_the_model_s_mode_as_they_were() -> None:
+    model = designs.make("gpt2", attn_pdrop=0.1).train()
+    before = torch.get_rng_state()
+    choose_layout(designs.language_model(model), True, "fp32", CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert model.training
+
+
+@pytest.mark.parametrize("kind", ["mixes texts in another way", "caps its attention", "has no positions"])
+def test_a_model_that_cannot_keep_texts_apart_has_them_side_by_side(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = designs.make("llama").eval()
+    if kind == "mixes texts in another way":
+        layer = model.model.layers[1].mlp
+        layer.register_forward_hook(lambda module, inputs, output: output + inputs[0].roll(1, dims=1))
+    elif kind == "caps its attention":
+        forward = type(model.model).forward
+        monkeypatch.setattr(type(model.model), "forward", lambda *args, **options: forward(*args, **options, softcap=30.0))
+    else:
+        model = MambaForCausalLM(MambaConfig(vocab_size=97, hidden_size=32, num_hidden_layers=2))
+    before = model.config._attn_implementation
+    layout, text = choose_layout(designs.language_model(model), True, "fp32", CPU)
+    assert layout == "grouped"
+    assert type(model).__name__ in str(text)
+    assert model.config._attn_implementation == before
+
+
+def test_a_model_that_is_not_prepared_refuses_packed_texts() -> None:
+    with pytest.raises(ValueError, match="choose_layout"):
+        Forward(designs.language_model(designs.make("gpt2")), "fp32")(packed())
+
+
+@pytest.mark.parametrize(
+    ("kind", "capability", "dtype", "width", "dropout", "serves"),
+    [
+        ("cuda", (9, 0), torch.bfloat16, 64, 0.0, True),
+        ("cuda", (8, 0), torch.float16, 256, 0.0, True),
+        ("cuda", (9, 0), torch.float32, 64, 0.0, False),
+        ("cuda", (9, 0), torch.bfloat16, 64, 0.1, False),
+        ("cuda", (9, 0), torch.bfloat16, 512, 0.0, False),
+        ("cuda", (9, 0), torch.bfloat16, 20, 0.0, False),
+        ("cuda", (7, 5), torch.float16, 64, 0.0, False),
+        ("cpu", (0, 0), torch.bfloat16, 64, 0.0, False),
+    ],
+)
+def test_the_kernel_for_many_lengths_is_used_where_it_can_be(
+    kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int, dropout: float, serves: bool
+) -> None:
+    assert varlen_serves(kind, capability, dtype, width, dropout) is serves
