@@ -19,6 +19,7 @@ from transformers.pytorch_utils import Conv1D
 
 from worker.config import RunConfig
 from worker.errors import CheckpointError, ModelError
+from worker.model import context_of
 
 _TOLERANCE = 1e-4  # of the largest logit; rounding stays far below in fp32
 _ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors"
@@ -119,8 +120,9 @@ def _merged(model: nn.Module) -> Iterator[None]:
 
 @torch.inference_mode()
 def _logits(model: Any) -> torch.Tensor:
-    """The model's logits on a few random token sequences, always the same: [4, 32, vocabulary]."""
-    tokens = torch.randint(model.get_input_embeddings().num_embeddings, (4, 32), generator=torch.Generator().manual_seed(0))
+    """The model's logits on a few random token sequences, always the same: [4, 32 or the context, vocabulary]."""
+    shape = (4, min(32, context_of(model) or 32))
+    tokens = torch.randint(model.get_input_embeddings().num_embeddings, shape, generator=torch.Generator().manual_seed(0))
     training = model.training
     model.eval()
     logits: torch.Tensor = model(input_ids=tokens.to(model.device), use_cache=False).logits

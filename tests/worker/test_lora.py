@@ -51,7 +51,7 @@ def qwen2() -> Any:
 
 Make = Callable[[], Any]
 TOKENS = torch.randint(100, (8, 24), generator=torch.Generator().manual_seed(1))
-CONFIG = RunConfig(method="lora", lora_rank=4, lora_alpha=16, lora_dropout=0.1)
+CONFIG = RunConfig(model_name="some/model", method="lora", lora_rank=4, lora_alpha=16, lora_dropout=0.1)
 
 
 @pytest.fixture(params=[gpt2, llama, qwen2], ids=["GPT-2", "Llama", "Qwen2"])
@@ -110,7 +110,7 @@ def test_only_the_adapters_of_the_inner_linear_layers_train(make: Make) -> None:
 
 def test_the_seed_decides_how_adapters_begin(make: Make) -> None:
     first, second, other = (
-        lora.trainable_state(with_adapters(make(), RunConfig(method="lora", seed=seed))) for seed in (1, 1, 2)
+        lora.trainable_state(with_adapters(make(), CONFIG.model_copy(update={"seed": seed}))) for seed in (1, 1, 2)
     )
     assert all(torch.equal(weight, second[name]) for name, weight in first.items())
     assert not all(torch.equal(weight, other[name]) for name, weight in first.items())
@@ -183,7 +183,13 @@ def test_what_is_trained_goes_into_a_fresh_model_to_the_bit(make: Make) -> None:
     assert torch.equal(logits(fresh), logits(model))
     assert all(torch.equal(weight, state[name]) for name, weight in lora.trainable_state(fresh).items())
     with pytest.raises(CheckpointError, match="does not fit"):
-        lora.load_trainable_state(with_adapters(make(), RunConfig(method="lora", lora_rank=8)), state)
+        lora.load_trainable_state(with_adapters(make(), CONFIG.model_copy(update={"lora_rank": 8})), state)
+
+
+def test_a_model_that_reads_short_texts_only_can_be_saved(tmp_path: Path) -> None:
+    model = GPT2LMHeadModel(GPT2Config(n_positions=8, n_embd=32, n_layer=1, n_head=2, **VOCABULARY))
+    lora.save_merged(with_adapters(model), tmp_path)
+    assert (tmp_path / "model.safetensors").exists()
 
 
 def test_a_model_without_linear_layers_is_refused_with_advice() -> None:
