@@ -16,6 +16,13 @@ _FACTS_OF_TRAINING = (
 )  # fmt: skip
 
 
+OF_THE_LOG = (
+    *("phase", "reason", "hint", "epoch", "loss", "learning_rate", "tokens_per_s", "validation_loss"),
+    *("best_validation_loss", "first_step", "eta_s", "sparkline", *_FACTS_OF_TRAINING),
+)
+"""The columns that ``update`` sets and that are null at first; besides them it counts ``step`` and ``last_seq``."""
+
+
 def update(run: dict[str, Any], event: Any) -> None:
     """Change the columns of ``run`` that ``event``, the next of its log, has news of."""
     run["last_seq"] = event.seq

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, insert, update
+from sqlalchemy import Connection, Row, delete, insert, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 from watchfiles import awatch
 
@@ -62,10 +62,22 @@ class Tailer:
         while path.exists():
             with self._database.write() as connection:
                 row = runs.row(connection, run_id)
+                if path.stat().st_size < row.log_offset:
+                    log.warning("Run %s: its log has become shorter, as after a power cut; it is read anew.", run_id)
+                    _forget(connection, run_id)
+                    row = runs.row(connection, run_id)
                 lines = _complete_lines(path, row.log_offset)
                 if not lines:
                     return
                 _store(connection, row, lines)
+
+
+def _forget(connection: Connection, run_id: str) -> None:
+    """Take back all that was read from a run's log: lines that follow would bear numbers that are taken."""
+    events, columns = models.events.c, models.runs.c
+    connection.execute(delete(models.events).where(events.run_id == run_id, events.seq.is_not(None)))
+    values: dict[str, Any] = dict.fromkeys(summary.OF_THE_LOG) | {"step": 0, "last_seq": 0, "log_offset": 0}
+    connection.execute(update(models.runs).where(columns.id == run_id).values(values))
 
 
 def _complete_lines(path: Path, offset: int) -> bytes:

@@ -75,6 +75,26 @@ def test_starting_over_leaves_the_untrained_models_check_once(records: Records) 
     assert (run.step, run.resumed_step, run.best_validation_loss) == (3, 0, 7.0)
 
 
+def test_a_log_that_lost_its_end_in_a_power_cut_is_what_counts(records: Records) -> None:
+    """The index had read further. The next worker counts on from what is left, with numbers that the index has seen."""
+    run_id = records.add("starting", "running")
+    tailer = Tailer(records.database, records.settings.runs_dir)
+    first = story(20)[:-1]
+    records.append(run_id, *first)
+    tailer.ingest(run_id)
+    left = [event for event in first if getattr(event, "step", 0) <= 9]
+    (records.directory(run_id) / "events.jsonl").unlink()
+    records.append(run_id, *left)
+    tailer.ingest(run_id)
+    run = described(records, run_id)
+    assert (run.step, run.loss, run.validation_loss, run.status) == (9, 6.1, 7.0, "running")
+    records.append(run_id, *going_on(len(left) + 1, after=5, steps=12))
+    tailer.ingest(run_id)
+    with records.database.read() as connection:
+        assert history.series(connection, run_id, ["loss"], None, None, 1000, 0).x == list(range(1, 13))
+    assert described(records, run_id).step == 12
+
+
 def test_the_time_that_a_run_was_paused_is_no_part_of_its_pace(records: Records) -> None:
     run_id = records.add("starting", "running")
     events = story(4)[:-1]
