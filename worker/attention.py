@@ -47,13 +47,22 @@ def _attend(
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     if unsupported := [name for name in _UNSUPPORTED if options.get(name) is not None]:
         raise NotImplementedError(f"Attention to packed texts knows no {', '.join(unsupported)}.")
-    tensors = tuple(tensor[0].transpose(0, 1) for tensor in (query, key, value))
     dropout, scale, window = options.get("dropout", 0.0), options.get("scaling"), options.get("sliding_window")
-    dtype = torch.get_autocast_dtype(query.device.type) if torch.is_autocast_enabled(query.device.type) else query.dtype
-    if varlen_serves(query.device.type, _capability(query.device), dtype, query.shape[-1], dropout):
-        return _attend_varlen(tensors, packed_texts, dtype, scale, window)[None], None
-    parts = [_attend_block(tensors, block, dropout, scale, window) for block in packed_texts.blocks]
-    return torch.cat(parts)[None], None
+    tensors = tuple(tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    return _attend_packed(tensors, packed_texts, dropout, scale, window)[None], None
+
+
+@torch.compiler.disable  # where texts begin differs from pass to pass, and each would be compiled anew
+def _attend_packed(
+    tensors: tuple[torch.Tensor, ...], texts: PackedTexts, dropout: float, scale: float | None, window: int | None
+) -> torch.Tensor:
+    """Query, key and value [tokens, heads, width] to [tokens, heads, width]."""
+    kind, dtype = tensors[0].device.type, tensors[0].dtype
+    if torch.is_autocast_enabled(kind):
+        dtype = torch.get_autocast_dtype(kind)
+    if varlen_serves(kind, _capability(tensors[0].device), dtype, tensors[0].shape[-1], dropout):
+        return _attend_varlen(tensors, texts, dtype, scale, window)
+    return torch.cat([_attend_block(tensors, block, dropout, scale, window) for block in texts.blocks])
 
 
 def varlen_serves(kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int, dropout: float) -> bool:

@@ -61,7 +61,7 @@ class PackedTexts:
 
     @classmethod
     def of(cls, lengths: Sequence[int]) -> PackedTexts:
-        """Texts of these ``lengths``, longest first."""
+        """Texts of these ``lengths``; the more they are sorted, the fewer blocks."""
         starts = np.cumsum([0, *lengths], dtype=np.int32)
         return cls(torch.from_numpy(starts), max(lengths), tuple(_blocks(lengths)))
 
@@ -94,13 +94,25 @@ class Batch:
         return Batch(**{field.name: _moved(getattr(self, field.name), device) for field in fields(self)})
 
 
-def lay_out(examples: Examples, window: Sequence[int], layout: Layout, batch_size: int, max_length: int) -> list[Batch]:
+def lay_out(
+    examples: Examples,
+    window: Sequence[int],
+    layout: Layout,
+    batch_size: int,
+    max_length: int,
+    *,
+    pad_to_budget: bool = False,
+) -> list[Batch]:
     """The examples ``window`` as forward passes on the CPU: of ``batch_size`` examples each if ``layout`` is in_order,
-    else of at most ``batch_size * max_length`` tokens each, padding counted."""
+    else of at most ``batch_size * max_length`` tokens each, padding counted.
+
+    With ``pad_to_budget`` packed passes all have exactly that many, for a compiled model: texts without a target fill up.
+    """
     lengths = examples.trained
     budget = batch_size * max_length
     if layout == "packed":
-        return [_end_to_end([examples[row] for row in rows]) for rows in first_fit(window, lengths, budget)]
+        passes = first_fit(window, lengths, budget)
+        return [_end_to_end([examples[row] for row in rows], budget * pad_to_budget, max_length) for rows in passes]
     passes = in_order(window, batch_size) if layout == "in_order" else pack(window, lengths, budget)
     return [_side_by_side([examples[row] for row in rows]) for rows in passes]
 
@@ -139,9 +151,14 @@ def in_order(window: Sequence[int], batch_size: int) -> list[list[int]]:
     return [list(window[start : start + batch_size]) for start in range(0, len(window), batch_size)]
 
 
-def _end_to_end(texts: Sequence[NDArray[np.integer[Any]]]) -> Batch:
+def _end_to_end(texts: Sequence[NDArray[np.integer[Any]]], at_least: int, max_length: int) -> Batch:
+    """One row of all texts, longest first, and up to ``at_least`` tokens of texts without a target behind them."""
     lengths = [len(text) - 1 for text in texts]
-    inputs = np.concatenate([text[:-1] for text in texts]).astype(np.int64)[None]
+    tokens = sum(lengths)
+    while sum(lengths) < at_least:
+        lengths.append(min(max_length, at_least - sum(lengths)))
+    inputs = np.zeros((1, sum(lengths)), dtype=np.int64)
+    inputs[0, :tokens] = np.concatenate([text[:-1] for text in texts])
     position_ids = np.concatenate([np.arange(length) for length in lengths])[None]
     targets = np.concatenate([text[1:] for text in texts]).astype(np.int64)
     tensors = map(torch.from_numpy, (inputs, targets, position_ids))
@@ -163,11 +180,15 @@ def _side_by_side(texts: Sequence[NDArray[np.integer[Any]]]) -> Batch:
 
 
 def _blocks(lengths: Sequence[int]) -> Iterator[Block]:
-    """Neighbours among texts of these ``lengths``, longest first, as long as padding them to one length wastes little."""
+    """Neighbours among texts of these ``lengths``, as long as padding them to the first one's length wastes little."""
     first = start = 0
     while first < len(lengths):
         longest, last, end = lengths[first], first, start
-        while last < len(lengths) and (last + 1 - first) * longest <= _PADDED_SHARE * (end + lengths[last] - start):
+        while (
+            last < len(lengths)
+            and lengths[last] <= longest
+            and (last + 1 - first) * longest <= _PADDED_SHARE * (end + lengths[last] - start)
+        ):
             end += lengths[last]
             last += 1
         real = np.arange(longest) < np.array(lengths[first:last])[:, None]

@@ -28,6 +28,23 @@ class Forward(nn.Module):
         self.model: Any = language_model.model
         self._dtype = AUTOCAST.get(precision)
         self._plain_head = has_plain_head(self.model)
+        self.use_plain_body()
+
+    def use_plain_body(self) -> None:
+        """Computes as the model's own code says."""
+        self._trained_body = self._body
+
+    def compile_body(self) -> None:
+        """Compiles the model without its head, where it is trained: samples and checks have other shapes and would each
+        be compiled anew. Raises ValueError if the head cannot be told from the rest."""
+        if not self._plain_head:
+            raise ValueError(f"{type(self.model).__name__} changes its logits after its output head.")
+        self._trained_body = torch.compile(self._body, dynamic=False)
+
+    def _body(self, arguments: dict[str, Any]) -> torch.Tensor:
+        """The last hidden state: [rows, longest, width]."""
+        hidden: torch.Tensor = self.model.base_model(**arguments).last_hidden_state
+        return hidden
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The loss of ``batch``, summed over all its trained tokens: a scalar in nats, in fp32, to go backward from.
@@ -43,7 +60,8 @@ class Forward(nn.Module):
         with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None):
             head = self.model.get_output_embeddings()
             if self._plain_head:
-                hidden = _trained(batch, self.model.base_model(**arguments).last_hidden_state)
+                body = self._trained_body if torch.is_grad_enabled() else self._body
+                hidden = _trained(batch, body(arguments))
                 return linear_cross_entropy_sum(hidden, head.weight, head.bias, batch.targets)
             with head.register_forward_pre_hook(lambda _, inputs: (_trained(batch, inputs[0]),)):
                 logits = self.model(**arguments).logits
