@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format types docs bench bench-training clean
+.PHONY: help run test test-slow test-faults lint format types docs bench bench-training clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,11 +13,14 @@ help: ## list the targets
 run: .venv/installed-run ## start Trainboard on http://127.0.0.1:8000
 	@exec $(BIN)/trainboard serve
 
-test: .venv/installed-test ## all tests but the slow ones
-	$(BIN)/pytest -m "not slow"
+test: .venv/installed-test ## all tests but the slow ones and the random faults
+	$(BIN)/pytest -m "not slow and not faults"
 
 test-slow: .venv/installed-bench ## the tests that take minutes or need the pretrained model
 	$(BIN)/pytest -m slow
+
+test-faults: .venv/installed-test ## the tests that kill real runs at random, for minutes
+	$(BIN)/pytest -m faults
 
 lint: .venv/installed-dev ## style and formatting of the Python code
 	$(BIN)/ruff check

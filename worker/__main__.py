@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from worker import lock
-from worker.contract import EVENTS_FILE, JOB_FILE, TERMINAL_PHASES, Job, StatusEvent
+from worker.contract import EVENTS_FILE, JOB_FILE, Job, StatusEvent
 from worker.control import StopSwitch
 from worker.emitter import Emitter
 from worker.errors import StopRequested, WorkerError
@@ -48,16 +48,17 @@ def _read_job(run_dir: Path) -> Job:
 
 
 def _open_log(run_dir: Path) -> Emitter:
-    """The run's log. Raises WorkerError if the run has ended: a log tells of one end only."""
+    """The run's log. Raises WorkerError if the run has completed: there is nothing left to do."""
     emitter = Emitter(run_dir / EVENTS_FILE)
-    if emitter.last is not None and emitter.last.type == "status" and emitter.last.phase in TERMINAL_PHASES:
+    if emitter.last is not None and emitter.last.type == "status" and emitter.last.phase == "completed":
         emitter.close()
-        raise WorkerError(f"The run in {run_dir} has {emitter.last.phase} already.", "Start a new run with its settings.")
+        raise WorkerError(f"The run in {run_dir} has completed already.", "Start a new run with its settings.")
     return emitter
 
 
 def _run(job: Job, run_dir: Path, emitter: Emitter) -> int:
     """Trains, and whatever happens makes a terminal status the log's last line."""
+    going_on = emitter.last is not None
     console = Console()
 
     def report(event: Any) -> None:
@@ -73,11 +74,19 @@ def _run(job: Job, run_dir: Path, emitter: Emitter) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     try:
         # Imported now because torch takes seconds to load, and the page should show "preparing" meanwhile.
-        from worker.preparation import prepare
+        if job.config.devices > 1:
+            from worker.launch import train_on_several
 
-        end = prepare(job, run_dir, report, stop).train()
+            end = train_on_several(job, run_dir, going_on)
+            emitter.count_on()
+        else:
+            from worker.preparation import prepare
+
+            trainer, resumed_step = prepare(job, run_dir, report, stop, going_on=going_on)
+            end = trainer.train(resumed_step)
     except StopRequested:
-        end = StatusEvent(phase="stopped", reason="Stopped before training began, so there is no model.")
+        what = "went on; nothing that was saved is lost" if going_on else "began, so there is no model"
+        end = StatusEvent(phase="stopped", reason=f"Stopped before training {what}.")
     except WorkerError as error:
         if error.__cause__ is not None:  # what a library said; the error itself is told in the status
             traceback.print_exc()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 GROUPS = {
     "essentials": "Model and data",
@@ -354,6 +354,13 @@ class RunConfig(BaseModel):
         ge=0,
         le=2**31 - 1,
     )
+
+    @field_validator("method")
+    @classmethod
+    def _lora_needs_a_trained_model(cls, value: str, info: ValidationInfo) -> str:
+        if value == "lora" and (info.data.get("from_scratch") or info.data.get("model_name") in BUILT_IN_MODELS):
+            raise ValueError("lora adds to what a model has learned, and this one starts from nothing: choose full")
+        return value
 
     @field_validator("name", "model_name", "dataset")
     @classmethod

@@ -22,8 +22,13 @@ class Emitter:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._size, self.last = _valid_end(path.read_bytes())
+        self.count_on()
+
+    def count_on(self) -> None:
+        """Takes the log as it is now for the beginning, as after another process has written to it."""
+        self._size, self.last = _valid_end(self._path.read_bytes())
         os.ftruncate(self._fd, self._size)
         self._seq: int = self.last.seq if self.last else 0
 

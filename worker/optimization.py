@@ -40,14 +40,21 @@ def make_optimizer(model: nn.Module, learning_rate: float, weight_decay: float) 
     return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The device to train on; ``auto`` takes a CUDA GPU, else Apple's, else the CPU. Raises DeviceError if absent."""
+def choose_device(wanted: str, number: int | None = None) -> torch.device:
+    """The device to train on; ``auto`` takes a CUDA GPU, else Apple's, else the CPU. Raises DeviceError if absent.
+
+    ``number`` is the process's own among several: each takes the GPU of its number.
+    """
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     device = torch.device(wanted)
     hint = "Set Device to auto or cpu."
+    if number is not None and device.type == "mps":
+        raise DeviceError("Apple's GPU cannot be shared by several processes.", "Set GPUs to 1.")
+    if number is not None and device.type == "cuda":
+        device, hint = torch.device("cuda", number), "Set GPUs to the number of GPUs here."
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"There is no {wanted} here: PyTorch sees {torch.cuda.device_count()} CUDA GPUs.", hint)
+        raise DeviceError(f"There is no {device} here: PyTorch sees {torch.cuda.device_count()} CUDA GPUs.", hint)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("PyTorch sees no Apple GPU here.", hint)
     return device

@@ -8,47 +8,97 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker import checkpoint, tokens
-from worker.contract import Job, MessageEvent, learning_rate
+from worker import checkpoint, saving, tokens
+from worker.contract import Job, MessageEvent, ModelSource, learning_rate
 from worker.control import StopSwitch
 from worker.data import Corpus, Examples
 from worker.errors import DataError, DeviceError, ModelError
 
 if TYPE_CHECKING:
+    from worker.group import Group
     from worker.model import LanguageModel
+    from worker.setup import Setup
     from worker.trainer import Trainer
 
 _SECONDS_BEFORE_PROGRESS = 5.0
 
 
-def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSwitch) -> Trainer:
-    """A Trainer with all it needs. Raises WorkerError for what a person can put right, StopRequested on a stop."""
+def prepare(
+    job: Job,
+    run_dir: Path,
+    report: Callable[[Any], None],
+    stop: StopSwitch,
+    *,
+    going_on: bool = False,
+    group: Group | None = None,
+) -> tuple[Trainer, int | None]:
+    """A Trainer with all it needs, and the update it goes on after if an earlier process of this run is followed.
+
+    Raises WorkerError for what a person can put right, StopRequested on a stop.
+    """
 
     def say(text: str, level: str = "info") -> None:
         stop.check()
         report(MessageEvent(level=level, text=text))
 
-    checkpoint.sweep(run_dir)
+    if group is None or group.first:
+        checkpoint.sweep(run_dir)
+    folder = saving.latest_whole(run_dir, lambda text: say(text, "warning")) if going_on else None
+    setup = make_setup(job, run_dir, say, stop, folder, group)
+    import torch
+
+    from worker.trainer import Trainer
+
+    try:
+        trainer = Trainer(setup, report, stop)
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"The model does not fit into the memory of {setup.device}.",
+            "Choose a smaller model, or free the GPU: another program may be using its memory.",
+        ) from error
+    return trainer, _go_on(trainer, folder, say) if going_on else None
+
+
+def _go_on(trainer: Trainer, folder: Path | None, say: Callable[[str], None]) -> int:
+    """Brings ``trainer`` to where the checkpoint in ``folder`` was saved, and says how exact what follows will be."""
+    if folder is None:
+        say("No checkpoint had been saved, so training starts over.")
+        return 0
+    from worker import resume
+
+    reasons = resume.restore(trainer, folder)
+    outcome = f"close to, but not bit for bit, because {', and '.join(reasons)}" if reasons else "bit for bit"
+    say(f"Going on after update {trainer.step}: what follows is what it would have been without the break, {outcome}.")
+    return trainer.step
+
+
+def make_setup(
+    job: Job, run_dir: Path, say: Callable[..., None], stop: StopSwitch, folder: Path | None, group: Group | None = None
+) -> Setup:
+    """Reads the data and loads the model, the one in the checkpoint ``folder`` if there is one. Raises as prepare."""
     path = Path(job.dataset_path)
     corpus = Corpus.read(path, job.config.validation_split, _Progress("Reading the text", path, say, stop))
     texts, test_texts = corpus.split.texts, corpus.split.test_texts
     say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
-    import torch
-
+    from worker import state
+    from worker.group import Group
     from worker.optimization import choose_device, choose_precision
-    from worker.trainer import Setup, Trainer
+    from worker.setup import Setup
 
-    device = choose_device(job.config.device if job.device == "auto" else job.device)
+    group = group or Group()
+    device = choose_device(job.config.device if job.device == "auto" else job.device, group.rank if group.size > 1 else None)
     precision = choose_precision(job.config.precision, device)
-    torch.manual_seed(job.config.seed)
+    state.seed_random(job.config.seed)
     say(f"Loading the model {job.config.model_name}.")
-    language_model = _model(job, corpus)
-    from worker.model import choose_max_length
+    with group.first_goes_first():  # downloads and tokens are for all
+        language_model = _model(job, corpus, folder)
+        from worker.model import choose_max_length
+        from worker.packing import choose_layout
 
-    max_length = choose_max_length(job.config.max_length, language_model.context)
-    say(f"Turning the text into tokens, at most {max_length} an example.")
-    progress = _Progress("Turning the text into tokens", path, say, stop)
-    tokens.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
+        max_length = choose_max_length(job.config.max_length, language_model.context)
+        say(f"Turning the text into tokens, at most {max_length} an example.")
+        progress = _Progress("Turning the text into tokens", path, say, stop)
+        tokens.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
     train, validation = tokens.load(run_dir)
     if job.config.validation_split and not test_texts:
         say("All lines are the same, so none is kept aside: there will be no validation loss.", "warning")
@@ -56,25 +106,24 @@ def prepare(job: Job, run_dir: Path, report: Callable[[Any], None], stop: StopSw
         say(warning, "warning")
     _require_usable(train, validation, language_model)
     stop.check()
-    setup = Setup(
-        job,
-        run_dir,
-        language_model,
-        train,
-        validation,
-        max_length,
-        learning_rate(job.config, job.model),
-        device,
-        precision,
-        corpus.sha256,
+    layout, unpacked = choose_layout(language_model, job.config.packing, precision, device)
+    if unpacked:
+        say(unpacked, "warning")
+    state.seed_random(job.config.seed + group.rank)
+    return Setup(
+        job=job,
+        run_dir=run_dir,
+        language_model=language_model,
+        train=train,
+        validation=validation,
+        max_length=max_length,
+        learning_rate=learning_rate(job.config, job.model),
+        device=device,
+        precision=precision,
+        layout=layout,
+        dataset_sha256=corpus.sha256,
+        group=group,
     )
-    try:
-        return Trainer(setup, report, stop)
-    except torch.OutOfMemoryError as error:
-        raise DeviceError(
-            f"The model does not fit into the memory of {device}.",
-            "Choose a smaller model, or free the GPU: another program may be using its memory.",
-        ) from error
 
 
 class _Progress:
@@ -112,15 +161,22 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
-def _model(job: Job, corpus: Corpus) -> LanguageModel:
+def _model(job: Job, corpus: Corpus, folder: Path | None) -> LanguageModel:
     from worker import model
 
-    if job.model.kind == "built_in":
-        model.quiet_libraries()
-        return model.build(job.model.location, corpus.learn_texts())
+    lora = job.config.method == "lora"
     model.quiet_libraries(bars=sys.stderr.isatty())  # a download is worth watching; a log file is no place for bars
-    loaded = model.load(job.model, from_scratch=job.config.from_scratch)
+    if folder is not None and not lora:  # a checkpoint of LoRA is merged, and training goes on with the parts
+        loaded = model.load(ModelSource(kind="folder", location=str(folder)))
+    elif job.model.kind == "built_in":
+        loaded = model.build(job.model.location, corpus.learn_texts())
+    else:
+        loaded = model.load(job.model, from_scratch=job.config.from_scratch)
     model.quiet_libraries()
+    if lora:
+        from worker.lora import add_adapters  # takes long to import
+
+        add_adapters(loaded.model, job.config)
     return loaded
 
 

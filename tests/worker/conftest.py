@@ -66,7 +66,8 @@ def prepare(fragments: Path, tmp_path: Path) -> Callable[..., tuple[Any, list[An
             dataset_path=str(fragments),
             device="cpu",
         )
-        return prepare(job, run_dir, reported.append, StopSwitch(run_dir)), reported
+        trainer, _ = prepare(job, run_dir, reported.append, StopSwitch(run_dir))
+        return trainer, reported
 
     return make
 

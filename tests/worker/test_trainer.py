@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from worker.batching import lay_out, shuffled_windows
 from worker.contract import Control
 from worker.errors import TrainingError
 
@@ -29,7 +30,8 @@ def test_packing_changes_the_work_and_not_the_curve(prepare: Prepare) -> None:
     passes = []
     for packing in (True, False):
         trainer, reported = prepare(packing=packing, max_steps=30)
-        passes.append(len(trainer._passes(range(16))))
+        setup = trainer.setup
+        passes.append(len(lay_out(setup.train, range(16), setup.layout, trainer.batch_size, setup.max_length)))
         trainer.train()
         curves.append(losses(reported))
     assert passes[0] < passes[1] == 4
@@ -56,7 +58,7 @@ def test_the_loss_of_an_update_is_the_mean_over_its_tokens(prepare: Prepare) -> 
     trainer, reported = prepare(max_steps=1, batch_size=2, gradient_accumulation_steps=3)
     window = next(iter_windows(trainer))
     with torch.no_grad():
-        sums = [float(trainer.forward.loss_sum(trainer.setup.train, [row])) for row in window]
+        sums = [float(trainer.forward(*lay_out(trainer.setup.train, [row], "in_order", 1, 32))) for row in window]
     trainer.train()
     tokens = int(trainer.setup.train.trained[window].sum())
     assert losses(reported) == pytest.approx([sum(sums) / tokens], rel=1e-5)
@@ -64,8 +66,6 @@ def test_the_loss_of_an_update_is_the_mean_over_its_tokens(prepare: Prepare) -> 
 
 
 def iter_windows(trainer: Any) -> Any:
-    from worker.batching import shuffled_windows
-
     return shuffled_windows(len(trainer.setup.train), trainer.window_size, trainer.config.seed)
 
 

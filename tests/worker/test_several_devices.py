@@ -1,0 +1,87 @@
+"""Two processes that train one model. They share the CPU and talk through gloo, as no GPU is here."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from watchfiles import watch
+
+from tests.worker import runs
+from tests.worker.models import save_small_gpt2
+from worker.contract import ModelSource
+
+WITHOUT_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+SETTINGS: dict[str, Any] = {"max_steps": 12, "eval_steps": 6, "max_length": 32, "learning_rate": 0.01, "sample_prompts": []}
+
+
+@pytest.fixture(scope="module")
+def model(fragments: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
+    return save_small_gpt2(tmp_path_factory.mktemp("model") / "small", fragments, **WITHOUT_DROPOUT)
+
+
+def test_two_processes_do_what_one_does_with_twice_the_batch(model: ModelSource, fragments: Path, tmp_path: Path) -> None:
+    one = runs.make_run(tmp_path / "one", fragments, model, batch_size=4, gradient_accumulation_steps=4, **SETTINGS)
+    two = runs.make_run(
+        tmp_path / "two", fragments, model, batch_size=2, gradient_accumulation_steps=4, devices=2, **SETTINGS
+    )
+    for run_dir in (one, two):
+        assert runs.run(run_dir) == 0, runs.log(run_dir)
+    curves = [
+        [(event.type, event.step, event.loss) for event in runs.events(run_dir) if event.type in ("step", "evaluation")]
+        for run_dir in (one, two)
+    ]
+    assert len(curves[1]) == 12 + 3
+    assert [point[:2] for point in curves[0]] == [point[:2] for point in curves[1]]
+    assert [point[2] for point in curves[0]] == pytest.approx([point[2] for point in curves[1]], abs=1e-4)
+    norms = [[event.grad_norm for event in runs.events(run_dir, "step")] for run_dir in (one, two)]
+    assert norms[0] == pytest.approx(norms[1], rel=1e-3), "clipping and Adam would hide a gradient that is too large"
+    tokens = [[event.tokens for event in runs.events(run_dir, "step")] for run_dir in (one, two)]
+    assert tokens[0] == tokens[1]
+    events = runs.events(two)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].phase == "completed"
+
+
+def wait_for(run_dir: Path, text: str) -> None:
+    path = run_dir / "events.jsonl"
+    for _ in watch(run_dir, rust_timeout=200, yield_on_timeout=True, debounce=20, step=10):
+        if path.exists() and text in path.read_text():
+            return
+
+
+def test_they_stop_pause_and_go_on_together(model: ModelSource, fragments: Path, tmp_path: Path) -> None:
+    run_dir = runs.make_run(tmp_path / "run", fragments, model, devices=2, **{**SETTINGS, "max_steps": 100_000})
+    worker = runs.start(run_dir)
+    wait_for(run_dir, '"type":"step"')
+    (run_dir / "control.tmp").write_text('{"command": "pause"}')
+    (run_dir / "control.tmp").rename(run_dir / "control.json")
+    wait_for(run_dir, '"paused"')
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=60) == 0, runs.log(run_dir)
+    assert runs.events(run_dir)[-1].phase == "stopped"
+    assert (run_dir / "model" / "model.safetensors").exists()
+    last = max(event.step for event in runs.events(run_dir, "step"))
+    (run_dir / "control.json").unlink()
+    job = (run_dir / "config.json").read_text().replace('"max_steps":100000', f'"max_steps":{last + 3}')
+    (run_dir / "config.json").write_text(job)
+    assert runs.run(run_dir) == 0, runs.log(run_dir)
+    assert [event.step for event in runs.events(run_dir, "step")] == list(range(1, last + 4))
+
+
+def test_a_process_that_dies_ends_the_run_with_a_reason(model: ModelSource, fragments: Path, tmp_path: Path) -> None:
+    run_dir = runs.make_run(tmp_path / "run", fragments, model, devices=2, **{**SETTINGS, "max_steps": 100_000})
+    worker = runs.start(run_dir)
+    wait_for(run_dir, '"type":"step"')
+    ranks = [child for child in psutil.Process(worker.pid).children(recursive=True) if "worker.rank" in child.cmdline()]
+    assert len(ranks) == 2
+    os.kill(next(rank.pid for rank in ranks if rank.environ()["RANK"] == "1"), signal.SIGKILL)
+    assert worker.wait(timeout=60) == 1
+    end = runs.events(run_dir)[-1]
+    assert end.phase == "failed"
+    assert "device 1" in end.reason
+    assert not any(rank.is_running() and rank.status() != psutil.STATUS_ZOMBIE for rank in ranks)

@@ -1,0 +1,116 @@
+"""The processes that train one model together, one for each device. A run on one device is a group of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from worker.control import StopSwitch
+from worker.errors import StopRequested
+
+_ANY_PAUSE = timedelta(days=365)  # how long the others wait for what the first process decides
+_GO_ON, _PAUSE, _STOP = range(3)
+
+
+@dataclass(frozen=True)
+class Group:
+    """``rank`` is this process's number of ``size``. The first one (rank 0) alone writes events and files."""
+
+    rank: int = 0
+    size: int = 1
+    words: Any = None  # a gloo group for what is said between processes; None in a group of one
+
+    @classmethod
+    def join(cls, device: torch.device) -> Group:
+        """Joins the group that torchrun's environment variables describe; returns when all have come."""
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        return cls(dist.get_rank(), dist.get_world_size(), dist.new_group(backend="gloo", timeout=_ANY_PAUSE))
+
+    @property
+    def first(self) -> bool:
+        """Whether this process speaks for the group."""
+        return self.rank == 0
+
+    def share(self, window: Sequence[int]) -> list[int]:
+        """The examples of ``window`` that this process learns from; every example goes to one process."""
+        return list(window[self.rank :: self.size])
+
+    def wrap(self, module: torch.nn.Module) -> Any:
+        """``module``, with gradients averaged over the group when ``backward`` is called outside ``without_sync``."""
+        if self.size == 1:
+            return module
+        return torch.nn.parallel.DistributedDataParallel(module)
+
+    def without_sync(self, module: Any, last: bool) -> AbstractContextManager[None]:
+        """For each pass of an update: gradients add up in each process, and meet in the ``last`` pass."""
+        return nullcontext() if self.size == 1 or last else module.no_sync()
+
+    def sum(self, tensor: torch.Tensor) -> torch.Tensor:
+        """``tensor`` summed over all processes."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def said_by_first(self, value: int) -> int:
+        """The first process's ``value``, in all of them."""
+        if self.size == 1:
+            return value
+        word = torch.tensor(value)
+        dist.broadcast(word, src=0, group=self.words)
+        return int(word)
+
+    def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        """``tensor`` of each process, which has the same shape in all; on the CPU."""
+        if self.size == 1:
+            return [tensor]
+        found = [torch.empty_like(tensor) for _ in range(self.size)]
+        dist.all_gather(found, tensor, group=self.words)
+        return found
+
+    @contextmanager
+    def first_goes_first(self) -> Iterator[None]:
+        """Has the first process do the block, and then the others, who find what it has left on the disk."""
+        if not self.first:
+            dist.barrier(group=self.words)
+        yield
+        if self.first and self.size > 1:
+            dist.barrier(group=self.words)
+
+
+class SharedSwitch(StopSwitch):
+    """What is asked of a group: the first process looks, and all of them obey at the same update."""
+
+    def __init__(self, switch: StopSwitch, group: Group) -> None:
+        self._switch = switch
+        self._group = group
+
+    def check(self) -> None:
+        """Nothing: who left alone in the middle of a step would leave the others waiting."""
+
+    def pause_wanted(self) -> bool:
+        """As StopSwitch's, for all processes alike."""
+        return self._decided(self._switch.pause_wanted)
+
+    def wait_out_pause(self) -> None:
+        """As StopSwitch's, for all processes alike."""
+        self._decided(self._switch.wait_out_pause)
+
+    def _decided(self, look: Any) -> bool:
+        decision = _GO_ON
+        if self._group.first:
+            try:
+                decision = _PAUSE if look() else _GO_ON
+            except StopRequested:
+                decision = _STOP
+        decision = self._group.said_by_first(decision)
+        if decision == _STOP:
+            raise StopRequested
+        return decision == _PAUSE

@@ -1,0 +1,93 @@
+"""Checkpoints and the finished model: when a folder is written, which ones are kept, and which one a run goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from worker import checkpoint
+from worker.contract import CHECKPOINTS_DIR, MODEL_DIR, CheckpointEvent, MessageEvent
+from worker.errors import CheckpointError
+
+
+class Saver:
+    """Writes a run's folders and tells of them; ``saved`` are its checkpoints on disk, oldest first."""
+
+    def __init__(self, run_dir: Path, keep: int, report: Callable[[Any], None]) -> None:
+        self.run_dir = run_dir
+        self.saved: list[Path] = []
+        self.best: Path | None = None
+        self._keep = keep
+        self._report = report
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of ``step`` belongs."""
+        return self.run_dir / CHECKPOINTS_DIR / f"step-{step:06d}"
+
+    def has(self, step: int) -> bool:
+        """Whether this step's checkpoint is written already."""
+        return self.path(step) in self.saved
+
+    def save_checkpoint(self, step: int, kind: str, write: Callable[[Path], None]) -> None:
+        """Has ``write`` fill the checkpoint of ``step``. A disk that fails costs this checkpoint and not the run."""
+        target = self.path(step)
+        best_before = self.best
+        if kind == "best":
+            self.best = target  # before it is written, as the state in it says which one is the best
+        try:
+            size = checkpoint.write_folder(target, write)
+        except OSError as error:
+            self.best = best_before
+            self._warn(f"No checkpoint at step {step}: {error}. Training goes on.")
+            return
+        self.saved.append(target)
+        self._tell(step, target, size, kind)
+        try:
+            checkpoint.prune(self.saved, self._keep, self.best)
+        except OSError as error:
+            self._warn(f"An old checkpoint could not be deleted: {error}.")
+        self.saved = [path for path in self.saved if path.exists()]
+
+    def save_result(self, step: int, name: str, kind: str, write: Callable[[Path], None]) -> None:
+        """Has ``write`` fill the folder ``name`` of the run. Raises CheckpointError if the disk fails."""
+        target = self.run_dir / name
+        try:
+            size = checkpoint.write_folder(target, write)
+        except OSError as error:
+            rest = f" {self.saved[-1].name} is the latest checkpoint." if self.saved else ""
+            what = "finished model" if name == MODEL_DIR else name
+            raise CheckpointError(f"The {what} could not be written: {error}.", f"Free some space.{rest}") from error
+        self._tell(step, target, size, kind)
+
+    def take_over(self, step: int, best: str | None) -> None:
+        """Counts as its own what an earlier process of this run saved up to ``step``."""
+        self.saved = [path for path in _checkpoints(self.run_dir) if _step(path) <= step]
+        self.best = next((path for path in self.saved if path.name == best), None)
+
+    def _tell(self, step: int, folder: Path, size: int, kind: str) -> None:
+        path = folder.relative_to(self.run_dir).as_posix()
+        self._report(CheckpointEvent(step=step, path=path, bytes=size, kind=kind))
+
+    def _warn(self, text: str) -> None:
+        self._report(MessageEvent(level="warning", text=text))
+
+
+def latest_whole(run_dir: Path, warn: Callable[[str], None]) -> Path | None:
+    """The newest undamaged checkpoint of an earlier process, or None. ``warn`` hears of each that is passed over."""
+    for folder in reversed(_checkpoints(run_dir)):
+        try:
+            checkpoint.verify(folder)
+        except CheckpointError as error:
+            warn(f"{folder.name} cannot be used, so the one before it is: {error.reason}")
+        else:
+            return folder
+    return None
+
+
+def _checkpoints(run_dir: Path) -> list[Path]:
+    return sorted((run_dir / CHECKPOINTS_DIR).glob("step-*"), key=_step)
+
+
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))

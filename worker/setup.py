@@ -1,0 +1,36 @@
+"""All that a training run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from worker.batching import Layout
+from worker.contract import Job
+from worker.data import Examples
+from worker.group import Group
+from worker.model import LanguageModel
+from worker.optimization import Precision
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a Trainer works with. ``learning_rate`` is the full one; the language model is moved to ``device``.
+
+    ``dataset_sha256`` tells a resumed run whether the text is still the same.
+    """
+
+    job: Job
+    run_dir: Path
+    language_model: LanguageModel
+    train: Examples
+    validation: Examples
+    max_length: int
+    learning_rate: float
+    device: torch.device
+    precision: Precision
+    layout: Layout
+    dataset_sha256: str
+    group: Group

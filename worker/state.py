@@ -1,0 +1,186 @@
+"""All that a run needs besides its weights to go on as if nothing had happened, saved with each checkpoint.
+
+Tensors stand in a safetensors file and the rest in JSON; nothing is ever unpickled. Random numbers come from four
+places (torch on the CPU and on each GPU, numpy, Python), as models and libraries may draw from any of them.
+"""
+
+from __future__ import annotations
+
+import platform
+import random
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.torch import load_file, save_file
+
+from worker.contract import EvaluationEvent
+from worker.errors import CheckpointError
+from worker.group import Group
+
+STATE_FILE = "training_state.json"
+TENSORS_FILE = "training_state.safetensors"
+
+_LIBRARIES = ("torch", "transformers", "numpy")
+_MOVES_NO_WEIGHT = {
+    "name", "early_stopping_patience", "eval_steps", "save_steps", "log_steps", "keep_checkpoints", "sample_prompts",
+    "num_workers", "on_oom",
+}  # fmt: skip
+
+
+class Circumstances(BaseModel):
+    """What the bits of a result depend on besides the state itself."""
+
+    settings: dict[str, Any]
+    dataset_sha256: str
+    versions: dict[str, str]
+    device: str
+    threads: int
+    processes: int
+    precision: str
+    layout: str
+
+
+class Tally(BaseModel):
+    """Training loss since some moment: its sum in nats over ``tokens`` trained tokens, and the ``seconds`` they took."""
+
+    loss_sum: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def add(self, loss_sum: float, tokens: int, seconds: float) -> None:
+        """Counts one update."""
+        self.loss_sum += loss_sum
+        self.tokens += tokens
+        self.seconds += seconds
+
+
+class TrainingState(BaseModel):
+    """The part in JSON. ``step`` and ``tokens`` count since the run began, and so give the place in the data's order too.
+
+    ``evaluated_step`` is the last step that was checked; ``batch_size`` the one in use, which running out of memory may
+    have made smaller than the configured one; ``best`` names the best checkpoint's folder.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    circumstances: Circumstances
+    step: int
+    tokens: int
+    since_report: Tally
+    since_evaluation: Tally
+    evaluated_step: int
+    batch_size: int
+    history: list[EvaluationEvent]
+    best_loss: float
+    misses: int
+    best: str | None
+    scaler: dict[str, int | float]
+    python_random: tuple[int, tuple[int, ...], float | None]
+    numpy_random: tuple[str, tuple[int, ...], int, int, float]
+
+
+def circumstances(
+    settings: dict[str, Any], dataset_sha256: str, device: torch.device, processes: int, precision: str, layout: str
+) -> Circumstances:
+    """Those of this process."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    return Circumstances(
+        settings={key: value for key, value in settings.items() if key not in _MOVES_NO_WEIGHT},
+        dataset_sha256=dataset_sha256,
+        versions={"python": platform.python_version(), **{library: version(library) for library in _LIBRARIES}},
+        device=f"{device.type} ({name})",
+        threads=torch.get_num_threads(),
+        processes=processes,
+        precision=precision,
+        layout=layout,
+    )
+
+
+def differences(before: Circumstances, now: Circumstances) -> list[str]:
+    """Why the bits may come out differently now, one phrase each; empty if they will not."""
+    found = []
+    if before.dataset_sha256 != now.dataset_sha256:
+        found.append("the dataset has changed")
+    pairs = {
+        **{name: (old, now.settings.get(name)) for name, old in before.settings.items()},
+        **{name: (old, now.versions.get(name)) for name, old in before.versions.items()},
+        **{name: (getattr(before, name), getattr(now, name)) for name in ("device", "threads", "processes", "layout")},
+    }
+    found += [f"{name} was {old} and is {new}" for name, (old, new) in pairs.items() if old != new]
+    return found
+
+
+def random_tensors(device: torch.device, group: Group) -> dict[str, torch.Tensor]:
+    """The states of torch's generators in each process of the group: [bytes] uint8 each."""
+    kinds = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        kinds["cuda"] = torch.cuda.get_rng_state(device)
+    return {f"random.{rank}.{kind}": state for kind, own in kinds.items() for rank, state in enumerate(group.gather(own))}
+
+
+def seed_random(seed: int) -> None:
+    """Puts every generator to where a run with this seed begins."""
+    for start in (torch.manual_seed, np.random.seed, random.seed):
+        start(seed)
+
+
+def python_and_numpy_random() -> dict[str, Any]:
+    """The states of Python's and numpy's global generators, as TrainingState's fields."""
+    kind, keys, *rest = np.random.get_state(legacy=True)
+    return {"python_random": random.getstate(), "numpy_random": (kind, tuple(np.asarray(keys).tolist()), *rest)}
+
+
+def restore_random(state: TrainingState, tensors: dict[str, torch.Tensor], device: torch.device, rank: int) -> None:
+    """Puts every generator back to where it was. To be done last, as loading draws from them."""
+    kind, keys, position, has_gauss, gauss = state.numpy_random
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), position, has_gauss, gauss))
+    random.setstate(state.python_random)
+    if (own := tensors.get(f"random.{rank}.cpu")) is not None:
+        torch.set_rng_state(own)
+    if device.type == "cuda" and (own := tensors.get(f"random.{rank}.cuda")) is not None:
+        torch.cuda.set_rng_state(own, device)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """What the optimizer remembers of each weight, by the weight's number and the name of the memory."""
+    state = optimizer.state_dict()["state"]
+    return {f"optimizer.{weight}.{name}": value for weight, values in state.items() for name, value in values.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """The reverse. Learning rate and weight decay stay as they are: they come from the settings."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for weight, name, value in _named(tensors):
+        state.setdefault(weight, {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _named(tensors: dict[str, torch.Tensor]) -> Iterator[tuple[int, str, torch.Tensor]]:
+    for key, value in tensors.items():
+        if key.startswith("optimizer."):
+            _, weight, name = key.split(".")
+            yield int(weight), name, value
+
+
+def write(folder: Path, state: TrainingState, tensors: dict[str, torch.Tensor]) -> None:
+    """Writes both parts into a checkpoint's ``folder``. Raises OSError."""
+    (folder / STATE_FILE).write_text(state.model_dump_json())
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / TENSORS_FILE)
+
+
+def read(folder: Path) -> tuple[TrainingState, dict[str, torch.Tensor]]:
+    """Both parts. Raises CheckpointError if the checkpoint has none, or not of this version."""
+    try:
+        state = TrainingState.model_validate_json((folder / STATE_FILE).read_bytes())
+        # Copied: what is computed from a mapped file may differ in its last bits, for the numbers lie elsewhere in memory.
+        tensors = {name: tensor.clone() for name, tensor in load_file(folder / TENSORS_FILE).items()}
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder.name} holds weights only, so no run can go on from it.") from None
+    except ValidationError as error:
+        raise CheckpointError(f"{folder.name} was saved by another version of Trainboard: {error}") from error
+    return state, tensors
