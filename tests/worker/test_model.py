@@ -1,4 +1,4 @@
-"""Models that load but must not be trained from: damaged, incomplete, or reading in both directions."""
+"""Models that load, and those that must not be trained from: damaged, incomplete, or reading in both directions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import GPT2LMHeadModel
+from transformers.activations import NewGELUActivation
 
+from tests.worker import designs
 from worker.contract import ModelSource
 from worker.errors import ModelError
 from worker.model import load
@@ -33,6 +36,22 @@ def edit(folder: Path, **changes: object) -> None:
 
 def test_the_untouched_copy_loads(folder: Path) -> None:
     assert load(ModelSource(kind="folder", location=str(folder))).context
+
+
+@torch.no_grad()
+def test_gpt2_s_activation_is_computed_in_one_operation_and_saved_under_its_name(folder: Path, tmp_path: Path) -> None:
+    plain = designs.make("gpt2").eval()
+    plain.save_pretrained(folder)
+    fused = load(ModelSource(kind="folder", location=str(folder))).model.eval()
+    assert not any(isinstance(module, NewGELUActivation) for module in fused.modules())
+    values = torch.linspace(-20, 20, 10_001)
+    torch.testing.assert_close(fused.transformer.h[0].mlp.act(values), NewGELUActivation()(values), rtol=1e-5, atol=1e-6)
+    ids = torch.arange(64)[None]
+    torch.testing.assert_close(fused(ids).logits, plain(ids).logits, rtol=1e-5, atol=1e-6)
+    fused.save_pretrained(tmp_path / "saved")
+    assert (tmp_path / "saved/config.json").read_text() == (folder / "config.json").read_text()
+    again = GPT2LMHeadModel.from_pretrained(tmp_path / "saved")
+    assert isinstance(again.transformer.h[0].mlp.act, NewGELUActivation)
 
 
 @pytest.mark.parametrize("size", [0, 1000])

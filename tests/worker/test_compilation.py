@@ -1,0 +1,113 @@
+"""A compiled body learns the same, and one that cannot be compiled is trained as it is."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+import torch
+
+from tests.worker import designs
+from tests.worker.texts import random_examples
+from worker.batching import Batch, lay_out
+from worker.compilation import compile_body, should_compile
+from worker.forward import Forward
+from worker.packing import choose_layout
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("setting", "device", "total_steps", "expected"),
+    [
+        ("auto", "cuda", 2000, True),
+        ("auto", "cuda", 1999, False),
+        ("auto", "cpu", 10**6, False),
+        ("on", "cpu", 1, True),
+        ("off", "cuda", 10**6, False),
+    ],
+)
+def test_auto_compiles_where_it_pays(setting: Any, device: str, total_steps: int, expected: bool) -> None:
+    assert should_compile(setting, torch.device(device), total_steps) is expected
+
+
+def passes(pad_to_budget: bool = True) -> list[Batch]:
+    """Six passes of 128 tokens with texts of many lengths."""
+    lengths = torch.randint(2, 65, (20,), generator=torch.Generator().manual_seed(0)).tolist()
+    examples = random_examples(lengths, designs.VOCABULARY)
+    return lay_out(examples, range(20), "packed", batch_size=2, max_length=64, pad_to_budget=pad_to_budget)
+
+
+def prepared(design: str, **config: Any) -> tuple[Any, Forward]:
+    model = designs.make(design, **config)
+    assert choose_layout(designs.language_model(model), True, "fp32", CPU)[0] == "packed"
+    return model, Forward(designs.language_model(model), "fp32")
+
+
+def learn(model: Any, forward: Forward, batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    loss = forward(batch)
+    loss.backward()
+    found = [weight.grad.clone() for weight in model.parameters()]
+    model.zero_grad()
+    return loss.detach(), found
+
+
+def assert_close(found: list[torch.Tensor], expected: list[torch.Tensor]) -> None:
+    for grad, expected_grad in zip(found, expected, strict=True):
+        assert (grad - expected_grad).abs().max() <= 1e-5 * expected_grad.abs().max().clamp(min=1)
+
+
+@pytest.mark.parametrize("design", designs.ALL)
+def test_filling_passes_up_changes_nothing_that_is_learned(design: str) -> None:
+    model, forward = prepared(design)
+    filled, plain = passes(), passes(pad_to_budget=False)
+    assert {tuple(batch.inputs.shape) for batch in filled} == {(1, 128)}
+    assert len({batch.tokens for batch in filled}) > 1
+    for batch, expected in zip(filled, plain, strict=True):
+        assert batch.tokens == expected.tokens
+        loss, grads = learn(model, forward, batch)
+        expected_loss, expected_grads = learn(model, forward, expected)
+        torch.testing.assert_close(loss, expected_loss)
+        assert_close(grads, expected_grads)
+
+
+@pytest.mark.slow  # the C++ compiler takes a minute on a busy machine
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
+def test_a_compiled_body_learns_the_same_and_is_compiled_once() -> None:
+    torch._dynamo.reset()
+    model, forward = prepared("gpt2")
+    batches = passes()
+    plain = [learn(model, forward, batch) for batch in batches]
+    before = torch.get_rng_state()
+    assert compile_body(forward, batches[0]) is None
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(weight.grad is None for weight in model.parameters())
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    assert graphs > 0
+    for batch, (loss, grads) in zip(batches, plain, strict=True):
+        found, found_grads = learn(model, forward, batch)
+        torch.testing.assert_close(found, loss)
+        assert_close(found_grads, grads)
+    with torch.inference_mode():
+        forward(passes(pad_to_budget=False)[0])
+        model(input_ids=batches[0].inputs[:, :7], use_cache=True)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs
+
+
+def test_a_failure_to_compile_is_told_and_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", ("no-such-compiler",))
+    monkeypatch.setattr(torch._inductor.config, "force_disable_caches", True)
+    torch._dynamo.reset()
+    model, forward = prepared("gpt2", n_layer=1)
+    batch = passes()[0]
+    expected, expected_grads = learn(model, forward, batch)
+    text = compile_body(forward, batch)
+    assert text is not None
+    assert text.startswith("The model could not be compiled, so training goes on without: ")
+    assert all(weight.grad is None for weight in model.parameters())
+    found, grads = learn(model, forward, batch)
+    assert torch.equal(found, expected)
+    assert_close(grads, expected_grads)
+    torch._dynamo.reset()
