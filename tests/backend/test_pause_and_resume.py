@@ -7,13 +7,13 @@ from typing import Any
 
 from tests.serving import Server, workers
 
-STEPS = 400
+STEPS = 240
 SHORT = {
     "max_steps": STEPS,
     "batch_size": 1,
     "gradient_accumulation_steps": 1,
-    "save_steps": 50,
-    "eval_steps": 200,
+    "save_steps": 40,
+    "eval_steps": 120,
     "sample_prompts": [],
 }
 

@@ -32,6 +32,7 @@ const PHASES = /** @type {Record<string, string>} */ ({
   training: "training",
   evaluating: "measuring validation loss",
   saving: "saving",
+  paused: "keeps its device until it is resumed or stopped",
 });
 
 /** @param {{ store: RunStore, behind: string }} props */
