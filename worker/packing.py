@@ -27,14 +27,11 @@ def choose_layout(
     if not packing:
         return "in_order", None
     model: Any = language_model.model
-    before = model.config._attn_implementation
-    if _may_pack(model):
-        model.set_attn_implementation(PACKED)
-        if _keeps_texts_apart(model, None, tolerance=1e-4):
-            half = AUTOCAST.get(precision) if device.type == "cuda" else None
-            if half is None or _keeps_texts_apart(model.to(device), half, tolerance=0.05):
-                return "packed", None
-        model.set_attn_implementation(before)
+    if _may_pack(model) and _keeps_texts_apart(model, None, tolerance=1e-4):
+        half = AUTOCAST.get(precision) if device.type == "cuda" else None
+        if half is None or _keeps_texts_apart(model.to(device), half, tolerance=0.05):
+            model.set_attn_implementation(PACKED)
+            return "packed", None
     return "grouped", (
         f"{type(model).__name__} cannot keep texts apart that lie end to end, so packing puts texts of like length side by"
         " side instead. The result is the same; some time goes into padding."
@@ -54,7 +51,8 @@ def _may_pack(model: PreTrainedModel) -> bool:
 
 @torch.inference_mode()
 def _keeps_texts_apart(model: Any, dtype: torch.dtype | None, tolerance: float) -> bool:
-    """Whether three texts end to end get the logits that each gets alone, within ``tolerance`` of the largest."""
+    """Whether three texts end to end get the logits that each gets alone, from the model as it was, within ``tolerance``
+    of the largest."""
     device: torch.device = model.device
     vocabulary = model.get_input_embeddings().num_embeddings
     random = torch.Generator().manual_seed(0)
@@ -62,19 +60,21 @@ def _keeps_texts_apart(model: Any, dtype: torch.dtype | None, tolerance: float) 
     position_ids = torch.cat([torch.arange(length) for length in _PROBE_LENGTHS])[None]
     inputs = torch.cat(texts, dim=1)
     batch = Batch(inputs, inputs[0], position_ids=position_ids, texts=PackedTexts.of(_PROBE_LENGTHS)).to(device)
-    training = model.training
+    training, before = model.training, model.config._attn_implementation
     model.eval()
     try:
         with (
             torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
             torch.autocast(device.type, dtype, enabled=dtype is not None),
         ):
-            together = model(input_ids=batch.inputs, use_cache=False, **packed_arguments(batch)).logits
             alone = torch.cat([model(input_ids=text, use_cache=False).logits for text in texts], dim=1)
+            model.set_attn_implementation(PACKED)
+            together = model(input_ids=batch.inputs, use_cache=False, **packed_arguments(batch)).logits
     except torch.OutOfMemoryError:
         raise
     except (TypeError, ValueError, RuntimeError):
         return False  # each architecture has its own way to say that it cannot take this
     finally:
+        model.set_attn_implementation(before)
         model.train(training)
     return bool((together - alone).abs().max() <= tolerance * alone.abs().max())

@@ -70,6 +70,10 @@ def test_packing_makes_the_fewest_passes_and_batches_in_order_the_most() -> None
     assert len(packed) < len(grouped) < len(in_order(window, 4)) == 16
 
 
+def test_a_pass_is_filled_to_the_last_token() -> None:
+    assert first_fit([0, 1, 2, 3], np.array([40, 24, 60, 4]), budget=64) == [[2, 3], [0, 1]]
+
+
 def test_batches_in_order_are_the_window_as_it_comes() -> None:
     assert in_order([5, 3, 9, 1, 7], 2) == [[5, 3], [9, 1], [7]]
 

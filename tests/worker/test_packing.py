@@ -107,20 +107,22 @@ def test_without_packing_nothing_is_tried_and_nothing_changed() -> None:
 def test_trying_out_leaves_random_numbers_and_the_model_s_mode_as_they_were() -> None:
     model = designs.make("gpt2", attn_pdrop=0.1).train()
     before = torch.get_rng_state()
-    choose_layout(designs.language_model(model), True, "fp32", CPU)
+    assert choose_layout(designs.language_model(model), True, "fp32", CPU) == ("packed", None)
     assert torch.equal(torch.get_rng_state(), before)
     assert model.training
 
 
-@pytest.mark.parametrize("kind", ["mixes texts in another way", "caps its attention", "has no positions"])
+@pytest.mark.parametrize("kind", ["mixes texts in another way", "attends to more than texts", "has no positions"])
 def test_a_model_that_cannot_keep_texts_apart_has_them_side_by_side(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = designs.make("llama").eval()
     if kind == "mixes texts in another way":
         layer = model.model.layers[1].mlp
         layer.register_forward_hook(lambda module, inputs, output: output + inputs[0].roll(1, dims=1))
-    elif kind == "caps its attention":
+    elif kind == "attends to more than texts":
         forward = type(model.model).forward
-        monkeypatch.setattr(type(model.model), "forward", lambda *args, **options: forward(*args, **options, softcap=30.0))
+        monkeypatch.setattr(
+            type(model.model), "forward", lambda *args, **options: forward(*args, **options, s_aux=torch.zeros(4))
+        )
     else:
         model = MambaForCausalLM(MambaConfig(vocab_size=97, hidden_size=32, num_hidden_layers=2))
     before = model.config._attn_implementation
