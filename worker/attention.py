@@ -44,7 +44,8 @@ def _attend(
     """transformers' attention function: ``query`` [1, heads, tokens, width], ``key`` and ``value`` with as many heads or
     fewer, to [1, tokens, heads, width]. Without ``packed_texts`` it is transformers' own for SDPA."""
     if packed_texts is None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+        plain: tuple[torch.Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+        return plain
     if unsupported := [name for name in _UNSUPPORTED if options.get(name) is not None]:
         raise NotImplementedError(f"Attention to packed texts knows no {', '.join(unsupported)}.")
     dropout, scale, window = options.get("dropout", 0.0), options.get("scaling"), options.get("sliding_window")
@@ -52,7 +53,8 @@ def _attend(
     return _attend_packed(tensors, packed_texts, dropout, scale, window)[None], None
 
 
-@torch.compiler.disable  # where texts begin differs from pass to pass, and each would be compiled anew
+# Not to be compiled: where texts begin differs from pass to pass, and each would be compiled anew.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _attend_packed(
     tensors: tuple[torch.Tensor, ...], texts: PackedTexts, dropout: float, scale: float | None, window: int | None
 ) -> torch.Tensor:
@@ -125,7 +127,7 @@ def _padded(tensor: torch.Tensor, block: Block) -> torch.Tensor:
     if block.slots is not None:
         cells = tensor.new_zeros(block.rows * block.longest, *tensor.shape[1:])
         tensor = cells.index_copy(0, block.slots, tensor)
-    return tensor.unflatten(0, (block.rows, block.longest)).transpose(1, 2)
+    return tensor.view(block.rows, block.longest, *tensor.shape[1:]).transpose(1, 2)
 
 
 def _band(length: int, window: int, device: torch.device) -> torch.Tensor:

@@ -161,8 +161,12 @@ def _end_to_end(texts: Sequence[NDArray[np.integer[Any]]], at_least: int, max_le
     inputs[0, :tokens] = np.concatenate([text[:-1] for text in texts])
     position_ids = np.concatenate([np.arange(length) for length in lengths])[None]
     targets = np.concatenate([text[1:] for text in texts]).astype(np.int64)
-    tensors = map(torch.from_numpy, (inputs, targets, position_ids))
-    return Batch(next(tensors), next(tensors), position_ids=next(tensors), texts=PackedTexts.of(lengths))
+    return Batch(
+        torch.from_numpy(inputs),
+        torch.from_numpy(targets),
+        position_ids=torch.from_numpy(position_ids),
+        texts=PackedTexts.of(lengths),
+    )
 
 
 def _side_by_side(texts: Sequence[NDArray[np.integer[Any]]]) -> Batch:
@@ -176,7 +180,7 @@ def _side_by_side(texts: Sequence[NDArray[np.integer[Any]]]) -> Batch:
     inputs = np.zeros(real.shape, dtype=np.int64)  # padded with token 0, as any would do: nothing looks at it
     inputs[real] = np.concatenate([text[:-1] for text in texts])
     targets = np.concatenate([text[1:] for text in texts]).astype(np.int64)
-    return Batch(*map(torch.from_numpy, (inputs, targets, np.flatnonzero(real))))
+    return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), trained=torch.from_numpy(np.flatnonzero(real)))
 
 
 def _blocks(lengths: Sequence[int]) -> Iterator[Block]:
@@ -199,6 +203,6 @@ def _blocks(lengths: Sequence[int]) -> Iterator[Block]:
 
 def _moved(value: Any, device: torch.device) -> Any:
     """``value`` on ``device``, if it is something that lies on one."""
-    if isinstance(value, torch.Tensor) and device.type == "cuda":
+    if isinstance(value, torch.Tensor) and value.device.type == "cpu" and device.type == "cuda":
         return value.pin_memory().to(device, non_blocking=True)
     return value.to(device) if hasattr(value, "to") else value
