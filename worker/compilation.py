@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 
-from worker.batching import Batch
+from worker.batching import Batch, lay_out
+from worker.contract import MessageEvent
 from worker.forward import Forward
+from worker.setup import Setup
 
 _UPDATES_TO_PAY = 2000  # below, compiling takes longer than it saves
 
@@ -17,6 +20,23 @@ def should_compile(setting: Literal["auto", "on", "off"], device: torch.device, 
     if setting == "auto":
         return device.type == "cuda" and total_steps >= _UPDATES_TO_PAY
     return setting == "on"
+
+
+def compile_if_wanted(setup: Setup, forward: Forward, steps: int, report: Callable[[Any], None]) -> bool:
+    """Compiles ``forward`` for the passes of a run that has ``steps`` updates to go, and returns whether it has."""
+    config = setup.job.config
+    if not should_compile(config.compile, setup.device, steps):
+        return False
+    if setup.layout != "packed" or setup.sharded:
+        why = "The model is not compiled: that needs packing, and a model that fits into one device."
+        report(MessageEvent(level="warning" if config.compile == "on" else "info", text=why))
+        return False
+    report(MessageEvent(level="info", text="Compiling the model: a minute or so in which nothing seems to happen."))
+    batch = lay_out(setup.train, [0], setup.layout, config.batch_size, setup.max_length, pad_to_budget=True)[0]
+    if text := compile_body(forward, batch.to(setup.device)):
+        report(MessageEvent(level="warning", text=text))
+        return False
+    return True
 
 
 def compile_body(forward: Forward, batch: Batch) -> str | None:

@@ -14,8 +14,10 @@ from worker.contract import EvaluationEvent, SampleEvent
 from worker.control import StopSwitch
 from worker.data import Examples
 from worker.forward import Forward
+from worker.group import Group
 from worker.model import LanguageModel
 from worker.sampling import Sampling, encode_prompt, stream
+from worker.sharding import gathered
 
 _LAID_OUT_AT_ONCE = 1024
 _SAMPLING = Sampling(max_new_tokens=60, temperature=0.8, top_p=0.95, seed=0)
@@ -39,6 +41,7 @@ class Evaluator:
         prompts: list[str],
         report: Callable[[Any], None],
         stop: StopSwitch,
+        group: Group,
     ) -> None:
         self._language_model = language_model
         self._forward = forward
@@ -50,6 +53,7 @@ class Evaluator:
         self._prompts = prompts
         self._report = report
         self._stop = stop
+        self._group = group
         self.history: list[EvaluationEvent] = []
         self.best_loss = math.inf
         self.misses = 0
@@ -70,8 +74,9 @@ class Evaluator:
             event = EvaluationEvent(step=step, epoch=epoch, best=best, train_loss=train_loss, nonfinite=nonfinite, **numbers)
             self.history.append(event)
             self._report(event)
-        for prompt in self._prompts:
-            self._report(SampleEvent(step=step, prompt=prompt, text=self._sample(prompt)))
+        with gathered(self._forward):
+            for prompt in self._prompts:
+                self._report(SampleEvent(step=step, prompt=prompt, text=self._sample(prompt)))
         self._language_model.model.train()
         return best
 
@@ -79,17 +84,21 @@ class Evaluator:
     def _loss(self) -> float:
         """Mean loss of a validation token in nats."""
         total = torch.zeros((), dtype=torch.float64)
-        for batch in self._batches():
+        for batch, share in self._batches():
             self._stop.check()
             loss_sum = self._forward(batch.to(self._language_model.model.device))
-            total += loss_sum.cpu().double()  # in this order: Apple's GPUs have no float64
-        return float(total) / int(self._validation.trained.sum())
+            total += share * loss_sum.cpu().double()  # in this order: Apple's GPUs have no float64
+        return float(self._group.sum(total)) / int(self._validation.trained.sum())
 
-    def _batches(self) -> Iterator[Batch]:
-        """The validation examples as forward passes, laid out some at a time, those of like length together."""
+    def _batches(self) -> Iterator[tuple[Batch, int]]:
+        """The validation examples as forward passes, laid out some at a time, those of like length together.
+
+        With each comes how often it counts, as in ``Group.share``.
+        """
         for start in range(0, len(self._by_length), _LAID_OUT_AT_ONCE):
             window = self._by_length[start : start + _LAID_OUT_AT_ONCE].tolist()
-            yield from lay_out(self._validation, window, self._layout, self.batch_size, self._max_length)
+            batches = lay_out(self._validation, window, self._layout, self.batch_size, self._max_length)
+            yield from self._group.share(batches)
 
     def _sample(self, prompt: str) -> str:
         prompt_ids = encode_prompt(self._language_model, prompt)

@@ -6,16 +6,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from worker.control import StopSwitch
 from worker.errors import StopRequested
+from worker.sharding import shard
 
 _ANY_PAUSE = timedelta(days=365)  # how long the others wait for what the first process decides
 _GO_ON, _PAUSE, _STOP = range(3)
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -39,24 +43,35 @@ class Group:
         """Whether this process speaks for the group."""
         return self.rank == 0
 
-    def share(self, window: Sequence[int]) -> list[int]:
-        """The examples of ``window`` that this process learns from; every example goes to one process."""
-        return list(window[self.rank :: self.size])
+    def share(self, passes: Sequence[Part]) -> list[tuple[Part, int]]:
+        """This process's part of the forward ``passes``, and how often each counts.
 
-    def wrap(self, module: torch.nn.Module) -> Any:
+        Every pass counts once in the group. As all processes must make equally many, some make one again that counts 0.
+        """
+        rounds = -(-len(passes) // self.size) * self.size
+        return [(passes[n], 1) if n < len(passes) else (passes[0], 0) for n in range(self.rank, rounds, self.size)]
+
+    def wrap(self, module: nn.Module, device: torch.device, sharded: bool) -> Any:
         """``module``, with gradients averaged over the group when ``backward`` is called outside ``without_sync``."""
         if self.size == 1:
             return module
-        return torch.nn.parallel.DistributedDataParallel(module)
+        if sharded:
+            shard(module, device, self.size)
+            return module
+        return nn.parallel.DistributedDataParallel(module)
 
     def without_sync(self, module: Any, last: bool) -> AbstractContextManager[None]:
-        """For each pass of an update: gradients add up in each process, and meet in the ``last`` pass."""
-        return nullcontext() if self.size == 1 or last else module.no_sync()
+        """For each pass of an update: gradients add up in each process, and meet in the ``last`` pass.
+
+        Those of a sharded model meet in every pass, as no process has room for all of them.
+        """
+        waits = isinstance(module, nn.parallel.DistributedDataParallel) and not last
+        return module.no_sync() if waits else nullcontext()
 
     def sum(self, tensor: torch.Tensor) -> torch.Tensor:
         """``tensor`` summed over all processes."""
         if self.size > 1:
-            dist.all_reduce(tensor)
+            dist.all_reduce(tensor, group=self.words if tensor.device.type == "cpu" else None)
         return tensor
 
     def said_by_first(self, value: int) -> int:

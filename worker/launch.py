@@ -12,6 +12,7 @@ from typing import Any
 
 from worker.contract import CONTROL_FILE, Control, Job, StatusEvent
 
+_RANK = "worker.rank"
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG in Linux's prctl.h
 
 
@@ -40,7 +41,7 @@ def train_on_several(job: Job, run_dir: Path, going_on: bool) -> StatusEvent:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // job.config.devices)))
     with tempfile.TemporaryDirectory() as ends:
         try:
-            elastic_launch(config, sys.executable)("-m", "worker.rank", str(run_dir), ends, "on" if going_on else "new")
+            elastic_launch(config, sys.executable)("-m", _RANK, str(run_dir), ends, "on" if going_on else "new")
         except ChildFailedError as error:
             return _first_failure(Path(ends), error)
         return StatusEvent.model_validate_json((Path(ends) / "0.json").read_bytes())
@@ -55,16 +56,18 @@ def _ask_for_stop(run_dir: Path) -> None:
 
 def _first_failure(ends: Path, error: Any) -> StatusEvent:
     """What went wrong first: the others fail for want of the one that did."""
+    for rank, failure in error.failures.items():
+        if failure.exitcode < 0 and not (ends / f"{rank}.json").exists():
+            return StatusEvent(
+                phase="failed",
+                reason=f"The process of device {rank} was killed by signal {-failure.exitcode}.",
+                hint="Signal 9 often means that the machine's memory was full. Retry goes on from the last checkpoint.",
+            )
     for path in sorted(ends.glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
         end = StatusEvent.model_validate_json(path.read_bytes())
         if end.phase == "failed":
             return end
-    rank, failure = error.get_first_failure()
-    return StatusEvent(
-        phase="failed",
-        reason=f"The process of device {rank} ended without a word (exit code {failure.exitcode}).",
-        hint="The log may tell more. Exit code -9 often means that the machine's memory was full.",
-    )
+    return StatusEvent(phase="failed", reason="A device's process ended without a word.", hint="The log may tell more.")
 
 
 def die_with_parent() -> None:

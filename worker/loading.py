@@ -15,33 +15,30 @@ from worker.group import Group
 
 @dataclass(frozen=True)
 class Work:
-    """One process's part of an update: its forward passes, and ``tokens``, the trained tokens of the whole window.
+    """One process's part of an update: its forward passes, each with how often it counts (see ``Group.share``), and
+    ``tokens``, the trained tokens of the whole update."""
 
-    ``share`` is 0 where a window has fewer examples than the group has processes and this one only keeps up, else 1.
-    """
-
-    batches: list[Batch]
+    passes: list[tuple[Batch, int]]
     tokens: int
-    share: int
 
 
 @dataclass(frozen=True)
 class Loader:
-    """Lays out windows of ``examples`` for this process of ``group``."""
+    """Lays out windows of ``examples`` for one process of ``group``; to passes of one size if ``pad_to_budget``."""
 
     examples: Examples
     layout: Layout
     batch_size: int
     max_length: int
     group: Group
+    pad_to_budget: bool
 
     def work(self, window: list[int]) -> Work:
-        """The forward passes of this process's part of ``window``."""
-        rows = self.group.share(window)
-        batches = lay_out(self.examples, rows or window[:1], self.layout, self.batch_size, self.max_length)
-        alone = self.group.size == 1
-        tokens = sum(batch.tokens for batch in batches) if alone else int(self.examples.trained[window].sum())
-        return Work(batches, tokens, share=1 if rows else 0)
+        """The process's part of an update that learns from ``window``."""
+        batches = lay_out(
+            self.examples, window, self.layout, self.batch_size, self.max_length, pad_to_budget=self.pad_to_budget
+        )
+        return Work(self.group.share(batches), sum(batch.tokens for batch in batches))
 
 
 def ahead(windows: Iterator[list[int]], work: Callable[[list[int]], Work], num_workers: int) -> Iterator[Work]:

@@ -80,7 +80,7 @@ def make_setup(
     corpus = Corpus.read(path, job.config.validation_split, _Progress("Reading the text", path, say, stop))
     texts, test_texts = corpus.split.texts, corpus.split.test_texts
     say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
-    from worker import state
+    from worker import sharding, state
     from worker.group import Group
     from worker.optimization import choose_device, choose_precision
     from worker.setup import Setup
@@ -106,6 +106,10 @@ def make_setup(
         say(warning, "warning")
     _require_usable(train, validation, language_model)
     stop.check()
+    sharded = group.size > 1 and not sharding.fits(language_model.model, device, group.size)
+    if sharded:
+        _require_shardable(job, precision)
+        say(f"The model is too large for one device, so each of the {group.size} holds a part of it.")
     layout, unpacked = choose_layout(language_model, job.config.packing, precision, device)
     if unpacked:
         say(unpacked, "warning")
@@ -123,6 +127,7 @@ def make_setup(
         layout=layout,
         dataset_sha256=corpus.sha256,
         group=group,
+        sharded=sharded,
     )
 
 
@@ -188,6 +193,15 @@ def _findings(train: Examples, validation: Examples, max_length: int) -> list[st
     if dropped := train.dropped + validation.dropped:
         found.append(f"{dropped} examples were left out, as there is nothing in them to predict.")
     return found
+
+
+def _require_shardable(job: Job, precision: str) -> None:
+    """Raises DeviceError for what has not been made to work with a model in parts."""
+    reason = "The model is too large for one device, and cut into parts it cannot be trained with"
+    if job.config.method == "lora":
+        raise DeviceError(f"{reason} LoRA.", "Set Method to full, or choose a smaller model.")
+    if precision == "fp16":
+        raise DeviceError(f"{reason} fp16.", "Set Precision to bf16, or choose a smaller model.")
 
 
 def _require_usable(train: Examples, validation: Examples, language_model: LanguageModel) -> None:

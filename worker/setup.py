@@ -19,7 +19,8 @@ from worker.optimization import Precision
 class Setup:
     """What a Trainer works with. ``learning_rate`` is the full one; the language model is moved to ``device``.
 
-    ``dataset_sha256`` tells a resumed run whether the text is still the same.
+    ``dataset_sha256`` tells a resumed run whether the text is still the same. ``sharded``: the model is too large for
+    one device of the group.
     """
 
     job: Job
@@ -34,3 +35,4 @@ class Setup:
     layout: Layout
     dataset_sha256: str
     group: Group
+    sharded: bool = False

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from worker.contract import EvaluationEvent
 from worker.errors import CheckpointError
 from worker.group import Group
+from worker.sharding import like, whole
 
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
@@ -149,14 +150,15 @@ def restore_random(state: TrainingState, tensors: dict[str, torch.Tensor], devic
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """What the optimizer remembers of each weight, by the weight's number and the name of the memory."""
     state = optimizer.state_dict()["state"]
-    return {f"optimizer.{weight}.{name}": value for weight, values in state.items() for name, value in values.items()}
+    return {f"optimizer.{weight}.{name}": whole(value) for weight, values in state.items() for name, value in values.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     """The reverse. Learning rate and weight decay stay as they are: they come from the settings."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for weight, name, value in _named(tensors):
-        state.setdefault(weight, {})[name] = value
+        state.setdefault(weight, {})[name] = like(value, weights[weight])
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 

@@ -13,6 +13,7 @@ import torch
 from worker import resume, saving, tokens, weights
 from worker.batching import shuffled_windows
 from worker.card import model_card
+from worker.compilation import compile_if_wanted
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
 from worker.control import StopSwitch
 from worker.errors import DeviceError, StopRequested, TrainingError
@@ -23,11 +24,13 @@ from worker.memory import free_unused, is_out_of_memory, out_of_memory, smaller_
 from worker.optimization import learning_rate_share, make_optimizer
 from worker.readback import Readback, Update
 from worker.setup import Setup
+from worker.sharding import whole, whole_weights
 from worker.state import Tally
 
 _SMALLEST_SCALE = 1.0  # fp16 loss scaling that has fallen so far no longer meets overflow but broken gradients
 
 Result = TypeVar("Result")
+Tensors = dict[str, torch.Tensor]
 
 
 class Trainer:
@@ -39,7 +42,7 @@ class Trainer:
         self.report = report
         self.stop = stop
         self.group = setup.group
-        self.model: Any = setup.language_model.model.to(setup.device).train()
+        self.model: Any = setup.language_model.model.train()
         for weight in self.model.parameters():
             # Into memory of our own: where a weight lies in a mapped file may change the last bits of what is computed.
             weight.data = weight.data.clone()
@@ -47,10 +50,12 @@ class Trainer:
             # Renamed within transformers 5.
             enable = getattr(self.model, "activation_checkpointing_enable", None) or self.model.gradient_checkpointing_enable
             enable({"use_reentrant": False})
+        if not setup.sharded:
+            self.model.to(setup.device)
+        self.forward = Forward(setup.language_model, setup.precision)
+        self.parallel = self.group.wrap(self.forward, setup.device, setup.sharded)
         self.optimizer: Any = make_optimizer(self.model, setup.learning_rate, self.config.weight_decay)
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
-        self.forward = Forward(setup.language_model, setup.precision)
-        self.parallel = self.group.wrap(self.forward)
         self.window_size = self.config.batch_size * self.config.gradient_accumulation_steps * self.group.size
         self.batch_size = self.config.batch_size
         self.evaluator = Evaluator(
@@ -63,9 +68,11 @@ class Trainer:
             self.config.sample_prompts,
             report,
             stop,
+            self.group,
         )
         self.saver = saving.Saver(setup.run_dir, self.config.keep_checkpoints, report)
         self.readback = Readback(lag=1 if setup.device.type == "cuda" else 0)
+        self.compiled = False
         self.broken = torch.zeros((), device=setup.device)
         self.epoch_steps = math.ceil(len(setup.train) / self.window_size)
         self.total_steps = self.config.max_steps or self.config.num_epochs * self.epoch_steps
@@ -103,6 +110,7 @@ class Trainer:
 
     def _loop(self) -> str:
         """Every update from where the run stands to the last. Returns why there are no more."""
+        self.compiled = compile_if_wanted(self.setup, self.forward, self.total_steps - self.step, self.report)
         self._lay_out_anew()
         while True:
             if self.stop.pause_wanted():
@@ -121,7 +129,7 @@ class Trainer:
         lr = self._set_learning_rate(step)
         loss_sum, tokens = self._within_memory(self._gradients)
         self.scaler.unscale_(self.optimizer)
-        grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        grad_norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm))
         scale = self.scaler.scale(torch.ones_like(grad_norm))
         if not self.scaler.is_enabled():
             scale = torch.full_like(grad_norm, math.nan)
@@ -138,9 +146,9 @@ class Trainer:
         """Forward and backward of the next window: its loss summed over its trained tokens, and their number."""
         work = next(self.work)
         losses = []
-        for number, batch in enumerate(work.batches, start=1):
-            with self.group.without_sync(self.parallel, last=number == len(work.batches)):
-                loss_sum = self.parallel(batch.to(self.setup.device)) * work.share
+        for number, (batch, share) in enumerate(work.passes, start=1):
+            with self.group.without_sync(self.parallel, last=number == len(work.passes)):
+                loss_sum = self.parallel(batch.to(self.setup.device)) * share
                 # Every token of the window counts the same, into however many passes and processes the window falls.
                 scaled: torch.Tensor = self.scaler.scale(loss_sum / (work.tokens / self.group.size))
                 scaled.backward()  # type: ignore[no-untyped-call]
@@ -150,7 +158,7 @@ class Trainer:
     def _lay_out_anew(self) -> None:
         """Begins to lay out batches from the next update on, at the batch size in use."""
         setup = self.setup
-        loader = Loader(setup.train, setup.layout, self.batch_size, setup.max_length, self.group)
+        loader = Loader(setup.train, setup.layout, self.batch_size, setup.max_length, self.group, self.compiled)
         windows = shuffled_windows(len(setup.train), self.window_size, self.config.seed, start=self.step)
         self.work = ahead(windows, loader.work, self.config.num_workers)
 
@@ -269,26 +277,27 @@ class Trainer:
             return
         self._enter("saving")
         self.saved_step = self.step
-        tensors = resume.tensors(self)  # from every process
+        tensors, gathered = resume.tensors(self), whole_weights(self.model)  # from every process
         if self.group.first:
-            self.saver.save_checkpoint(self.step, kind, partial(self._write_checkpoint, tensors))
+            self.saver.save_checkpoint(self.step, kind, partial(self._write_checkpoint, tensors, gathered))
         self.readback.restart_clock()
 
-    def _write_checkpoint(self, tensors: dict[str, torch.Tensor], folder: Path) -> None:
-        weights.write(self.setup.language_model, self.config, folder)
+    def _write_checkpoint(self, tensors: Tensors, gathered: Tensors | None, folder: Path) -> None:
+        weights.write(self.setup.language_model, self.config, gathered, folder)
         resume.write(self, tensors, folder)
 
     def _save_model(self) -> None:
         self._enter("saving")
+        gathered = whole_weights(self.model)
         if not self.group.first:
             return
         if self.config.method == "lora":
             write = partial(weights.write_adapter, self.setup.language_model, self.config)
             self.saver.save_result(self.step, ADAPTER_DIR, "adapter", write)
-        self.saver.save_result(self.step, MODEL_DIR, "final", self._write_model)
+        self.saver.save_result(self.step, MODEL_DIR, "final", partial(self._write_model, gathered))
 
-    def _write_model(self, folder: Path) -> None:
-        if text := weights.write(self.setup.language_model, self.config, folder):
+    def _write_model(self, gathered: Tensors | None, folder: Path) -> None:
+        if text := weights.write(self.setup.language_model, self.config, gathered, folder):
             self.report(MessageEvent(level="info", text=text))
         card = model_card(self.setup.job, self._facts(), self.step, self.evaluator.history)
         (folder / "README.md").write_text(card, encoding="utf-8")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from worker.contract import RunConfig
 from worker.model import LanguageModel
 
 
-def write(language_model: LanguageModel, config: RunConfig, folder: Path) -> str | None:
+def write(
+    language_model: LanguageModel, config: RunConfig, gathered: dict[str, torch.Tensor] | None, folder: Path
+) -> str | None:
     """Writes a plain Hugging Face folder, with LoRA's adapter merged in, and returns what there is to say of that.
 
-    Raises OSError, and CheckpointError if the merged model differs from the one that was trained.
+    ``gathered`` are the weights by name where the model itself holds only a shard of them. Raises OSError, and
+    CheckpointError if the merged model differs from the one that was trained.
     """
     language_model.tokenizer.save_pretrained(folder)
     if config.method == "full":
-        language_model.model.save_pretrained(folder)
+        language_model.model.save_pretrained(folder, state_dict=gathered)
         return None
     from worker import lora  # takes long to import
 

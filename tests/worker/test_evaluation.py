@@ -16,6 +16,7 @@ from worker.batching import Layout
 from worker.control import StopSwitch
 from worker.evaluation import Evaluator
 from worker.forward import Forward
+from worker.group import Group
 from worker.packing import choose_layout
 
 EXAMPLES = random_examples([2, 30, 7, 64, 15, 30, 33, 3, 50], designs.VOCABULARY)
@@ -29,7 +30,16 @@ def measured(layout: Layout, batch_size: int, tmp_path: Path) -> float:
     forward = Forward(designs.language_model(model), "fp32")
     events: list[Any] = []
     evaluator = Evaluator(
-        designs.language_model(model), forward, EXAMPLES, layout, 4, 64, [], events.append, StopSwitch(tmp_path)
+        designs.language_model(model),
+        forward,
+        EXAMPLES,
+        layout,
+        4,
+        64,
+        [],
+        events.append,
+        StopSwitch(tmp_path),
+        Group(),
     )
     evaluator.batch_size = batch_size
     assert evaluator.run(step=0, epoch=0.0, train_loss=None)

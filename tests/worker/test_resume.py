@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from worker import checkpoint, resume, saving, state
 from worker.contract import Job, ModelSource, RunConfig
 from worker.control import StopSwitch
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CUTS = 30
-STEPS = 20
+STEPS = 14
 OVERFLOW = 2.0**40  # a loss scale that no fp16 gradient survives, so that the scaler has something to remember
 
 
@@ -67,6 +69,15 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """A model so small gains nothing from more, and test_cuts.py has real workers with all of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
 def data(fragments: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few short texts."""
     path = tmp_path_factory.mktemp("data") / "few.txt"
@@ -84,7 +95,7 @@ def settings(**config: Any) -> RunConfig:
     chosen = {
         "max_steps": STEPS,
         "save_steps": 4,
-        "eval_steps": 6,
+        "eval_steps": 5,
         "log_steps": 3,
         "max_length": 24,
         "batch_size": 2,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import torch
+from safetensors.torch import load_file
 from watchfiles import watch
 
 from tests.worker import runs
 from tests.worker.models import save_small_gpt2
-from worker.contract import ModelSource
+from worker import launch
+from worker.contract import Job, ModelSource, StatusEvent
 
 WITHOUT_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 SETTINGS: dict[str, Any] = {"max_steps": 12, "eval_steps": 6, "max_length": 32, "learning_rate": 0.01, "sample_prompts": []}
@@ -24,6 +29,11 @@ def model(fragments: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelSou
     return save_small_gpt2(tmp_path_factory.mktemp("model") / "small", fragments, **WITHOUT_DROPOUT)
 
 
+def curve(run_dir: Path) -> list[tuple[str, int, float]]:
+    events = [event for event in runs.events(run_dir) if event.type in ("step", "evaluation")]
+    return [(event.type, event.step, event.loss) for event in events]
+
+
 def test_two_processes_do_what_one_does_with_twice_the_batch(model: ModelSource, fragments: Path, tmp_path: Path) -> None:
     one = runs.make_run(tmp_path / "one", fragments, model, batch_size=4, gradient_accumulation_steps=4, **SETTINGS)
     two = runs.make_run(
@@ -31,10 +41,7 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(model: ModelSource,
     )
     for run_dir in (one, two):
         assert runs.run(run_dir) == 0, runs.log(run_dir)
-    curves = [
-        [(event.type, event.step, event.loss) for event in runs.events(run_dir) if event.type in ("step", "evaluation")]
-        for run_dir in (one, two)
-    ]
+    curves = [curve(run_dir) for run_dir in (one, two)]
     assert len(curves[1]) == 12 + 3
     assert [point[:2] for point in curves[0]] == [point[:2] for point in curves[1]]
     assert [point[2] for point in curves[0]] == pytest.approx([point[2] for point in curves[1]], abs=1e-4)
@@ -45,6 +52,45 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(model: ModelSource,
     events = runs.events(two)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert events[-1].phase == "completed"
+
+
+@pytest.fixture
+def train_in_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path, bool], StatusEvent]]:
+    """Trains a run directory by two processes that each hold a part of the model."""
+    monkeypatch.setattr(launch, "_RANK", "tests.worker.sharded_rank")
+    monkeypatch.chdir(runs.ROOT)
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    yield lambda run_dir, going_on: launch.train_on_several(
+        Job.model_validate_json((run_dir / "config.json").read_bytes()), run_dir, going_on
+    )
+    for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+        signal.signal(number, handler)
+
+
+def test_a_model_in_parts_learns_as_a_whole_one(
+    model: ModelSource, fragments: Path, tmp_path: Path, train_in_parts: Callable[[Path, bool], StatusEvent]
+) -> None:
+    settings = {**SETTINGS, "sample_prompts": ["Once"], "save_steps": 5, "keep_checkpoints": 5}
+    one = runs.make_run(tmp_path / "one", fragments, model, batch_size=4, gradient_accumulation_steps=4, **settings)
+    two = runs.make_run(
+        tmp_path / "two", fragments, model, batch_size=2, gradient_accumulation_steps=4, devices=2, **settings
+    )
+    assert runs.run(one) == 0, runs.log(one)
+    assert train_in_parts(two, False).phase == "completed"
+    assert any("too large for one device" in event.text for event in runs.events(two, "message"))
+    assert [loss for *_, loss in curve(one)] == pytest.approx([loss for *_, loss in curve(two)], abs=1e-4)
+    weights = [load_file(run_dir / "model" / "model.safetensors") for run_dir in (one, two)]
+    assert weights[0].keys() == weights[1].keys()
+    for name, weight in weights[0].items():
+        assert torch.allclose(weight, weights[1][name], atol=1e-4), name
+    whole = curve(two)
+    for later in (two / "checkpoints").glob("step-*"):
+        if later.name > "step-000005":
+            shutil.rmtree(later)
+    assert train_in_parts(two, True).phase == "completed"
+    again = curve(two)[len(whole) :]
+    assert [step for kind, step, _ in again if kind == "step"] == list(range(6, 13))
+    assert again == [point for point in whole if point[1] > 5]
 
 
 def wait_for(run_dir: Path, text: str) -> None:
@@ -83,5 +129,5 @@ def test_a_process_that_dies_ends_the_run_with_a_reason(model: ModelSource, frag
     assert worker.wait(timeout=60) == 1
     end = runs.events(run_dir)[-1]
     assert end.phase == "failed"
-    assert "device 1" in end.reason
+    assert "device 1 was killed by signal 9" in end.reason
     assert not any(rank.is_running() and rank.status() != psutil.STATUS_ZOMBIE for rank in ranks)
