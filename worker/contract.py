@@ -122,7 +122,7 @@ class StatusEvent(_Event):
 
     ``resumed_step`` is set once by each worker that goes on from an earlier one: the update its checkpoint was saved
     after, 0 if it starts over. Steps, checks and samples reported before for later updates no longer count, as they are
-    made again.
+    made again; with 0 none of them count, those of step 0 neither.
     """
 
     type: Literal["status"] = "status"
