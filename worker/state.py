@@ -26,7 +26,7 @@ from worker.sharding import like, whole
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
 
-_LIBRARIES = ("torch", "transformers", "numpy")
+_LIBRARIES = ("torch", "transformers", "peft", "numpy")
 _MOVES_NO_WEIGHT = {
     "name", "early_stopping_patience", "eval_steps", "save_steps", "log_steps", "keep_checkpoints", "sample_prompts",
     "num_workers", "on_oom",

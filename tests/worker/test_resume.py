@@ -253,3 +253,14 @@ def test_every_part_of_the_state_is_needed(part: str, model: ModelSource, data: 
     expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
     outcome = runs.cut(tmp_path / "cut", expected.events - (1 if part == "last check" else 4), PARTS[part], **config)
     assert outcome != expected
+
+
+def test_a_run_with_lora_goes_on_exactly_and_leaves_an_adapter(model: ModelSource, data: Path, tmp_path: Path) -> None:
+    runs = Runs(model, data, "fp32")
+    config = {"model_name": "local:small", "method": "lora", "lora_rank": 4, "lora_dropout": 0.1}
+    expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
+    for cut_at in (4, 18, expected.events - 3):
+        assert runs.cut(tmp_path / f"cut-{cut_at}", cut_at, **config) == expected, f"cut at event {cut_at}"
+    assert (tmp_path / "uncut" / "adapter" / "adapter_model.safetensors").exists()
+    merged = load_file(tmp_path / "uncut" / "model" / "model.safetensors")
+    assert merged.keys() == load_file(Path(model.location) / "model.safetensors").keys()

@@ -78,6 +78,7 @@ def test_what_a_run_leaves_is_whole(finished_run: Path) -> None:
     files = {path.name for path in (finished_run / "model").iterdir()}
     assert {"config.json", "model.safetensors", "generation_config.json", "README.md", "tokenizer.json"} <= files
     assert not [path for path in finished_run.rglob("*") if path.suffix in (".bin", ".pt", ".pkl")]
+    assert not (finished_run / "tokens").exists()
 
 
 def test_the_card_tells_what_was_done_and_nothing_of_the_machine(finished_run: Path) -> None:
