@@ -15,6 +15,7 @@ from worker.contract import EVENTS_FILE, JOB_FILE, Job, StatusEvent
 from worker.control import StopSwitch
 from worker.emitter import Emitter
 from worker.errors import StopRequested, WorkerError
+from worker.launch import before_training, train_on_several
 from worker.progress import Console
 
 
@@ -75,18 +76,17 @@ def _run(job: Job, run_dir: Path, emitter: Emitter) -> int:
     try:
         # Imported now because torch takes seconds to load, and the page should show "preparing" meanwhile.
         if job.config.devices > 1:
-            from worker.launch import train_on_several
-
-            end = train_on_several(job, run_dir, going_on)
-            emitter.count_on()
+            try:
+                end = train_on_several(job, run_dir, going_on, stop)
+            finally:
+                emitter.count_on()
         else:
             from worker.preparation import prepare
 
             trainer, resumed_step = prepare(job, run_dir, report, stop, going_on=going_on)
             end = trainer.train(resumed_step)
     except StopRequested:
-        what = "went on; nothing that was saved is lost" if going_on else "began, so there is no model"
-        end = StatusEvent(phase="stopped", reason=f"Stopped before training {what}.")
+        end = StatusEvent(phase="stopped", reason=before_training(going_on))
     except WorkerError as error:
         if error.__cause__ is not None:  # what a library said; the error itself is told in the status
             traceback.print_exc()

@@ -22,7 +22,7 @@ def should_compile(setting: Literal["auto", "on", "off"], device: torch.device, 
     return setting == "on"
 
 
-def compile_if_wanted(setup: Setup, forward: Forward, steps: int, report: Callable[[Any], None]) -> bool:
+def compile_if_wanted(setup: Setup, forward: Forward, batch_size: int, steps: int, report: Callable[[Any], None]) -> bool:
     """Compiles ``forward`` for the passes of a run that has ``steps`` updates to go, and returns whether it has."""
     config = setup.job.config
     if not should_compile(config.compile, setup.device, steps):
@@ -32,7 +32,7 @@ def compile_if_wanted(setup: Setup, forward: Forward, steps: int, report: Callab
         report(MessageEvent(level="warning" if config.compile == "on" else "info", text=why))
         return False
     report(MessageEvent(level="info", text="Compiling the model: a minute or so in which nothing seems to happen."))
-    batch = lay_out(setup.train, [0], setup.layout, config.batch_size, setup.max_length, pad_to_budget=True)[0]
+    batch = lay_out(setup.train, [0], setup.layout, batch_size, setup.max_length, pad_to_budget=True)[0]
     if text := compile_body(forward, batch.to(setup.device)):
         report(MessageEvent(level="warning", text=text))
         return False

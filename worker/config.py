@@ -222,7 +222,7 @@ class RunConfig(BaseModel):
         "When the memory runs out: retry the update with smaller batches and more accumulation, or fail with advice.",
         label="Out of memory",
         group="batch",
-        advice="A retry learns from the same examples at the same update: only the time changes.",
+        advice="A retry learns from the same examples at the same update, in smaller parts.",
     )
     learning_rate: float | None = setting(
         None,

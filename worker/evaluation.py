@@ -58,15 +58,14 @@ class Evaluator:
         self.best_loss = math.inf
         self.misses = 0
 
-    def run(self, step: int, epoch: float, train_loss: float | None) -> bool:
-        """Reports the validation loss, if there is anything to measure it on, and a sample for each prompt.
+    def tell(self, step: int, epoch: float, train_loss: float | None, loss: float | None) -> bool:
+        """Reports ``loss``, which ``measure`` gave, if there is one, and a sample for each prompt.
 
-        Returns whether the loss was the lowest so far. Raises StopRequested if a stop is asked for meanwhile.
+        Returns whether the loss was the lowest so far.
         """
         self._language_model.model.eval()
         best = False
-        if len(self._validation):
-            loss = self._loss()
+        if loss is not None:
             best = loss < self.best_loss
             self.misses = 0 if best else self.misses + 1
             self.best_loss = min(loss, self.best_loss) if best else self.best_loss
@@ -81,13 +80,17 @@ class Evaluator:
         return best
 
     @torch.inference_mode()
-    def _loss(self) -> float:
-        """Mean loss of a validation token in nats."""
+    def measure(self) -> float | None:
+        """Mean loss of a validation token in nats; None if there are none. Raises StopRequested on a stop."""
+        if not len(self._validation):
+            return None
+        self._language_model.model.eval()
         total = torch.zeros((), dtype=torch.float64)
         for batch, share in self._batches():
             self._stop.check()
             loss_sum = self._forward(batch.to(self._language_model.model.device))
             total += share * loss_sum.cpu().double()  # in this order: Apple's GPUs have no float64
+        self._language_model.model.train()
         return float(self._group.sum(total)) / int(self._validation.trained.sum())
 
     def _batches(self) -> Iterator[tuple[Batch, int]]:

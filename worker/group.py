@@ -58,7 +58,8 @@ class Group:
         if sharded:
             shard(module, device, self.size)
             return module
-        return nn.parallel.DistributedDataParallel(module)
+        # Without the view each gradient would be there twice.
+        return nn.parallel.DistributedDataParallel(module, gradient_as_bucket_view=True)
 
     def without_sync(self, module: Any, last: bool) -> AbstractContextManager[None]:
         """For each pass of an update: gradients add up in each process, and meet in the ``last`` pass.
@@ -101,14 +102,20 @@ class Group:
 
 
 class SharedSwitch(StopSwitch):
-    """What is asked of a group: the first process looks, and all of them obey at the same update."""
+    """What is asked of a group: the first process looks, and all of them obey at the same update.
+
+    Before the first update the first process may leave alone: ending with an error code, it has the others ended too.
+    """
 
     def __init__(self, switch: StopSwitch, group: Group) -> None:
         self._switch = switch
         self._group = group
+        self._together = False
 
     def check(self) -> None:
-        """Nothing: who left alone in the middle of a step would leave the others waiting."""
+        """Raises StopRequested in the first process while all prepare; later nothing, as the others would wait for it."""
+        if self._group.first and not self._together:
+            self._switch.check()
 
     def pause_wanted(self) -> bool:
         """As StopSwitch's, for all processes alike."""
@@ -119,6 +126,7 @@ class SharedSwitch(StopSwitch):
         self._decided(self._switch.wait_out_pause)
 
     def _decided(self, look: Any) -> bool:
+        self._together = True
         decision = _GO_ON
         if self._group.first:
             try:

@@ -5,6 +5,7 @@ Weights W become W + alpha / rank · B·A. While training, both parts are there;
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,15 @@ def add_adapters(model: Any, config: RunConfig) -> None:
         task_type="CAUSAL_LM",
     )
     inject_adapter_in_model(lora, model)
+
+
+def base_digest(model: nn.Module) -> str:
+    """SHA-256 of the weights that are not trained, which must lie on the CPU."""
+    sha = hashlib.sha256()
+    for weight in model.parameters():
+        if not weight.requires_grad:
+            sha.update(weight.detach().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
 
 
 def trainable_state(model: nn.Module) -> dict[str, torch.Tensor]:

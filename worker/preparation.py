@@ -44,16 +44,16 @@ def prepare(
     if group is None or group.first:
         checkpoint.sweep(run_dir)
     folder = saving.latest_whole(run_dir, lambda text: say(text, "warning")) if going_on else None
-    setup = make_setup(job, run_dir, say, stop, folder, group)
     import torch
 
     from worker.trainer import Trainer
 
     try:
+        setup = make_setup(job, run_dir, say, stop, folder, group)
         trainer = Trainer(setup, report, stop)
     except torch.OutOfMemoryError as error:
         raise DeviceError(
-            f"The model does not fit into the memory of {setup.device}.",
+            "The model does not fit into the GPU's memory.",
             "Choose a smaller model, or free the GPU: another program may be using its memory.",
         ) from error
     return trainer, _go_on(trainer, folder, say) if going_on else None
@@ -80,6 +80,8 @@ def make_setup(
     corpus = Corpus.read(path, job.config.validation_split, _Progress("Reading the text", path, say, stop))
     texts, test_texts = corpus.split.texts, corpus.split.test_texts
     say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
+    import torch
+
     from worker import sharding, state
     from worker.group import Group
     from worker.optimization import choose_device, choose_precision
@@ -87,6 +89,8 @@ def make_setup(
 
     group = group or Group()
     device = choose_device(job.config.device if job.device == "auto" else job.device, group.rank if group.size > 1 else None)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # what names no device, such as pinned memory and events, means this one
     precision = choose_precision(job.config.precision, device)
     state.seed_random(job.config.seed)
     say(f"Loading the model {job.config.model_name}.")
@@ -98,7 +102,8 @@ def make_setup(
         max_length = choose_max_length(job.config.max_length, language_model.context)
         say(f"Turning the text into tokens, at most {max_length} an example.")
         progress = _Progress("Turning the text into tokens", path, say, stop)
-        tokens.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
+        if group.first:
+            tokens.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
     train, validation = tokens.load(run_dir)
     if job.config.validation_split and not test_texts:
         say("All lines are the same, so none is kept aside: there will be no validation loss.", "warning")
@@ -106,14 +111,18 @@ def make_setup(
         say(warning, "warning")
     _require_usable(train, validation, language_model)
     stop.check()
-    sharded = group.size > 1 and not sharding.fits(language_model.model, device, group.size)
+    fitting = group.sum(torch.tensor(int(sharding.fits(language_model.model, device, group.size))))
+    sharded = group.size > 1 and int(fitting) < group.size  # all processes must come to the same answer
     if sharded:
         _require_shardable(job, precision)
         say(f"The model is too large for one device, so each of the {group.size} holds a part of it.")
-    layout, unpacked = choose_layout(language_model, job.config.packing, precision, device)
+    layout, unpacked = choose_layout(
+        language_model, job.config.packing, precision, torch.device("cpu") if sharded else device
+    )
     if unpacked:
         say(unpacked, "warning")
-    state.seed_random(job.config.seed + group.rank)
+    state.seed_random(job.config.seed)
+    torch.manual_seed(job.config.seed + group.rank)  # the processes' dropout should differ
     return Setup(
         job=job,
         run_dir=run_dir,
@@ -126,6 +135,7 @@ def make_setup(
         precision=precision,
         layout=layout,
         dataset_sha256=corpus.sha256,
+        base_sha256=_base_digest(job, language_model),
         group=group,
         sharded=sharded,
     )
@@ -183,6 +193,15 @@ def _model(job: Job, corpus: Corpus, folder: Path | None) -> LanguageModel:
 
         add_adapters(loaded.model, job.config)
     return loaded
+
+
+def _base_digest(job: Job, language_model: LanguageModel) -> str:
+    """A digest of what LoRA leaves alone; empty for other methods, whose checkpoints hold all there is."""
+    if job.config.method != "lora":
+        return ""
+    from worker.lora import base_digest
+
+    return base_digest(language_model.model)
 
 
 def _findings(train: Examples, validation: Examples, max_length: int) -> list[str]:

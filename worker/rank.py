@@ -16,7 +16,7 @@ from worker.contract import EVENTS_FILE, JOB_FILE, Job, StatusEvent
 from worker.control import StopSwitch
 from worker.emitter import Emitter
 from worker.errors import StopRequested, WorkerError
-from worker.launch import die_with_parent
+from worker.launch import before_training, die_with_parent
 from worker.progress import Console
 
 
@@ -39,7 +39,9 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
         trainer, resumed_step = prepare(job, run_dir, report, stop, going_on=going_on, group=group)
         end = trainer.train(resumed_step)
     except StopRequested:
-        end = StatusEvent(phase="stopped", reason="Stopped before training began.")
+        end = StatusEvent(phase="stopped", reason=before_training(going_on))
+        (ends / f"{rank}.json").write_text(end.model_dump_json())
+        return 1  # so that the others are ended
     except WorkerError as error:
         if error.__cause__ is not None:
             traceback.print_exc()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from worker import state
-from worker.state import Circumstances, TrainingState
+from worker.state import TrainingState
 
 if TYPE_CHECKING:
     from worker.trainer import Trainer
@@ -18,7 +18,9 @@ _ADAPTER = "adapter."
 
 def tensors(trainer: Trainer) -> dict[str, torch.Tensor]:
     """The part of the state that is tensors. All processes of the group call this together."""
-    found = state.optimizer_tensors(trainer.optimizer) | state.random_tensors(trainer.setup.device, trainer.group)
+    found = state.optimizer_tensors(trainer.optimizer, trainer.group) | state.random_tensors(
+        trainer.setup.device, trainer.group
+    )
     if trainer.config.method == "lora":  # whose weights in the checkpoint are merged
         from worker.lora import trainable_state
 
@@ -30,7 +32,7 @@ def write(trainer: Trainer, tensors: dict[str, torch.Tensor], folder: Path) -> N
     """Adds to a checkpoint's ``folder`` what the weights do not tell. Raises OSError."""
     evaluator = trainer.evaluator
     progress = TrainingState(
-        circumstances=_circumstances(trainer),
+        circumstances=state.circumstances(trainer.setup),
         step=trainer.step,
         tokens=trainer.tokens,
         since_report=trainer.since_report,
@@ -54,7 +56,8 @@ def restore(trainer: Trainer, folder: Path) -> list[str]:
     checkpoint holds weights only.
     """
     progress, tensors = state.read(folder)
-    trainer.step = trainer.saved_step = progress.step
+    trainer.step = progress.step
+    trainer.saved = (progress.step, progress.evaluated_step)
     trainer.tokens = progress.tokens
     trainer.since_report = progress.since_report
     trainer.since_evaluation = progress.since_evaluation
@@ -75,13 +78,7 @@ def restore(trainer: Trainer, folder: Path) -> list[str]:
         load_trainable_state(trainer.model, adapter)
     state.restore_optimizer(trainer.optimizer, tensors)
     state.restore_random(progress, tensors, trainer.setup.device, trainer.group.rank)
-    found = state.differences(progress.circumstances, _circumstances(trainer))
+    found = state.differences(progress.circumstances, state.circumstances(trainer.setup))
     if trainer.setup.device.type == "cuda":
         found.append("GPUs add up some numbers in no fixed order")
     return found
-
-
-def _circumstances(trainer: Trainer) -> Circumstances:
-    setup = trainer.setup
-    settings = trainer.config.model_dump(mode="json")
-    return state.circumstances(settings, setup.dataset_sha256, setup.device, setup.group.size, setup.precision, setup.layout)

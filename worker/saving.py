@@ -25,12 +25,11 @@ class Saver:
         """Where the checkpoint of ``step`` belongs."""
         return self.run_dir / CHECKPOINTS_DIR / f"step-{step:06d}"
 
-    def has(self, step: int) -> bool:
-        """Whether this step's checkpoint is written already."""
-        return self.path(step) in self.saved
+    def save_checkpoint(self, step: int, kind: str, write: Callable[[Path], None]) -> bool:
+        """Has ``write`` fill the checkpoint of ``step`` and returns whether it is there now.
 
-    def save_checkpoint(self, step: int, kind: str, write: Callable[[Path], None]) -> None:
-        """Has ``write`` fill the checkpoint of ``step``. A disk that fails costs this checkpoint and not the run."""
+        A disk that fails costs this checkpoint and not the run.
+        """
         target = self.path(step)
         best_before = self.best
         if kind == "best":
@@ -40,14 +39,15 @@ class Saver:
         except OSError as error:
             self.best = best_before
             self._warn(f"No checkpoint at step {step}: {error}. Training goes on.")
-            return
-        self.saved.append(target)
+            return False
+        self.saved = [*(path for path in self.saved if path != target), target]
         self._tell(step, target, size, kind)
         try:
             checkpoint.prune(self.saved, self._keep, self.best)
         except OSError as error:
             self._warn(f"An old checkpoint could not be deleted: {error}.")
         self.saved = [path for path in self.saved if path.exists()]
+        return True
 
     def save_result(self, step: int, name: str, kind: str, write: Callable[[Path], None]) -> None:
         """Has ``write`` fill the folder ``name`` of the run. Raises CheckpointError if the disk fails."""

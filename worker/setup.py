@@ -19,8 +19,8 @@ from worker.optimization import Precision
 class Setup:
     """What a Trainer works with. ``learning_rate`` is the full one; the language model is moved to ``device``.
 
-    ``dataset_sha256`` tells a resumed run whether the text is still the same. ``sharded``: the model is too large for
-    one device of the group.
+    ``dataset_sha256`` and ``base_sha256`` (of LoRA's frozen weights) tell a resumed run what has changed. ``sharded``: the
+    model is too large for one device of the group.
     """
 
     job: Job
@@ -34,5 +34,6 @@ class Setup:
     precision: Precision
     layout: Layout
     dataset_sha256: str
+    base_sha256: str
     group: Group
     sharded: bool = False

@@ -21,11 +21,13 @@ from safetensors.torch import load_file, save_file
 from worker.contract import EvaluationEvent
 from worker.errors import CheckpointError
 from worker.group import Group
+from worker.setup import Setup
 from worker.sharding import like, whole
 
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
 
+_COMPARED_AS_THEY_ARE = ("device", "threads", "processes", "precision", "layout")
 _LIBRARIES = ("torch", "transformers", "peft", "numpy")
 _MOVES_NO_WEIGHT = {
     "name", "early_stopping_patience", "eval_steps", "save_steps", "log_steps", "keep_checkpoints", "sample_prompts",
@@ -38,6 +40,7 @@ class Circumstances(BaseModel):
 
     settings: dict[str, Any]
     dataset_sha256: str
+    base_sha256: str
     versions: dict[str, str]
     device: str
     threads: int
@@ -85,20 +88,21 @@ class TrainingState(BaseModel):
     numpy_random: tuple[str, tuple[int, ...], int, int, float]
 
 
-def circumstances(
-    settings: dict[str, Any], dataset_sha256: str, device: torch.device, processes: int, precision: str, layout: str
-) -> Circumstances:
+def circumstances(setup: Setup) -> Circumstances:
     """Those of this process."""
+    device = setup.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    settings = setup.job.config.model_dump(mode="json")
     return Circumstances(
         settings={key: value for key, value in settings.items() if key not in _MOVES_NO_WEIGHT},
-        dataset_sha256=dataset_sha256,
+        dataset_sha256=setup.dataset_sha256,
+        base_sha256=setup.base_sha256,
         versions={"python": platform.python_version(), **{library: version(library) for library in _LIBRARIES}},
         device=f"{device.type} ({name})",
         threads=torch.get_num_threads(),
-        processes=processes,
-        precision=precision,
-        layout=layout,
+        processes=setup.group.size,
+        precision=setup.precision,
+        layout=setup.layout,
     )
 
 
@@ -107,10 +111,15 @@ def differences(before: Circumstances, now: Circumstances) -> list[str]:
     found = []
     if before.dataset_sha256 != now.dataset_sha256:
         found.append("the dataset has changed")
+    if before.base_sha256 != now.base_sha256:
+        found.append("the model that LoRA adds to has changed")
     pairs = {
         **{name: (old, now.settings.get(name)) for name, old in before.settings.items()},
         **{name: (old, now.versions.get(name)) for name, old in before.versions.items()},
-        **{name: (getattr(before, name), getattr(now, name)) for name in ("device", "threads", "processes", "layout")},
+        **{
+            name: (getattr(before, name), getattr(now, name))
+            for name in ("device", "threads", "processes", "precision", "layout")
+        },
     }
     found += [f"{name} was {old} and is {new}" for name, (old, new) in pairs.items() if old != new]
     return found
@@ -147,10 +156,18 @@ def restore_random(state: TrainingState, tensors: dict[str, torch.Tensor], devic
         torch.cuda.set_rng_state(own, device)
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """What the optimizer remembers of each weight, by the weight's number and the name of the memory."""
-    state = optimizer.state_dict()["state"]
-    return {f"optimizer.{weight}.{name}": whole(value) for weight, values in state.items() for name, value in values.items()}
+def optimizer_tensors(optimizer: torch.optim.Optimizer, group: Group) -> dict[str, torch.Tensor]:
+    """What the optimizer remembers of each weight, by the weight's number and the name of the memory; on the CPU.
+
+    All processes of the group call this together, and only the first one keeps what comes together.
+    """
+    found = {}
+    for weight, values in optimizer.state_dict()["state"].items():
+        for name, value in values.items():
+            gathered = whole(value)
+            if group.first:
+                found[f"optimizer.{weight}.{name}"] = gathered.cpu()
+    return found
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:

@@ -78,7 +78,8 @@ class Trainer:
         self.total_steps = self.config.max_steps or self.config.num_epochs * self.epoch_steps
         self.step = 0
         self.tokens = 0
-        self.evaluated_step = self.saved_step = -1
+        self.evaluated_step = -1
+        self.saved = (-1, -1)  # step and evaluated_step of the latest checkpoint
         self.since_report = Tally()
         self.since_evaluation = Tally()
         self.phase: Phase = "preparing"
@@ -110,13 +111,13 @@ class Trainer:
 
     def _loop(self) -> str:
         """Every update from where the run stands to the last. Returns why there are no more."""
-        self.compiled = compile_if_wanted(self.setup, self.forward, self.total_steps - self.step, self.report)
+        self.compiled = self._within_memory(self._compile)
         self._lay_out_anew()
         while True:
+            self._check_and_save()
             if self.stop.pause_wanted():
                 self._pause()
-            self._check_and_save()
-            if self.step == self.total_steps:
+            if self.step >= self.total_steps:
                 return f"All {self.total_steps} updates are done."
             if self.config.early_stopping_patience and self.evaluator.misses >= self.config.early_stopping_patience:
                 return f"Stopped early: {self.evaluator.misses} checks in a row brought no better validation loss."
@@ -155,6 +156,9 @@ class Trainer:
             losses.append(loss_sum.detach())
         return self.group.sum(torch.stack(losses).sum()), work.tokens
 
+    def _compile(self) -> bool:
+        return compile_if_wanted(self.setup, self.forward, self.batch_size, self.total_steps - self.step, self.report)
+
     def _lay_out_anew(self) -> None:
         """Begins to lay out batches from the next update on, at the batch size in use."""
         setup = self.setup
@@ -182,7 +186,7 @@ class Trainer:
         free_unused()
         text = (
             f"The memory was full with batches of {self.batch_size} examples. Each update now takes"
-            f" {self.window_size // size} batches of {size}, which are the same examples, so the result stays the same."
+            f" {self.window_size // size} batches of {size}: the same examples in smaller parts."
         )
         self.batch_size = self.evaluator.batch_size = size
         self._lay_out_anew()
@@ -196,7 +200,7 @@ class Trainer:
             self.tokens += update.tokens
             for tally in (self.since_report, self.since_evaluation):
                 tally.add(update.loss_sum, update.tokens, update.seconds)
-            due = update.step == self.total_steps or update.step % self.config.log_steps == 0
+            due = update.step >= self.total_steps or update.step % self.config.log_steps == 0
             if due or not math.isfinite(update.grad_norm):
                 self._report_step(update, self.since_report.loss_sum / self.since_report.tokens)
 
@@ -245,7 +249,7 @@ class Trainer:
         """The check and the checkpoint that are due at this step, unless they were made before a pause or a resume."""
         check_every = self.config.eval_steps or self.epoch_steps
         save_every = self.config.save_steps or self.epoch_steps
-        check = self.step in (0, self.total_steps) or self.step % check_every == 0
+        check = self.step == 0 or self.step >= self.total_steps or self.step % check_every == 0
         save = self.step > 0 and self.step % save_every == 0
         if check and self.evaluated_step < self.step:
             self._check()
@@ -257,11 +261,14 @@ class Trainer:
         self._enter("evaluating")
         tally = self.since_evaluation
         train_loss = tally.loss_sum / tally.tokens if tally.tokens else None
-        best = self._within_memory(lambda: self.evaluator.run(self.step, self.step / self.epoch_steps, train_loss))
+        loss = self._within_memory(self.evaluator.measure)
+        best = self.evaluator.tell(self.step, self.step / self.epoch_steps, train_loss, loss)
         self.since_evaluation = Tally()
         self.evaluated_step = self.step
-        if best and self.step > 0:
+        if best:
             self._save_checkpoint("best")
+        elif self.saved[0] == self.step:  # by a stop before this check, which must not be made once more
+            self._save_checkpoint("periodic")
         self.readback.restart_clock()
 
     def _pause(self) -> None:
@@ -271,15 +278,19 @@ class Trainer:
         self.readback.restart_clock()
 
     def _save_checkpoint(self, kind: str) -> None:
-        """Saves the run as it is, once a step."""
+        """Saves the run as it is, unless that is on the disk already."""
         self._take(self.readback.flush())
-        if self.step == 0 or self.saved_step == self.step:
+        now = (self.step, self.evaluated_step)
+        if self.step == 0 or self.saved == now:
             return
         self._enter("saving")
-        self.saved_step = self.step
         tensors, gathered = resume.tensors(self), whole_weights(self.model)  # from every process
+        written = False
         if self.group.first:
-            self.saver.save_checkpoint(self.step, kind, partial(self._write_checkpoint, tensors, gathered))
+            written = self.saver.save_checkpoint(self.step, kind, partial(self._write_checkpoint, tensors, gathered))
+        # Here the others wait for the first: in an update their patience is short.
+        if self.group.said_by_first(written):
+            self.saved = now
         self.readback.restart_clock()
 
     def _write_checkpoint(self, tensors: Tensors, gathered: Tensors | None, folder: Path) -> None:

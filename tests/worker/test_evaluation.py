@@ -42,7 +42,7 @@ def measured(layout: Layout, batch_size: int, tmp_path: Path) -> float:
         Group(),
     )
     evaluator.batch_size = batch_size
-    assert evaluator.run(step=0, epoch=0.0, train_loss=None)
+    assert evaluator.tell(step=0, epoch=0.0, train_loss=None, loss=evaluator.measure())
     assert model.training
     loss: float = events[0].loss
     return loss

@@ -76,6 +76,18 @@ def test_what_cannot_fit_fails_with_advice(prepare: Prepare, limit: int, config:
     assert "smaller model" in caught.value.hint
 
 
+def test_a_sample_without_room_does_not_repeat_the_check(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, reported = prepare(batch_size=4, max_steps=2, sample_prompts=["Once"])
+
+    def refuse(prompt: str) -> str:
+        raise torch.OutOfMemoryError("injected")
+
+    monkeypatch.setattr(trainer.evaluator, "_sample", refuse)
+    with pytest.raises(DeviceError, match="full at batch size 4"):
+        trainer.train()
+    assert len([event for event in reported if event.type == "evaluation"]) == 1
+
+
 def test_other_errors_are_not_taken_for_it(prepare: Prepare) -> None:
     trainer, _ = prepare(max_steps=2)
     trainer.model.base_model.register_forward_hook(lambda *_: torch.ones(2) @ torch.ones(3))

@@ -20,6 +20,7 @@ from tests.worker.models import save_small_gpt2
 from worker import checkpoint, resume, saving, state
 from worker.contract import Job, ModelSource, RunConfig
 from worker.control import StopSwitch
+from worker.errors import StopRequested
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -249,10 +250,44 @@ GETS_WORSE = {"eval_steps": 1, "learning_rate": 0.5, "warmup_ratio": 1.0, "early
 def test_every_part_of_the_state_is_needed(part: str, model: ModelSource, data: Path, tmp_path: Path) -> None:
     """Without any one of them the test above would fail: it cannot pass by chance or by a state nobody reads."""
     runs = Runs(model, data, "fp16" if part == "loss scale" else "fp32")
-    config = GETS_WORSE if part in ("best loss", "misses", "best checkpoint") else {"max_steps": 12}
+    config = GETS_WORSE if part in ("best loss", "misses", "best checkpoint") else {"max_steps": 12, "eval_steps": 12}
     expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
     outcome = runs.cut(tmp_path / "cut", expected.events - (1 if part == "last check" else 4), PARTS[part], **config)
     assert outcome != expected
+
+
+def test_a_stop_in_the_middle_of_a_check_leaves_that_check_to_the_next_worker(
+    model: ModelSource, data: Path, tmp_path: Path
+) -> None:
+    runs = Runs(model, data, "fp32")
+    expected = runs.whole(tmp_path / "uncut", Outcome())
+    outcome = Outcome()
+    trainer = runs.start(tmp_path / "stopped", outcome.note)
+    measure = trainer.evaluator.measure
+
+    def stopped_at_5() -> float | None:
+        if trainer.step == 5:
+            raise StopRequested
+        loss: float | None = measure()
+        return loss
+
+    trainer.evaluator.measure = stopped_at_5
+    assert trainer.train().phase == "stopped"
+    again: list[Any] = []
+    trainer = runs.start(tmp_path / "stopped", lambda event: (outcome.note(event), again.append(event)))
+    outcome.end = trainer.train().reason
+    outcome.best = trainer.saver.best.name
+    assert outcome == expected
+    assert next(event.step for event in again if event.type == "evaluation") == 5
+    assert (5, "best") in [(event.step, event.kind) for event in again if event.type == "checkpoint"]
+
+
+def test_a_run_that_is_beyond_its_end_ends(model: ModelSource, data: Path, tmp_path: Path) -> None:
+    runs = Runs(model, data, "fp32")
+    runs.whole(tmp_path / "run", Outcome(), max_steps=8)
+    outcome = runs.whole(tmp_path / "run", Outcome(), max_steps=4)
+    assert outcome.end.startswith("All 4 updates")
+    assert outcome.steps == {}
 
 
 def test_a_run_with_lora_goes_on_exactly_and_leaves_an_adapter(model: ModelSource, data: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.worker import runs
 from tests.worker.models import save_small_gpt2
 from worker import launch
 from worker.contract import Job, ModelSource, StatusEvent
+from worker.control import StopSwitch
 
 WITHOUT_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 SETTINGS: dict[str, Any] = {"max_steps": 12, "eval_steps": 6, "max_length": 32, "learning_rate": 0.01, "sample_prompts": []}
@@ -61,7 +62,7 @@ def train_in_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path, 
     monkeypatch.chdir(runs.ROOT)
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     yield lambda run_dir, going_on: launch.train_on_several(
-        Job.model_validate_json((run_dir / "config.json").read_bytes()), run_dir, going_on
+        Job.model_validate_json((run_dir / "config.json").read_bytes()), run_dir, going_on, StopSwitch(run_dir)
     )
     for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
         signal.signal(number, handler)
@@ -112,7 +113,7 @@ def test_they_stop_pause_and_go_on_together(model: ModelSource, fragments: Path,
     assert runs.events(run_dir)[-1].phase == "stopped"
     assert (run_dir / "model" / "model.safetensors").exists()
     last = max(event.step for event in runs.events(run_dir, "step"))
-    (run_dir / "control.json").unlink()
+    assert not (run_dir / "control.json").exists()
     job = (run_dir / "config.json").read_text().replace('"max_steps":100000', f'"max_steps":{last + 3}')
     (run_dir / "config.json").write_text(job)
     assert runs.run(run_dir) == 0, runs.log(run_dir)
