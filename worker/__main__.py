@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,8 +13,8 @@ from worker.contract import EVENTS_FILE, JOB_FILE, Job, StatusEvent
 from worker.control import StopSwitch
 from worker.emitter import Emitter
 from worker.errors import StopRequested, WorkerError
-from worker.launch import before_training, train_on_several
-from worker.progress import Console
+from worker.launch import train_on_several
+from worker.reporting import failed, reporter, stopped_before_training
 
 
 def main(arguments: list[str]) -> int:
@@ -60,12 +58,7 @@ def _open_log(run_dir: Path) -> Emitter:
 def _run(job: Job, run_dir: Path, emitter: Emitter) -> int:
     """Trains, and whatever happens makes a terminal status the log's last line."""
     going_on = emitter.last is not None
-    console = Console()
-
-    def report(event: Any) -> None:
-        emitter.emit(event)
-        console.show(event)
-
+    report = reporter(emitter)
     stop = StopSwitch(run_dir)
     stop.catch_signals()
     report(StatusEvent(phase="preparing"))
@@ -86,16 +79,11 @@ def _run(job: Job, run_dir: Path, emitter: Emitter) -> int:
             trainer, resumed_step = prepare(job, run_dir, report, stop, going_on=going_on)
             end = trainer.train(resumed_step)
     except StopRequested:
-        end = StatusEvent(phase="stopped", reason=before_training(going_on))
-    except WorkerError as error:
-        if error.__cause__ is not None:  # what a library said; the error itself is told in the status
-            traceback.print_exc()
-        end = StatusEvent(phase="failed", reason=error.reason, hint=error.hint)
+        end = stopped_before_training(going_on)
     except KeyboardInterrupt:
         end = StatusEvent(phase="interrupted", reason="Aborted by a second Ctrl-C; what was not saved is lost.")
     except Exception as error:  # noqa: BLE001 - the top of the program: a bug too ends in a terminal status
-        traceback.print_exc()
-        end = StatusEvent(phase="failed", reason=f"{type(error).__name__}: {error}", hint="The log has the details.")
+        end = failed(error)
     report(end)
     return 0 if end.phase in ("completed", "stopped") else 1
 

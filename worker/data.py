@@ -120,13 +120,6 @@ def find_split(chunks: Callable[[], Iterable[list[str]]], share: float) -> Split
     return Split(limit, np.array([*refused, np.inf]), count, taken)
 
 
-def split_texts(texts: Sequence[str], share: float) -> tuple[list[str], list[str]]:
-    """Texts that fit into memory as (to learn from, to be tested on), split as ``find_split`` does."""
-    is_test = find_split(lambda: [list(texts)], share).is_test(texts)
-    learn = [text for text, test in zip(texts, is_test, strict=True) if not test]
-    return learn, [text for text, test in zip(texts, is_test, strict=True) if test]
-
-
 def _places(texts: Sequence[str]) -> NDArray[np.float64]:
     """For each text a number in [0, 1) that looks random and is the same for the same text on every machine."""
     digests = b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts)

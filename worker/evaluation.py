@@ -26,8 +26,7 @@ _SAMPLING = Sampling(max_new_tokens=60, temperature=0.8, top_p=0.95, seed=0)
 class Evaluator:
     """Measures the model on ``validation`` and has it continue ``prompts``; remembers the best loss so far.
 
-    ``history`` holds every evaluation; ``misses`` counts those since the best one. ``batch_size`` may be changed between
-    evaluations.
+    ``history`` holds every evaluation; ``misses`` counts those since the best one.
     """
 
     def __init__(
@@ -36,7 +35,6 @@ class Evaluator:
         forward: Forward,
         validation: Examples,
         layout: Layout,
-        batch_size: int,
         max_length: int,
         prompts: list[str],
         report: Callable[[Any], None],
@@ -48,7 +46,6 @@ class Evaluator:
         self._validation = validation
         self._by_length = np.argsort(-validation.trained, kind="stable")
         self._layout = layout
-        self.batch_size = batch_size
         self._max_length = max_length
         self._prompts = prompts
         self._report = report
@@ -80,27 +77,27 @@ class Evaluator:
         return best
 
     @torch.inference_mode()
-    def measure(self) -> float | None:
+    def measure(self, batch_size: int) -> float | None:
         """Mean loss of a validation token in nats; None if there are none. Raises StopRequested on a stop."""
         if not len(self._validation):
             return None
         self._language_model.model.eval()
         total = torch.zeros((), dtype=torch.float64)
-        for batch, share in self._batches():
+        for batch, share in self._batches(batch_size):
             self._stop.check()
             loss_sum = self._forward(batch.to(self._language_model.model.device))
             total += share * loss_sum.cpu().double()  # in this order: Apple's GPUs have no float64
         self._language_model.model.train()
         return float(self._group.sum(total)) / int(self._validation.trained.sum())
 
-    def _batches(self) -> Iterator[tuple[Batch, int]]:
+    def _batches(self, batch_size: int) -> Iterator[tuple[Batch, int]]:
         """The validation examples as forward passes, laid out some at a time, those of like length together.
 
         With each comes how often it counts, as in ``Group.share``.
         """
         for start in range(0, len(self._by_length), _LAID_OUT_AT_ONCE):
             window = self._by_length[start : start + _LAID_OUT_AT_ONCE].tolist()
-            batches = lay_out(self._validation, window, self._layout, self.batch_size, self._max_length)
+            batches = lay_out(self._validation, window, self._layout, batch_size, self._max_length)
             yield from self._group.share(batches)
 
     def _sample(self, prompt: str) -> str:

@@ -33,8 +33,6 @@ class Group:
     @classmethod
     def join(cls, device: torch.device) -> Group:
         """Joins the group that torchrun's environment variables describe; returns when all have come."""
-        if device.type == "cuda":
-            torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return cls(dist.get_rank(), dist.get_world_size(), dist.new_group(backend="gloo", timeout=_ANY_PAUSE))
 

@@ -65,12 +65,6 @@ def train_on_several(job: Job, run_dir: Path, going_on: bool, stop: StopSwitch) 
         return StatusEvent.model_validate_json((Path(ends) / "0.json").read_bytes())
 
 
-def before_training(going_on: bool) -> str:
-    """What there is to say of a run that was stopped before training began."""
-    what = "went on; nothing that was saved is lost" if going_on else "began, so there is no model"
-    return f"Stopped before training {what}."
-
-
 def _ask_for_stop(run_dir: Path) -> None:
     """As the server does it: by a file that appears whole."""
     aside = run_dir / f"{CONTROL_FILE}.tmp"

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from worker.contract import Job
 from worker.errors import DeviceError
 
 Precision = Literal["fp32", "fp16", "bf16"]
@@ -57,6 +58,15 @@ def choose_device(wanted: str, number: int | None = None) -> torch.device:
         raise DeviceError(f"There is no {device} here: PyTorch sees {torch.cuda.device_count()} CUDA GPUs.", hint)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("PyTorch sees no Apple GPU here.", hint)
+    return device
+
+
+def device_of(job: Job, number: int | None = None) -> torch.device:
+    """The device that ``job`` trains on, as ``choose_device`` finds it. A GPU becomes the one that is meant where none is
+    named, as by pinned memory and events."""
+    device = choose_device(job.config.device if job.device == "auto" else job.device, number)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     return device
 
 

@@ -84,13 +84,11 @@ def make_setup(
 
     from worker import sharding, state
     from worker.group import Group
-    from worker.optimization import choose_device, choose_precision
+    from worker.optimization import choose_precision, device_of
     from worker.setup import Setup
 
     group = group or Group()
-    device = choose_device(job.config.device if job.device == "auto" else job.device, group.rank if group.size > 1 else None)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)  # what names no device, such as pinned memory and events, means this one
+    device = device_of(job, group.rank if group.size > 1 else None)
     precision = choose_precision(job.config.precision, device)
     state.seed_random(job.config.seed)
     say(f"Loading the model {job.config.model_name}.")

@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
-from worker.contract import EVENTS_FILE, JOB_FILE, Job, StatusEvent
+from worker.contract import EVENTS_FILE, JOB_FILE, Job
 from worker.control import StopSwitch
 from worker.emitter import Emitter
-from worker.errors import StopRequested, WorkerError
-from worker.launch import before_training, die_with_parent
-from worker.progress import Console
+from worker.errors import StopRequested
+from worker.launch import die_with_parent
+from worker.reporting import failed, reporter, stopped_before_training
 
 
 def main(run_dir: Path, ends: Path, going_on: bool) -> int:
@@ -26,41 +25,22 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the parent turns it into a stop
     rank = int(os.environ["RANK"])
     job = Job.model_validate_json((run_dir / JOB_FILE).read_bytes())
-    report = _reporter(run_dir) if rank == 0 else _silent
+    report = reporter(Emitter(run_dir / EVENTS_FILE)) if rank == 0 else _silent
     try:
         from worker.group import Group, SharedSwitch
-        from worker.optimization import choose_device
+        from worker.optimization import device_of
         from worker.preparation import prepare
 
-        wanted = job.config.device if job.device == "auto" else job.device
-        device = choose_device(wanted, number=rank)
-        group = Group.join(device)
+        group = Group.join(device_of(job, rank))
         stop = SharedSwitch(StopSwitch(run_dir), group)
         trainer, resumed_step = prepare(job, run_dir, report, stop, going_on=going_on, group=group)
-        end = trainer.train(resumed_step)
+        end, code = trainer.train(resumed_step), 0
     except StopRequested:
-        end = StatusEvent(phase="stopped", reason=before_training(going_on))
-        (ends / f"{rank}.json").write_text(end.model_dump_json())
-        return 1  # so that the others are ended
-    except WorkerError as error:
-        if error.__cause__ is not None:
-            traceback.print_exc()
-        end = StatusEvent(phase="failed", reason=error.reason, hint=error.hint)
+        end, code = stopped_before_training(going_on), 1  # so that the others are ended
     except Exception as error:  # noqa: BLE001 - the top of the program: a bug too ends in a terminal status
-        traceback.print_exc()
-        end = StatusEvent(phase="failed", reason=f"{type(error).__name__}: {error}", hint="The log has the details.")
+        end, code = failed(error), 1
     (ends / f"{rank}.json").write_text(end.model_dump_json())
-    return 0 if end.phase in ("completed", "stopped") else 1
-
-
-def _reporter(run_dir: Path) -> Any:
-    emitter, console = Emitter(run_dir / EVENTS_FILE), Console()
-
-    def report(event: Any) -> None:
-        emitter.emit(event)
-        console.show(event)
-
-    return report
+    return code
 
 
 def _silent(event: Any) -> None:

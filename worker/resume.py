@@ -64,7 +64,7 @@ def restore(trainer: Trainer, folder: Path) -> list[str]:
     trainer.evaluated_step = progress.evaluated_step
     before = progress.circumstances.settings
     if all(before[name] == getattr(trainer.config, name) for name in ("batch_size", "gradient_accumulation_steps")):
-        trainer.batch_size = trainer.evaluator.batch_size = progress.batch_size
+        trainer.batch_size = progress.batch_size
     trainer.evaluator.history[:] = progress.history
     trainer.evaluator.best_loss = progress.best_loss
     trainer.evaluator.misses = progress.misses

@@ -63,7 +63,6 @@ class Trainer:
             self.forward,
             setup.validation,
             setup.layout,
-            self.batch_size,
             setup.max_length,
             self.config.sample_prompts,
             report,
@@ -188,7 +187,7 @@ class Trainer:
             f"The memory was full with batches of {self.batch_size} examples. Each update now takes"
             f" {self.window_size // size} batches of {size}: the same examples in smaller parts."
         )
-        self.batch_size = self.evaluator.batch_size = size
+        self.batch_size = size
         self._lay_out_anew()
         self.report(MessageEvent(level="warning", text=text))
         self.report(StatusEvent(phase=self.phase, **self._facts()))
@@ -261,7 +260,7 @@ class Trainer:
         self._enter("evaluating")
         tally = self.since_evaluation
         train_loss = tally.loss_sum / tally.tokens if tally.tokens else None
-        loss = self._within_memory(self.evaluator.measure)
+        loss = self._within_memory(lambda: self.evaluator.measure(self.batch_size))
         best = self.evaluator.tell(self.step, self.step / self.epoch_steps, train_loss, loss)
         self.since_evaluation = Tally()
         self.evaluated_step = self.step

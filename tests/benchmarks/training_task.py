@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.sample_corpus import generate
+from tests.worker.texts import split_texts
 from worker.contract import RunConfig
-from worker.data import split_texts
 
 if TYPE_CHECKING:
     import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,9 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from worker.contract import ModelSource
 from worker.model import LanguageModel
+from worker.tokenizer import train_tokenizer
 
 VOCABULARY = 97
 CONTEXT = 64
@@ -71,3 +74,12 @@ class Ids:
 def language_model(model: Any) -> LanguageModel:
     """``model`` as the worker takes it."""
     return LanguageModel(model, Ids(), CONTEXT)  # type: ignore[arg-type]
+
+
+def save_small_gpt2(folder: Path, texts: Path, dropout: float = 0.1) -> ModelSource:
+    """A GPT-2 with the usual dropout and a tokenizer made from ``texts``, saved as a folder."""
+    tokenizer = train_tokenizer(texts.read_text().splitlines(), 400, CONTEXT)
+    dropouts = {"resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": dropout}
+    make("gpt2", vocab_size=len(tokenizer), n_layer=2, n_head=2, **dropouts).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return ModelSource(kind="folder", location=str(folder))

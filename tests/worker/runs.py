@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from worker.contract import Job, ModelSource, RunConfig, decode
+from watchfiles import watch
+
+from worker.contract import Control, Job, ModelSource, RunConfig, decode
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +55,21 @@ def events(run_dir: Path, kind: str | None = None) -> list[Any]:
     lines = (run_dir / "events.jsonl").read_bytes().splitlines(keepends=True)
     found = [decode(line) for line in lines if line.endswith(b"\n")]
     return [event for event in found if kind in (None, event.type)]
+
+
+def wait_for(run_dir: Path, text: str) -> None:
+    """Returns as soon as the run's log holds ``text``."""
+    path = run_dir / "events.jsonl"
+    for _ in watch(run_dir, rust_timeout=200, yield_on_timeout=True, debounce=20, step=10):
+        if path.exists() and text in path.read_text():
+            return
+
+
+def ask(run_dir: Path, command: str) -> None:
+    """Writes control.json as the server does: it appears whole."""
+    aside = run_dir / "control.tmp"
+    aside.write_text(Control(command=command).model_dump_json())
+    aside.rename(run_dir / "control.json")
 
 
 def log(run_dir: Path) -> str:

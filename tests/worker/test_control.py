@@ -7,15 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.contract import Control
+from tests.worker.runs import ask
 from worker.control import StopSwitch
 from worker.errors import StopRequested
-
-
-def ask(run_dir: Path, command: str) -> None:
-    aside = run_dir / "control.tmp"
-    aside.write_text(Control(command=command).model_dump_json())
-    aside.rename(run_dir / "control.json")
 
 
 def test_nothing_asked_is_nothing_done(tmp_path: Path) -> None:

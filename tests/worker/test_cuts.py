@@ -12,7 +12,7 @@ import pytest
 from watchfiles import watch
 
 from tests.worker import runs
-from tests.worker.models import save_small_gpt2
+from tests.worker.designs import save_small_gpt2
 from worker.contract import ModelSource
 
 SETTINGS: dict[str, Any] = {

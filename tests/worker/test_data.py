@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.worker.texts import split_texts
 from worker import data
-from worker.data import Corpus, find_split, read_chunks, split_texts
+from worker.data import Corpus, find_split, read_chunks
 from worker.errors import DataError
 
 

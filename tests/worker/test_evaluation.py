@@ -34,15 +34,13 @@ def measured(layout: Layout, batch_size: int, tmp_path: Path) -> float:
         forward,
         EXAMPLES,
         layout,
-        4,
         64,
         [],
         events.append,
         StopSwitch(tmp_path),
         Group(),
     )
-    evaluator.batch_size = batch_size
-    assert evaluator.tell(step=0, epoch=0.0, train_loss=None, loss=evaluator.measure())
+    assert evaluator.tell(step=0, epoch=0.0, train_loss=None, loss=evaluator.measure(batch_size))
     assert model.training
     loss: float = events[0].loss
     return loss

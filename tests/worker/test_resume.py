@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.worker.models import save_small_gpt2
+from tests.worker.designs import save_small_gpt2
 from worker import checkpoint, resume, saving, state
 from worker.contract import Job, ModelSource, RunConfig
 from worker.control import StopSwitch
@@ -265,10 +265,10 @@ def test_a_stop_in_the_middle_of_a_check_leaves_that_check_to_the_next_worker(
     trainer = runs.start(tmp_path / "stopped", outcome.note)
     measure = trainer.evaluator.measure
 
-    def stopped_at_5() -> float | None:
+    def stopped_at_5(batch_size: int) -> float | None:
         if trainer.step == 5:
             raise StopRequested
-        loss: float | None = measure()
+        loss: float | None = measure(batch_size)
         return loss
 
     trainer.evaluator.measure = stopped_at_5

@@ -13,21 +13,19 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
-from watchfiles import watch
 
 from tests.worker import runs
-from tests.worker.models import save_small_gpt2
+from tests.worker.designs import save_small_gpt2
 from worker import launch
 from worker.contract import Job, ModelSource, StatusEvent
 from worker.control import StopSwitch
 
-WITHOUT_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 SETTINGS: dict[str, Any] = {"max_steps": 12, "eval_steps": 6, "max_length": 32, "learning_rate": 0.01, "sample_prompts": []}
 
 
 @pytest.fixture(scope="module")
 def model(fragments: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
-    return save_small_gpt2(tmp_path_factory.mktemp("model") / "small", fragments, **WITHOUT_DROPOUT)
+    return save_small_gpt2(tmp_path_factory.mktemp("model") / "small", fragments, dropout=0.0)
 
 
 def curve(run_dir: Path) -> list[tuple[str, int, float]]:
@@ -94,20 +92,12 @@ def test_a_model_in_parts_learns_as_a_whole_one(
     assert again == [point for point in whole if point[1] > 5]
 
 
-def wait_for(run_dir: Path, text: str) -> None:
-    path = run_dir / "events.jsonl"
-    for _ in watch(run_dir, rust_timeout=200, yield_on_timeout=True, debounce=20, step=10):
-        if path.exists() and text in path.read_text():
-            return
-
-
 def test_they_stop_pause_and_go_on_together(model: ModelSource, fragments: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", fragments, model, devices=2, **{**SETTINGS, "max_steps": 100_000})
     worker = runs.start(run_dir)
-    wait_for(run_dir, '"type":"step"')
-    (run_dir / "control.tmp").write_text('{"command": "pause"}')
-    (run_dir / "control.tmp").rename(run_dir / "control.json")
-    wait_for(run_dir, '"paused"')
+    runs.wait_for(run_dir, '"type":"step"')
+    runs.ask(run_dir, "pause")
+    runs.wait_for(run_dir, '"paused"')
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=60) == 0, runs.log(run_dir)
     assert runs.events(run_dir)[-1].phase == "stopped"
@@ -123,7 +113,7 @@ def test_they_stop_pause_and_go_on_together(model: ModelSource, fragments: Path,
 def test_a_process_that_dies_ends_the_run_with_a_reason(model: ModelSource, fragments: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", fragments, model, devices=2, **{**SETTINGS, "max_steps": 100_000})
     worker = runs.start(run_dir)
-    wait_for(run_dir, '"type":"step"')
+    runs.wait_for(run_dir, '"type":"step"')
     ranks = [child for child in psutil.Process(worker.pid).children(recursive=True) if "worker.rank" in child.cmdline()]
     assert len(ranks) == 2
     os.kill(next(rank.pid for rank in ranks if rank.environ()["RANK"] == "1"), signal.SIGKILL)

@@ -12,19 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from watchfiles import watch
 
 from tests.worker import runs
 from worker import checkpoint
 from worker.contract import LOCK_FD_VARIABLE, TERMINAL_PHASES, LockInfo, ModelSource
-
-
-def wait_for(run_dir: Path, text: str) -> None:
-    """Returns as soon as the run's log holds ``text``."""
-    path = run_dir / "events.jsonl"
-    for _ in watch(run_dir, rust_timeout=200, yield_on_timeout=True, debounce=20, step=10):
-        if path.exists() and text in path.read_text():
-            return
 
 
 def terminal(run_dir: Path) -> list[str]:
@@ -129,9 +120,8 @@ def test_auto_classes_load_the_same_tokenizer(finished_run: Path) -> None:
 def test_a_stop_in_control_json_ends_the_run_with_a_model(dataset: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", dataset, max_steps=100_000)
     worker = runs.start(run_dir)
-    wait_for(run_dir, '"type":"step"')
-    (run_dir / "control.tmp").write_text('{"command": "stop"}')
-    (run_dir / "control.tmp").rename(run_dir / "control.json")
+    runs.wait_for(run_dir, '"type":"step"')
+    runs.ask(run_dir, "stop")
     assert worker.wait(timeout=60) == 0
     assert terminal(run_dir) == ["stopped"]
     checkpoint.verify(run_dir / "model")
@@ -141,7 +131,7 @@ def test_a_stop_in_control_json_ends_the_run_with_a_model(dataset: Path, tmp_pat
 def test_sigterm_while_preparing_stops_without_a_model(dataset: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", dataset)
     worker = runs.start(run_dir)
-    wait_for(run_dir, '"phase":"preparing"')
+    runs.wait_for(run_dir, '"phase":"preparing"')
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=60) == 0
     assert terminal(run_dir) == ["stopped"]
@@ -151,7 +141,7 @@ def test_sigterm_while_preparing_stops_without_a_model(dataset: Path, tmp_path: 
 def test_a_killed_worker_leaves_a_log_that_its_successor_continues(dataset: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", dataset, max_steps=2, batch_size=1, sample_prompts=[])
     worker = runs.start(run_dir)
-    wait_for(run_dir, '"type":"message"')
+    runs.wait_for(run_dir, '"type":"message"')
     worker.send_signal(signal.SIGKILL)
     worker.wait(timeout=60)
     before = runs.events(run_dir)

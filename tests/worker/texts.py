@@ -1,4 +1,4 @@
-"""Examples made up for tests of the layouts and of what a model makes of them."""
+"""Texts split as the worker splits them, and examples made up for tests of the layouts and of what a model makes of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from worker.data import Examples
+from worker.data import Examples, find_split
 
 
 def examples_of(*texts: Sequence[int]) -> Examples:
@@ -19,3 +19,10 @@ def random_examples(lengths: Sequence[int], vocabulary: int) -> Examples:
     """Random texts of these lengths in tokens, the same each time."""
     tokens = np.random.default_rng(0).integers(0, vocabulary, size=sum(lengths)).astype(np.int32)
     return Examples(tokens, np.cumsum([0, *lengths]))
+
+
+def split_texts(texts: Sequence[str], share: float) -> tuple[list[str], list[str]]:
+    """Texts that fit into memory as (to learn from, to be tested on), split as ``find_split`` does."""
+    is_test = find_split(lambda: [list(texts)], share).is_test(texts)
+    learn = [text for text, test in zip(texts, is_test, strict=True) if not test]
+    return learn, [text for text, test in zip(texts, is_test, strict=True) if test]
