@@ -36,6 +36,14 @@ class Group:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return cls(dist.get_rank(), dist.get_world_size(), dist.new_group(backend="gloo", timeout=_ANY_PAUSE))
 
+    def leave(self) -> None:
+        """Leaves the group once all have come here; to be called by all of them when nothing has failed.
+
+        Threads that still talk when the interpreter ends would abort the process, and the agent would end the others.
+        """
+        dist.barrier(group=self.words)
+        dist.destroy_process_group()
+
     @property
     def first(self) -> bool:
         """Whether this process speaks for the group."""

@@ -35,6 +35,7 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
         stop = SharedSwitch(StopSwitch(run_dir), group)
         trainer, resumed_step = prepare(job, run_dir, report, stop, going_on=going_on, group=group)
         end, code = trainer.train(resumed_step), 0
+        group.leave()
     except StopRequested:
         end, code = stopped_before_training(going_on), 1  # so that the others are ended
     except Exception as error:  # noqa: BLE001 - the top of the program: a bug too ends in a terminal status
