@@ -11,12 +11,13 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from backend import devices, errors
-from backend.api import datasets, generate, history, models, pages, runs, streams, system
+from backend.api import datasets, generate, history, models, pages, preflight, runs, streams, system
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
 from backend.datasets import Datasets
-from backend.generation import Generator
+from backend.forecasts import Forecasts
+from backend.helper import Helper
 from backend.security import Security
 from backend.services import Services
 from backend.settings import Settings
@@ -48,7 +49,17 @@ def create_app(settings: Settings) -> FastAPI:
         responses={422: {"model": errors.ErrorBody, "description": "Something in the request cannot be used"}},
     )
     errors.install(app)
-    for part in (runs, history, streams, datasets, models, generate, system, pages):  # pages last: it takes every path
+    for part in (
+        runs,
+        preflight,
+        history,
+        streams,
+        datasets,
+        models,
+        generate,
+        system,
+        pages,
+    ):  # pages last: it takes every path
         app.include_router(part.router)
     token = settings.token.get_secret_value() if settings.token else None
     app.add_middleware(Security, host=settings.host, token=token)
@@ -66,7 +77,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     found = await asyncio.to_thread(devices.find)
     broadcaster = Broadcaster(database)
     await broadcaster.start()
-    generator = Generator(settings.data_dir / "generation.log")
+    generator = Helper("worker.generation", settings.data_dir / "generation.log", "generates text")
+    inspector = Helper("worker.inspection", settings.data_dir / "inspection.log", "looks into datasets")
 
     async def free_gpu(device: str) -> None:
         if device.startswith("cuda"):
@@ -83,11 +95,14 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             datasets=own_datasets,
             catalog=Catalog(settings.models_dir, settings.runs_dir),
             generator=generator,
+            inspector=inspector,
+            forecasts=Forecasts(inspector, found, settings.data_dir),
             devices=found,
         )
     finally:
         await supervisor.stop()
         await generator.release()
+        await inspector.release()
         await broadcaster.stop()
         database.close()
 

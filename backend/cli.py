@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backend import devices, runs, textfile
+from backend import devices, runs
 from backend.catalog import Catalog
+from backend.checker import check_file
 from backend.datasets import Datasets
 from backend.errors import InvalidFieldError
 from backend.jobs import plan, write_job
 from backend.settings import ROOT, Settings
-from worker.contract import MODEL_DIR, Job, RunConfig
+from worker.contract import MODEL_DIR, DatasetSource, RunConfig
 
 
 def add_train_flags(parser: argparse.ArgumentParser) -> None:
@@ -46,17 +47,8 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     run_id = runs.new_id()
     directory = settings.runs_dir / run_id
     directory.mkdir(parents=True)
-    named = planned.config.model_copy(update={"name": planned.name})
-    write_job(
-        directory,
-        Job(
-            run_id=run_id,
-            config=named,
-            model=planned.model,
-            dataset_path=str(planned.dataset_path),
-            device=config.device,
-        ),
-    )
+    named = planned._replace(config=planned.config.model_copy(update={"name": planned.name}))
+    write_job(directory, named.job(run_id, config.device))
     print(f"{planned.name}\n{directory}", flush=True)
     status = _in_foreground([sys.executable, "-m", "worker", str(directory)])
     if (directory / MODEL_DIR).is_dir():
@@ -70,17 +62,15 @@ def add_model(settings: Settings, path: Path) -> int:
     return 0
 
 
-def _own_file(dataset: str) -> Path | None:
+def _own_file(dataset: str) -> DatasetSource | None:
     """The file that --dataset names, checked, if it is a path rather than a dataset's id. Raises InvalidFieldError."""
     path = Path(dataset).expanduser().resolve()
-    if not path.exists():
-        if "/" in dataset or dataset.endswith(".txt"):
-            raise InvalidFieldError("dataset", f"There is no file {dataset}.")
-        return None
-    if path.is_dir():
-        return None
-    textfile.check(path)
-    return path
+    if path.is_file():
+        found = check_file(path.name, path).model_dump(include={"format", "encoding", "compressed", "delimiter", "reading"})
+        return DatasetSource(path=str(path), **found)
+    if not path.exists() and ("/" in dataset or path.suffix):
+        raise InvalidFieldError("dataset", f"There is no file {dataset}.")
+    return None
 
 
 def _in_foreground(command: list[str]) -> int:

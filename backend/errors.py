@@ -4,8 +4,10 @@ ApiError
 ├── InvalidFieldError   422  a value that cannot be used; names the field
 ├── NotFoundError       404
 ├── ConflictError       409  right request, wrong moment
+│   └── DoesNotFitError 409  a run that is known to end in an error
 ├── TooLargeError       413
-└── BusyError           429  try again
+├── BusyError           429  try again
+└── HelperError         500  a process of ours broke
 """
 
 from __future__ import annotations
@@ -69,6 +71,10 @@ class ConflictError(ApiError):
     code = "conflict"
 
 
+class DoesNotFitError(ConflictError):
+    code = "does_not_fit"
+
+
 class TooLargeError(ApiError):
     status = 413
     code = "too_large"
@@ -77,6 +83,19 @@ class TooLargeError(ApiError):
 class BusyError(ApiError):
     status = 429
     code = "busy"
+
+
+class HelperError(ApiError):
+    status = 500
+    code = "helper_failed"
+
+
+def failure(data: dict[str, Any]) -> ApiError:
+    """The error that a helper process answered with, as worker/answering.py sends it. Its code tells whose fault it is."""
+    field = {"data_unusable": "dataset", "model_unavailable": "model_name", "device_unavailable": "device"}.get(data["code"])
+    if field is None:
+        return HelperError(data["message"], hint=data.get("hint"))
+    return InvalidFieldError(field, data["message"], hint=data.get("hint"))
 
 
 def answer(status: int, detail: ErrorDetail) -> JSONResponse:

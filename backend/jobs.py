@@ -14,8 +14,10 @@ from backend.schemas import Device
 from worker.contract import (
     DEFAULT_MAX_LENGTH,
     JOB_FILE,
+    DatasetSource,
     Job,
     ModelSource,
+    Reading,
     RunConfig,
     learning_rate,
 )
@@ -26,21 +28,33 @@ class Plan(NamedTuple):
 
     config: RunConfig
     model: ModelSource
-    dataset_path: Path
+    dataset: DatasetSource
     name: str
+
+    def job(self, run_id: str = "", device: str = "auto") -> Job:
+        """What a worker is given."""
+        return Job(run_id=run_id, config=self.config, model=self.model, dataset=self.dataset, device=device)
 
     def check(self) -> None:
         """Raises InvalidFieldError if the data or the model has been deleted since the plan was made."""
-        if not self.dataset_path.exists():
+        if not Path(self.dataset.path).exists():
             raise InvalidFieldError("dataset", "This dataset has just been deleted.", hint="Choose another one.")
         if self.model.kind in ("folder", "gguf") and not Path(self.model.location).exists():
             raise InvalidFieldError("model_name", "This model has just been deleted.", hint="Choose another one.")
 
 
 def plan(
-    config: RunConfig, catalog: Catalog, datasets: Datasets, devices: list[Device], *, file: Path | None = None
+    config: RunConfig,
+    catalog: Catalog,
+    datasets: Datasets,
+    devices: list[Device],
+    *,
+    file: DatasetSource | None = None,
+    reading: Reading | None = None,
 ) -> Plan:
-    """Find what a configuration names and fill in what it leaves open. ``file``: train on this instead of a dataset.
+    """Find what a configuration names and fill in what it leaves open.
+
+    ``file``: train on this instead of a dataset; ``reading``: read the dataset so, and not as it is set to.
 
     Raises InvalidFieldError, naming the field.
     """
@@ -57,10 +71,10 @@ def plan(
             hint="Set Validation share to 0.1, or leave Early stopping empty.",
         )
     try:
-        dataset_path = file or datasets.path(config.dataset)
-        dataset_name = file.name if file else datasets.get(config.dataset).id
+        dataset = file or datasets.source(config.dataset, reading)
+        dataset_name = Path(file.path).name if file else datasets.get(config.dataset).id
     except NotFoundError as error:
-        raise InvalidFieldError("dataset", error.detail.message, hint="Upload a .txt file first, or use sample.") from error
+        raise InvalidFieldError("dataset", error.detail.message, hint="Upload a file first, or use sample.") from error
     model_name = config.model_name if "model_name" in config.model_fields_set else catalog.default()
     model, context = catalog.resolve(model_name)
     if context is not None and config.max_length is not None and config.max_length > context:
@@ -77,7 +91,7 @@ def plan(
             "max_length": config.max_length or (min(DEFAULT_MAX_LENGTH, context) if context else None),
         }
     )
-    return Plan(filled, model, dataset_path, config.name or f"{model_name} on {dataset_name}")
+    return Plan(filled, model, dataset, config.name or f"{model_name} on {dataset_name}")
 
 
 def _check_count(config: RunConfig, devices: list[str]) -> None:

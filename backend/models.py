@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
 
 metadata = MetaData()
@@ -20,6 +20,7 @@ runs = Table(
     Column("reason", Text),
     Column("hint", Text),
     Column("config", Text, nullable=False),  # RunConfig as JSON
+    Column("predicted", Text),  # Preflight as JSON, if one was made
     Column("created_at", Text, nullable=False),
     Column("queued_at", Text),  # when it joined the queue last: the order of the queue
     Column("started_at", Text),
@@ -43,6 +44,8 @@ runs = Table(
     Column("best_validation_loss", Float),
     Column("first_step", Text),  # JSON: [step, time] of the first step event since a start or a pause: gives the pace
     Column("eta_s", Float),
+    Column("peak_memory_bytes", Integer),
+    Column("step_seconds", Float),
     Column("sparkline", Text),  # JSON: see summary.Sparkline
     # The process that trains it, and how far its log has been read.
     Column("device", Text),  # or several, separated by commas

@@ -29,4 +29,20 @@ PRESETS = [
         description="Start from a model that already knows English. Wants a GPU, and a download the first time.",
         config={"model_name": "gpt2", "num_epochs": 3, "learning_rate": 5e-5},
     ),
+    # What a common training guide advises for a GPU's size; the accumulation keeps 16 examples in an update.
+    *(
+        Preset(
+            id=f"gpu-{gigabytes}",
+            title=f"{gigabytes} GB",
+            description=f"{model}, {batch_size} examples at a time.",
+            config={"model_name": model, "batch_size": batch_size, "gradient_accumulation_steps": 16 // batch_size},
+            gpu_memory_bytes=gigabytes << 30,
+        )
+        for gigabytes, model, batch_size in (
+            (6, "gpt2", 2),
+            (8, "gpt2", 4),
+            (12, "gpt2-medium", 8),
+            (24, "gpt2-large", 16),
+        )
+    ),
 ]

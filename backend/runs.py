@@ -14,14 +14,15 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 
 from backend import models, summary
 from backend.errors import ConflictError, NotFoundError
-from backend.schemas import Run, Status
+from backend.schemas import Preflight, Run, Status
 from worker.contract import RunConfig, now
 
 ALIVE: tuple[Status, ...] = ("starting", "running", "pausing", "paused", "stopping")
 """Statuses in which a run has a worker, or is about to."""
 
 ACTIVE: tuple[Status, ...] = ("queued", *ALIVE)
-TERMINAL: tuple[Status, ...] = ("completed", "stopped", "failed", "interrupted")
+MAY_GO_ON: tuple[Status, ...] = ("stopped", "failed", "interrupted")
+TERMINAL: tuple[Status, ...] = ("completed", *MAY_GO_ON)
 
 TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     "queued": ("starting", "stopped"),
@@ -97,7 +98,14 @@ def new_id() -> str:
     return f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def create(connection: Connection, run_id: str, name: str, config: RunConfig, idempotency_key: str | None) -> None:
+def create(
+    connection: Connection,
+    run_id: str,
+    name: str,
+    config: RunConfig,
+    idempotency_key: str | None,
+    predicted: Preflight | None = None,
+) -> None:
     connection.execute(
         insert(models.runs).values(
             id=run_id,
@@ -105,6 +113,7 @@ def create(connection: Connection, run_id: str, name: str, config: RunConfig, id
             name=name,
             status="queued",
             config=config.model_dump_json(),
+            predicted=predicted.model_dump_json() if predicted else None,
             created_at=(time := now()),
             queued_at=time,
         )
@@ -259,5 +268,6 @@ def _describe(found: Row[Any], queue: dict[int, int], cursor: int) -> Run:
     columns = found._asdict()
     shown = {name: columns[name] for name in Run.model_fields.keys() & columns.keys()}
     shown["config"] = RunConfig.model_validate_json(found.config)
+    shown["predicted"] = Preflight.model_validate_json(found.predicted) if found.predicted else None
     shown["sparkline"] = summary.sparkline_points(found.sparkline)
     return Run(**shown, queue_position=queue.get(found.number), stream_cursor=cursor)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.contract import RunConfig
+from worker.contract import Encoding, Format, Kind, Reading, RunConfig
 
 Status = Literal[
     "queued", "starting", "running", "pausing", "paused", "stopping", "completed", "stopped", "failed", "interrupted"
@@ -19,6 +19,9 @@ class Schema(BaseModel):
 
 class Run(Schema):
     """A run as it stands. ``stream_cursor``: open a stream after it to miss nothing and see nothing twice.
+
+    ``predicted`` is what the form's preflight said of it, if it was asked; ``peak_memory_bytes`` and ``step_seconds`` (mean
+    of its updates) are what its latest worker took, known when that has ended.
 
     ``started_at`` is the start of its latest worker; ``resumed_step`` the update after which that one went on, null if the
     run never had to. ``batch_size`` and ``gradient_accumulation_steps`` are those in use, which differ from ``config`` once
@@ -52,6 +55,9 @@ class Run(Schema):
     gradient_accumulation_steps: int | None
     train_examples: int | None
     validation_examples: int | None
+    predicted: Preflight | None
+    peak_memory_bytes: int | None
+    step_seconds: float | None
     queue_position: int | None
     sparkline: list[float]
     stream_cursor: int
@@ -125,14 +131,25 @@ class CheckpointList(Schema):
 
 
 class Dataset(Schema):
-    """``rows`` counts the usable lines."""
+    """``rows`` counts the examples that this ``reading`` finds, a document being one; ``empty_rows`` those left out because
+    nothing stands in them. ``columns`` is empty for a .txt file; ``readings`` are the kinds that suit the file.
+    ``origin`` is the hub's id of a dataset that was fetched from there.
+    """
 
     id: str
     name: str
-    format: Literal["txt"]
+    format: Format
+    encoding: Encoding = "utf-8"
+    compressed: bool = False
+    delimiter: str | None = None
+    columns: list[str] = []
+    reading: Reading = Reading()
+    readings: list[Kind] = ["text", "document"]
     rows: int
+    empty_rows: int = 0
     bytes: int
     sha256: str
+    origin: str | None = None
     built_in: bool
     created_at: str
 
@@ -142,8 +159,162 @@ class DatasetList(Schema):
 
 
 class Preview(Schema):
+    """Some records: ``numbers`` are their places in the file (the line of a .txt or .jsonl), ``records`` the cells of their
+    ``columns`` as they stand there, ``rows`` what each becomes as an example. Long texts are cut to a readable length."""
+
+    columns: list[str]
+    numbers: list[int]
+    records: list[list[str | None]]
     rows: list[str]
     total: int
+
+
+class Bin(Schema):
+    """``count`` examples have from ``start`` to below ``end`` tokens."""
+
+    start: int
+    end: int
+    count: int
+
+
+class TokenStatistics(Schema):
+    """Lengths in tokens of the examples, before any is cut. ``exact`` is false if only ``examples`` of them, drawn evenly,
+    were turned into tokens; ``total`` and the counts are then estimates for all. ``trained`` counts tokens that are learned.
+    ``untrained`` counts examples without one, of which ``untrained_rows`` names the first few."""
+
+    examples: int
+    exact: bool
+    max_length: int
+    total: int
+    trained: int
+    mean: float
+    median: int
+    longest: int
+    longest_row: int | None
+    truncated: int
+    truncated_share: float
+    untrained: int
+    untrained_rows: list[int]
+    histogram: list[Bin]
+
+
+class Statistics(Schema):
+    """What a dataset holds. ``duplicate_rows`` counts examples that stood there before; ``longest_row`` is its place."""
+
+    rows: int
+    empty_rows: int
+    duplicate_rows: int
+    train_rows: int
+    validation_rows: int
+    characters: int
+    longest_row: int | None
+    longest_characters: int
+    tokens: TokenStatistics
+
+
+TokenState = Literal["trained", "masked", "truncated", "padding"]
+
+
+class Token(Schema):
+    """``trained``: the model learns to predict it. ``masked``: it is only read. ``truncated``: the model never sees it.
+    ``start``: here begins another example in the same row."""
+
+    id: int
+    text: str
+    state: TokenState
+    start: bool = False
+
+
+class TokenRow(Schema):
+    """An example as the model will see it. ``row`` is the record's place in the file; a document gives several ``windows``.
+    ``counts`` are of all its tokens; of those ``truncated`` only the first few hundred are in ``tokens``."""
+
+    row: int
+    side: Literal["train", "validation"]
+    window: int
+    windows: int
+    used: bool
+    counts: dict[TokenState, int]
+    tokens: list[Token]
+
+
+class TokenBatch(Schema):
+    """The first forward pass of the first update: ``rows`` of tokens; ``passes`` is how many that update takes."""
+
+    layout: Literal["packed", "in_order"]
+    passes: int
+    examples: int
+    counts: dict[TokenState, int]
+    rows: list[list[Token]]
+
+
+class TokenView(Schema):
+    """``numbers``: places of neighbouring records, to go on from."""
+
+    max_length: int
+    items: list[TokenRow]
+    batch: TokenBatch | None
+
+
+class MemoryPart(Schema):
+    id: str
+    label: str
+    bytes: int
+
+
+class Forecast(Schema):
+    """What a run will take. ``peak_memory_bytes`` of the process on a CPU, of the card on a GPU; times in seconds.
+
+    ``step_seconds`` is the mean time of an update; ``total_seconds`` leaves out evaluating and saving.
+    """
+
+    peak_memory_bytes: int
+    step_seconds: float
+    tokens_per_s: float
+    total_seconds: float
+
+
+class Problem(Schema):
+    """Something to look at before the start. ``blocking``: the run would end in an error."""
+
+    field: str | None
+    message: str
+    hint: str | None = None
+    blocking: bool
+
+
+class Preflight(Schema):
+    """What a configuration comes to. ``exact`` is false where token counts are estimates from a part of the text.
+
+    ``formula`` is computed; ``measured`` is from real updates on this machine, null until asked for. ``fits`` compares the
+    better of the two with ``memory_available_bytes``; ``largest_batch_size`` is the largest that fits, with the
+    accumulation that keeps the examples of an update, null if none does.
+    """
+
+    device: str
+    precision: str
+    exact: bool
+    train_examples: int
+    validation_examples: int
+    tokens_per_epoch: int
+    truncated_share: float
+    untrained_examples: int
+    steps_per_epoch: int
+    total_steps: int
+    max_length: int
+    parameters: int
+    trained_parameters: int
+    memory_parts: list[MemoryPart]
+    formula: Forecast
+    measured: Forecast | None
+    memory_available_bytes: int
+    fits: bool
+    largest_batch_size: int | None
+    largest_accumulation: int | None
+    checkpoint_bytes: int
+    disk_bytes: int
+    disk_free_bytes: int
+    problems: list[Problem]
 
 
 class Model(Schema):
@@ -194,10 +365,13 @@ class Group(Schema):
 
 
 class Preset(Schema):
+    """``gpu_memory_bytes`` is set for those that suit a GPU of about that size."""
+
     id: str
     title: str
     description: str
     config: dict[str, Any]
+    gpu_memory_bytes: int | None = None
 
 
 class ConfigSchema(Schema):

@@ -8,7 +8,8 @@ from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
 from backend.datasets import Datasets
-from backend.generation import Generator
+from backend.forecasts import Forecasts
+from backend.helper import Helper
 from backend.schemas import Device
 from backend.settings import Settings
 from backend.supervisor import Supervisor
@@ -22,5 +23,7 @@ class Services:
     supervisor: Supervisor
     datasets: Datasets
     catalog: Catalog
-    generator: Generator
+    generator: Helper
+    inspector: Helper
+    forecasts: Forecasts
     devices: list[Device]

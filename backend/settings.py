@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         description="Secret that every request must carry.",
         json_schema_extra={"shown": "none; made up when listening beyond this machine"},
     )
-    max_upload_bytes: int = Field(512 * 1024 * 1024, ge=1, description="Largest dataset file that is accepted.")
+    max_upload_bytes: int = Field(16 << 30, ge=1, description="Largest dataset file that is accepted.")
 
     @field_validator("data_dir")
     @classmethod

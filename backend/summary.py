@@ -12,7 +12,7 @@ SPARKLINE_POINTS = 60
 
 _FACTS_OF_TRAINING = (
     "total_steps", "precision", "parameters", "train_examples", "validation_examples",
-    "batch_size", "gradient_accumulation_steps", "resumed_step",
+    "batch_size", "gradient_accumulation_steps", "resumed_step", "peak_memory_bytes", "step_seconds",
 )  # fmt: skip
 
 

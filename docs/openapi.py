@@ -10,15 +10,16 @@ from typing import Any, get_args
 from pydantic.json_schema import models_json_schema
 
 from backend.app import create_app
+from backend.schemas import Statistics
 from backend.settings import Settings
 from worker.contract import Event
 
 
 def document() -> dict[str, Any]:
-    """The server's OpenAPI document; StatusEvent, StepEvent and so on stand beside its own schemas."""
+    """The server's OpenAPI document; what streams carry stands beside its own schemas: StatusEvent, StepEvent and so on."""
     with tempfile.TemporaryDirectory() as folder:
         api = create_app(Settings(data_dir=Path(folder))).openapi()
-    events = get_args(get_args(Event)[0])
+    events = (*get_args(get_args(Event)[0]), Statistics)
     _, schema = models_json_schema(
         [(event, "serialization") for event in events], ref_template="#/components/schemas/{model}"
     )

@@ -108,13 +108,13 @@ def lay_out(
 
     With ``pad_to_budget`` packed passes all have exactly that many, for a compiled model: texts without a target fill up.
     """
-    lengths = examples.trained
+    lengths = examples.lengths
     budget = batch_size * max_length
     if layout == "packed":
         passes = first_fit(window, lengths, budget)
-        return [_end_to_end([examples[row] for row in rows], budget * pad_to_budget, max_length) for rows in passes]
+        return [_end_to_end(examples, rows, budget * pad_to_budget, max_length) for rows in passes]
     passes = in_order(window, batch_size) if layout == "in_order" else pack(window, lengths, budget)
-    return [_side_by_side([examples[row] for row in rows]) for rows in passes]
+    return [_side_by_side(examples, rows) for rows in passes]
 
 
 def first_fit(window: Sequence[int], lengths: NDArray[np.int64], budget: int) -> list[list[int]]:
@@ -151,36 +151,44 @@ def in_order(window: Sequence[int], batch_size: int) -> list[list[int]]:
     return [list(window[start : start + batch_size]) for start in range(0, len(window), batch_size)]
 
 
-def _end_to_end(texts: Sequence[NDArray[np.integer[Any]]], at_least: int, max_length: int) -> Batch:
-    """One row of all texts, longest first, and up to ``at_least`` tokens of texts without a target behind them."""
-    lengths = [len(text) - 1 for text in texts]
+def _end_to_end(examples: Examples, rows: Sequence[int], at_least: int, max_length: int) -> Batch:
+    """One row of all these examples, longest first, and up to ``at_least`` tokens of texts without a target behind them."""
+    lengths = examples.lengths[rows].tolist()
     tokens = sum(lengths)
     while sum(lengths) < at_least:
         lengths.append(min(max_length, at_least - sum(lengths)))
     inputs = np.zeros((1, sum(lengths)), dtype=np.int64)
-    inputs[0, :tokens] = np.concatenate([text[:-1] for text in texts])
-    position_ids = np.concatenate([np.arange(length) for length in lengths])[None]
-    targets = np.concatenate([text[1:] for text in texts]).astype(np.int64)
+    inputs[0, :tokens] = np.concatenate([examples[row][:-1] for row in rows])
+    targets, learned = _targets(examples, rows)
     return Batch(
         torch.from_numpy(inputs),
         torch.from_numpy(targets),
-        position_ids=torch.from_numpy(position_ids),
+        trained=None if learned.all() else torch.from_numpy(np.flatnonzero(learned)),
+        position_ids=torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])[None]),
         texts=PackedTexts.of(lengths),
     )
 
 
-def _side_by_side(texts: Sequence[NDArray[np.integer[Any]]]) -> Batch:
-    """One text in each row.
+def _side_by_side(examples: Examples, rows: Sequence[int]) -> Batch:
+    """One example in each row.
 
     No attention mask goes with it: padding stands on the right, and a causal model never looks to the right, so real
     positions come out as if each example were alone, and attention keeps its fast kernel.
     """
-    lengths = np.array([len(text) - 1 for text in texts])
+    lengths = examples.lengths[rows]
     real = np.arange(lengths.max()) < lengths[:, None]
     inputs = np.zeros(real.shape, dtype=np.int64)  # padded with token 0, as any would do: nothing looks at it
-    inputs[real] = np.concatenate([text[:-1] for text in texts])
-    targets = np.concatenate([text[1:] for text in texts]).astype(np.int64)
-    return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), trained=torch.from_numpy(np.flatnonzero(real)))
+    inputs[real] = np.concatenate([examples[row][:-1] for row in rows])
+    targets, learned = _targets(examples, rows)
+    places = np.flatnonzero(real)[learned]
+    return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), trained=torch.from_numpy(places))
+
+
+def _targets(examples: Examples, rows: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The tokens that the model learns to predict, and which of all its predictions these are: [inputs of the rows] bool."""
+    learned = np.concatenate([examples.learned(row) for row in rows])
+    following = np.concatenate([examples[row][1:] for row in rows]).astype(np.int64)
+    return following[learned], learned
 
 
 def _blocks(lengths: Sequence[int]) -> Iterator[Block]:

@@ -1,7 +1,8 @@
 """All that the server and the worker agree on: the configuration, the events, and a run directory's files.
 
 The backend imports nothing else from ``worker``, and importing this module loads only pydantic and the standard
-library. RunConfig itself stands in ``worker/config.py``. A run directory holds:
+library. RunConfig itself stands in ``worker/config.py``, what is known of its data in ``worker/source.py``. A run directory
+holds:
 
     config.json    the Job, written once by whoever creates the run
     events.jsonl   one event per line, appended by the worker alone; ``seq`` is dense from 1
@@ -19,7 +20,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from worker.config import (
     BUILT_IN_MODELS,
@@ -31,8 +32,12 @@ from worker.config import (
     BuiltInModel,
     RunConfig,
 )
+from worker.source import Checked, DatasetSource, Encoding, Format, Kind, Reading
 
-__all__ = ["BUILT_IN_MODELS", "DEFAULT_MAX_LENGTH", "GROUPS", "BuiltInModel", "RunConfig"]
+__all__ = [
+    "BUILT_IN_MODELS", "DEFAULT_MAX_LENGTH", "GROUPS",
+    "BuiltInModel", "Checked", "DatasetSource", "Encoding", "Format", "Kind", "Reading", "RunConfig",
+]  # fmt: skip
 
 JOB_FILE = "config.json"
 EVENTS_FILE = "events.jsonl"
@@ -79,8 +84,17 @@ class Job(BaseModel):
     run_id: str
     config: RunConfig
     model: ModelSource
-    dataset_path: str
+    dataset: DatasetSource
     device: str = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_there_were_formats(cls, job: Any) -> Any:
+        """Runs of Trainboard's first version know the path of a .txt file, and can still go on."""
+        if isinstance(job, dict) and "dataset_path" in job:
+            rest = {name: value for name, value in job.items() if name != "dataset_path"}
+            return {"dataset": {"path": job["dataset_path"]}, **rest}
+        return job
 
 
 class Control(BaseModel):

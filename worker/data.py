@@ -1,71 +1,34 @@
-"""From a text file to examples: read as a stream, split by each text alone. Nothing here holds the whole text."""
+"""The rows of a dataset, read as a stream and split by each row alone. Nothing here holds the whole text."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from worker.contract import DEFAULT_MAX_LENGTH, DatasetSource
 from worker.errors import DataError
+from worker.examples import plain_text
+from worker.formats import Chunk, key, read_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LINES_AT_ONCE = 1000
-_CHARACTERS_AT_ONCE = 1_000_000
 _COUNT_AT_ONCE = 1_000_000
+_SECTION_WINDOWS = 4  # a document is split into sections of about so many windows; each is learned from or tested on
+_CHARACTERS_PER_TOKEN = 4  # roughly, in English
 
 Progress = Callable[[int], None]
 """Called now and then with the bytes of the file read so far; may raise to give up."""
 
 
-def _silent(bytes_read: int) -> None:
+def silent(bytes_read: int) -> None:
     """No progress is told."""
-
-
-def read_chunks(path: Path, progress: Progress = _silent) -> Iterator[list[str]]:
-    """The file's lines without surrounding blanks, empty ones left out, in lists of 1000 lines, or fewer if they are long.
-
-    UTF-8, with or without a byte-order mark. Raises DataError if there is no such file or it is not UTF-8.
-    """
-    texts: list[str] = []
-    characters = 0
-    try:
-        with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig") as file:
-            for line in file:
-                if not (text := line.strip()):
-                    continue
-                texts.append(text)
-                characters += len(text)
-                if len(texts) == _LINES_AT_ONCE or characters >= _CHARACTERS_AT_ONCE:
-                    progress(raw.tell())
-                    yield texts
-                    texts, characters = [], 0
-            if texts:
-                yield texts
-    except FileNotFoundError:
-        raise DataError(f"The dataset {path} is gone.", "Upload the file again, or pick another dataset.") from None
-    except UnicodeDecodeError:
-        line_number = _first_bad_line(path)
-        raise DataError(
-            f"Line {line_number} of {path.name} is not UTF-8 text.", "Save the file as UTF-8 and upload it again."
-        ) from None
-
-
-def _first_bad_line(path: Path) -> int:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    raise AssertionError("called for a file that is UTF-8")
 
 
 @dataclass(frozen=True)
@@ -156,53 +119,102 @@ def _merged(
 
 @dataclass(frozen=True)
 class Corpus:
-    """A dataset's file, read anew each time it is gone through."""
+    """A dataset's file, read anew each time it is gone through: all of it, or its first ``most_characters``.
 
-    path: Path
-    bytes: int
-    sha256: str
+    ``share`` is the part of the file that this is, in bytes.
+    """
+
+    source: DatasetSource
+    section_characters: int
+    most_characters: int | None
     split: Split
+    share: float
 
     @classmethod
-    def read(cls, path: Path, share: float, progress: Progress = _silent) -> Corpus:
-        """Goes through the file to know it. Raises DataError if it cannot be read or no line holds text."""
-        split = find_split(lambda: read_chunks(path, progress), share)
-        if not split.texts:
-            raise DataError(f"{path.name} holds no text.", "Put one example on each line.")
-        return cls(path, path.stat().st_size, _sha256(path, progress), split)
+    def read(
+        cls,
+        source: DatasetSource,
+        share: float,
+        max_length: int | None = None,
+        progress: Progress = silent,
+        most_characters: int | None = None,
+    ) -> Corpus:
+        """Goes through the file to know it; ``share`` of it is for testing. ``max_length``: the configured one, if any.
 
-    def chunks(self, progress: Progress = _silent) -> Iterator[tuple[list[str], NDArray[np.bool_]]]:
-        """The texts in the file's order, some at a time, and whether each is for testing."""
-        for texts in read_chunks(self.path, progress):
-            yield texts, self.split.is_test(texts)
+        Raises DataError if it cannot be read or no row holds text.
+        """
+        section = _SECTION_WINDOWS * _CHARACTERS_PER_TOKEN * (max_length or DEFAULT_MAX_LENGTH)
+        path, seen, whole = Path(source.path), 0, False
+
+        def note(bytes_read: int) -> None:
+            nonlocal seen
+            seen = max(seen, bytes_read)
+            progress(bytes_read)
+
+        def rows() -> Iterator[Chunk]:
+            nonlocal whole
+            yield from read_rows(source, section, note)
+            whole = True
+
+        split = find_split(lambda: map(_keys, _first(rows(), most_characters)), share)
+        if not split.texts:
+            raise DataError(f"{path.name} holds no text.", "Upload a file with one example per line.")
+        return cls(source, section, most_characters, split, 1.0 if whole else min(1.0, seen / path.stat().st_size))
+
+    @property
+    def path(self) -> Path:
+        return Path(self.source.path)
+
+    @cached_property
+    def sha256(self) -> str:
+        """A digest of the file; computed when it is first asked for."""
+        sha = hashlib.sha256()
+        with self.path.open("rb") as file:
+            while block := file.read(1 << 22):
+                sha.update(block)
+        return sha.hexdigest()
+
+    def chunks(self, progress: Progress = silent) -> Iterator[tuple[Chunk, NDArray[np.bool_]]]:
+        """The rows in the file's order, some at a time, and whether each is for testing."""
+        for chunk in _first(read_rows(self.source, self.section_characters, progress), self.most_characters):
+            yield chunk, self.split.is_test(_keys(chunk))
 
     def learn_texts(self) -> Iterator[str]:
-        """The texts to learn from."""
-        for texts, is_test in self.chunks():
-            yield from (text for text, test in zip(texts, is_test, strict=True) if not test)
+        """The rows to learn from, each as one text."""
+        for chunk, is_test in self.chunks():
+            yield from (plain_text(row) for row, test in zip(chunk.rows, is_test, strict=True) if not test)
 
 
-def _sha256(path: Path, progress: Progress) -> str:
-    sha = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            sha.update(block)
-            progress(file.tell())
-    return sha.hexdigest()
+def _keys(chunk: Chunk) -> list[str]:
+    return [key(row) for row in chunk.rows]
+
+
+def _first(chunks: Iterable[Chunk], most_characters: int | None) -> Iterator[Chunk]:
+    """The first chunks, until they have this many characters."""
+    characters = 0
+    for chunk in chunks:
+        yield chunk
+        characters += sum(map(len, _keys(chunk))) if most_characters is not None else 0
+        if most_characters is not None and characters >= most_characters:
+            return
 
 
 @dataclass(frozen=True)
 class Examples:
     """Token ids of many examples, end to end. Example i is ``tokens[offsets[i]:offsets[i + 1]]``.
 
-    Both arrays may be files mapped into memory. ``cut`` counts examples that were longer than the limit, ``dropped``
-    those with nothing to predict.
+    ``targets`` [tokens] bool: whether each is learned; None: all but the first of each example are. ``trained`` [examples]
+    int64: how many are. All may be files mapped into memory. ``cut`` counts examples that were longer than the limit,
+    ``dropped`` those with nothing to learn, of which ``dropped_rows`` names the first few by their place in the file.
     """
 
     tokens: NDArray[np.integer[Any]]
     offsets: NDArray[np.int64]
+    trained: NDArray[np.int64]
+    targets: NDArray[np.bool_] | None = None
     cut: int = 0
     dropped: int = 0
+    dropped_rows: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -210,7 +222,23 @@ class Examples:
     def __getitem__(self, index: int) -> NDArray[np.integer[Any]]:
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
+    def learned(self, index: int) -> NDArray[np.bool_]:
+        """Which of an example's predictions count: [its tokens - 1] bool, the first being that of its second token."""
+        start, end = self.offsets[index] + 1, self.offsets[index + 1]
+        return np.ones(end - start, dtype=bool) if self.targets is None else self.targets[start:end]
+
+    def in_memory(self) -> Examples:
+        """The same, without the files it may have been mapped from."""
+        targets = None if self.targets is None else np.array(self.targets)
+        return replace(
+            self,
+            tokens=np.array(self.tokens),
+            offsets=np.array(self.offsets),
+            trained=np.array(self.trained),
+            targets=targets,
+        )
+
     @cached_property
-    def trained(self) -> NDArray[np.int64]:
-        """Predictions each example gives: one for every token but the first. Kept, so asking again costs nothing."""
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens that the model reads of each example: all but the last. Kept, so asking again costs nothing."""
         return np.diff(self.offsets) - 1

@@ -44,7 +44,7 @@ class Evaluator:
         self._language_model = language_model
         self._forward = forward
         self._validation = validation
-        self._by_length = np.argsort(-validation.trained, kind="stable")
+        self._by_length = np.argsort(-validation.lengths, kind="stable")
         self._layout = layout
         self._max_length = max_length
         self._prompts = prompts

@@ -1,35 +1,26 @@
 """``python -m worker.generation``: the process that answers prompts, so that the server never loads torch.
 
-Requests and replies are JSON, one a line, on standard input and output; standard error is a log.
+The protocol is that of ``worker.answering``:
 
     {"id": 1, "op": "generate", "model": {"kind", "location"}, "prompt": "...", ...}    see Request
-    {"id": 1, "op": "cancel"}                                                           ends request 1 early
 
     {"id": 1, "event": "loading", "data": {}}               only where the model is not in memory yet
     {"id": 1, "event": "token", "data": {"text", "id", "logprob"?}}
     {"id": 1, "event": "done", "data": {"text", "prompt_tokens", "completion_tokens", "tokens_per_s", "finish_reason"}}
-    {"id": 1, "event": "error", "data": {"code", "message", "hint"?}}
-
-Requests are answered one at a time and in order. The end of standard input ends the process.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import queue
 import sys
-import threading
 import time
-import traceback
-from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
+from worker.answering import Reply, serve
 from worker.contract import ModelSource
-from worker.errors import DeviceError, WorkerError
+from worker.errors import DeviceError
 
 if TYPE_CHECKING:
     from worker.model import LanguageModel
@@ -50,40 +41,6 @@ class Request(BaseModel):
     seed: int | None = None
     stop: list[str] = []
     logprobs: bool = False
-
-
-class Inbox:
-    """Reads lines in a thread of its own, so that a cancellation is noticed while a request is being answered."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = lines
-        self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._open: set[Any] = set()
-        self._cancelled: set[Any] = set()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for line in self._lines:
-            message = json.loads(line)
-            if message["op"] != "cancel":
-                self._open.add(message["id"])
-                self._queue.put(message)
-            elif message["id"] in self._open:
-                self._cancelled.add(message["id"])
-        self._queue.put(None)
-
-    def next(self) -> dict[str, Any] | None:
-        """The next request, as soon as there is one; None when there will be no more."""
-        return self._queue.get()
-
-    def is_cancelled(self, request_id: Any) -> bool:
-        """Whether somebody cancelled this request."""
-        return request_id in self._cancelled
-
-    def close(self, request_id: Any) -> None:
-        """Forgets a request that has been answered."""
-        self._open.discard(request_id)
-        self._cancelled.discard(request_id)
 
 
 class Shelf:
@@ -126,42 +83,25 @@ def _fingerprint(source: ModelSource) -> list[tuple[str, int, int]]:
 
 
 class Answerer:
-    """Answers requests on ``out``, one JSON line for each thing that happens."""
+    """Answers prompts with the model it holds."""
 
-    def __init__(self, inbox: Inbox, out: IO[str]) -> None:
-        self._inbox = inbox
-        self._out = out
+    def __init__(self) -> None:
         self._shelf = Shelf()
 
-    def answer(self, message: dict[str, Any]) -> None:
-        """Answers one request; what goes wrong with it is told to whoever asked and leaves the process running."""
-        try:
-            self._generate(Request.model_validate(message))
-        except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(str(part) for part in problem["loc"])
-            self._send(message["id"], "error", code="bad_request", message=f"{where}: {problem['msg']}")
-        except WorkerError as error:
-            code = "device_unavailable" if isinstance(error, DeviceError) else "model_unavailable"
-            self._send(message["id"], "error", code=code, message=error.reason, hint=error.hint)
-        except BrokenPipeError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug costs one answer, not the process and the model it holds
-            traceback.print_exc()
-            self._send(message["id"], "error", code="internal", message=f"{type(error).__name__}: {error}")
-
-    def _generate(self, request: Request) -> None:
+    def answer(self, message: dict[str, Any], reply: Reply) -> None:
+        """Answers one request. Raises WorkerError, or pydantic's ValidationError."""
+        request = Request.model_validate(message)
         if not self._shelf.holds(request.model, request.device):
-            self._send(request.id, "loading")
+            reply.send("loading")
         import torch
 
         try:
-            self._stream(request, self._shelf.get(request.model, request.device))
+            self._stream(request, self._shelf.get(request.model, request.device), reply)
         except torch.OutOfMemoryError as error:
             self._shelf.clear()
             raise DeviceError("The device has no memory left for this model.", "Ask for fewer tokens.") from error
 
-    def _stream(self, request: Request, language_model: LanguageModel) -> None:
+    def _stream(self, request: Request, language_model: LanguageModel, reply: Reply) -> None:
         from worker.sampling import Sampling, encode_prompt, stream
 
         prompt_ids = encode_prompt(language_model, request.prompt)
@@ -176,15 +116,14 @@ class Answerer:
         started = time.perf_counter()
         text, count, finish = "", 0, "cancelled"
         for piece in stream(language_model, prompt_ids, sampling):
-            if self._inbox.is_cancelled(request.id):
+            if reply.is_cancelled():
                 break
             text += piece.text
             count += 1
             chance = {"logprob": piece.logprob} if request.logprobs else {}
-            self._send(request.id, "token", text=piece.text, id=piece.id, **chance)
+            reply.send("token", text=piece.text, id=piece.id, **chance)
             finish = piece.finish or finish
-        self._send(
-            request.id,
+        reply.send(
             "done",
             text=text,
             prompt_tokens=len(prompt_ids),
@@ -193,27 +132,6 @@ class Answerer:
             finish_reason=finish,
         )
 
-    def _send(self, request_id: int, event: str, **data: Any) -> None:
-        self._out.write(json.dumps({"id": request_id, "event": event, "data": data}) + "\n")
-        self._out.flush()
-
-
-def main() -> int:
-    """Answers until standard input ends or nobody reads the answers any more."""
-    # A library that prints must not break the protocol: replies keep the real standard output to themselves.
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # see worker/__main__.py
-    inbox = Inbox(sys.stdin)
-    answerer = Answerer(inbox, out)
-    try:
-        while (message := inbox.next()) is not None:
-            answerer.answer(message)
-            inbox.close(message["id"])
-    except BrokenPipeError:
-        return 0
-    return 0
-
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(Answerer().answer))

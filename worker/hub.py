@@ -11,14 +11,17 @@ _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]  # no pickl
 _UNWANTED = ["*/*"]  # other formats of the same weights
 
 
-def fetch(repository: str) -> str:
+def fetch(repository: str, *, weights: bool = True) -> str:
     """The folder of the model's files, downloaded where the cache lacks them. Without the hub the cache must do.
+
+    Without ``weights`` only what tells of its design and its tokenizer is asked for.
 
     transformers could load by id itself, but asks the hub for each file it might need and, without a network, tries
     each one again for half a minute. Raises ModelError, saying which of these it was.
     """
     try:
-        return snapshot_download(repository, allow_patterns=_WANTED, ignore_patterns=_UNWANTED)
+        unwanted = _UNWANTED if weights else [*_UNWANTED, "*.safetensors"]
+        return snapshot_download(repository, allow_patterns=_WANTED, ignore_patterns=unwanted)
     except GatedRepoError:
         reason = f"{repository} is only given to people who accepted its terms."
         hint = "Accept them on the model's page and set HF_TOKEN for the server."

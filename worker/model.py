@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+# What transformers raises for a model that is missing, broken, of an unknown kind or not in safetensors.
+_LOADING_ERRORS = (
+    OSError, ValueError, LookupError, ImportError, TypeError, AttributeError, RuntimeError, SafetensorError,
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class LanguageModel:
     """A causal language model in fp32 on the CPU, and its tokenizer. ``context`` is the longest text it can read."""
@@ -89,24 +95,28 @@ def load(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
             _require_whole(source, loading["missing_keys"])
     except torch.OutOfMemoryError:
         raise
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        ImportError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        SafetensorError,
-    ) as error:
-        # What transformers raises for a model that is missing, broken, of an unknown kind or not in safetensors.
-        raise ModelError(
-            f"Could not load the model {source.location}: {_first_sentence(error)}", _HINTS[source.kind]
-        ) from error
+    except _LOADING_ERRORS as error:
+        raise _not_loaded(source, error) from error
     _fuse_gelu(model)
     loaded = LanguageModel(model, tokenizer, context_of(model))
     _require_text_model(source, loaded)
     return loaded
+
+
+def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
+    """The tokenizer alone of the model at ``source``, which is not a built-in one. Raises ModelError."""
+    from transformers import AutoTokenizer
+
+    folder, options = _place(source, weights=False)
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **options)
+    except _LOADING_ERRORS as error:
+        raise _not_loaded(source, error) from error
+    return tokenizer
+
+
+def _not_loaded(source: ModelSource, error: Exception) -> ModelError:
+    return ModelError(f"Could not load the model {source.location}: {_first_sentence(error)}", _HINTS[source.kind])
 
 
 def _fuse_gelu(model: PreTrainedModel) -> None:
@@ -154,15 +164,15 @@ _HINTS = {
 _GGUF_READERS = ("gguf", "accelerate")
 
 
-def _place(source: ModelSource) -> tuple[str, dict[str, Any]]:
+def _place(source: ModelSource, *, weights: bool = True) -> tuple[str, dict[str, Any]]:
     """The folder that holds ``source``, and what else transformers needs to know to load it."""
     if source.kind == "hub":
-        return hub.fetch(source.location), {}
+        return hub.fetch(source.location, weights=weights), {}
     path = Path(source.location)
     if not path.exists():
         raise ModelError(f"The model {path} is gone.", "Pick another model.")
     if source.kind == "folder":
-        if (path / MANIFEST_FILE).exists():
+        if weights and (path / MANIFEST_FILE).exists():
             checkpoint.verify(path)
         return str(path), {}
     if missing := [name for name in _GGUF_READERS if importlib.util.find_spec(name) is None]:

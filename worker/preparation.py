@@ -13,6 +13,7 @@ from worker.contract import Job, MessageEvent, ModelSource, learning_rate
 from worker.control import StopSwitch
 from worker.data import Corpus, Examples
 from worker.errors import DataError, DeviceError, ModelError
+from worker.examples import PLAIN_CHAT_TEMPLATE
 
 if TYPE_CHECKING:
     from worker.group import Group
@@ -31,8 +32,11 @@ def prepare(
     *,
     going_on: bool = False,
     group: Group | None = None,
+    most_characters: int | None = None,
 ) -> tuple[Trainer, int | None]:
     """A Trainer with all it needs, and the update it goes on after if an earlier process of this run is followed.
+
+    ``most_characters``: read only that much of the text, for a trial.
 
     Raises WorkerError for what a person can put right, StopRequested on a stop.
     """
@@ -49,7 +53,7 @@ def prepare(
     from worker.trainer import Trainer
 
     try:
-        setup = make_setup(job, run_dir, say, stop, folder, group)
+        setup = make_setup(job, run_dir, say, stop, folder, group, most_characters)
         trainer = Trainer(setup, report, stop)
     except torch.OutOfMemoryError as error:
         raise DeviceError(
@@ -73,11 +77,23 @@ def _go_on(trainer: Trainer, folder: Path | None, say: Callable[[str], None]) ->
 
 
 def make_setup(
-    job: Job, run_dir: Path, say: Callable[..., None], stop: StopSwitch, folder: Path | None, group: Group | None = None
+    job: Job,
+    run_dir: Path,
+    say: Callable[..., None],
+    stop: StopSwitch,
+    folder: Path | None,
+    group: Group | None = None,
+    most_characters: int | None = None,
 ) -> Setup:
     """Reads the data and loads the model, the one in the checkpoint ``folder`` if there is one. Raises as prepare."""
-    path = Path(job.dataset_path)
-    corpus = Corpus.read(path, job.config.validation_split, _Progress("Reading the text", path, say, stop))
+    path = Path(job.dataset.path)
+    corpus = Corpus.read(
+        job.dataset,
+        job.config.validation_split,
+        job.config.max_length,
+        _Progress("Reading the text", path, say, stop),
+        most_characters,
+    )
     texts, test_texts = corpus.split.texts, corpus.split.test_texts
     say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
     import torch
@@ -104,7 +120,7 @@ def make_setup(
             tokens.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
     train, validation = tokens.load(run_dir)
     if job.config.validation_split and not test_texts:
-        say("All lines are the same, so none is kept aside: there will be no validation loss.", "warning")
+        say("All examples are the same, so none is kept aside: there will be no validation loss.", "warning")
     for warning in _findings(train, validation, max_length):
         say(warning, "warning")
     _require_usable(train, validation, language_model)
@@ -186,6 +202,8 @@ def _model(job: Job, corpus: Corpus, folder: Path | None) -> LanguageModel:
     else:
         loaded = model.load(job.model, from_scratch=job.config.from_scratch)
     model.quiet_libraries()
+    if job.dataset.reading.kind == "chat" and not loaded.tokenizer.chat_template:
+        loaded.tokenizer.chat_template = PLAIN_CHAT_TEMPLATE  # which is saved with the model
     if lora:
         from worker.lora import add_adapters  # takes long to import
 
@@ -208,7 +226,13 @@ def _findings(train: Examples, validation: Examples, max_length: int) -> list[st
     if cut := train.cut + validation.cut:
         found.append(f"{cut} of {total} examples are longer than {max_length} tokens; what is beyond is not learned.")
     if dropped := train.dropped + validation.dropped:
-        found.append(f"{dropped} examples were left out, as there is nothing in them to predict.")
+        rows = sorted({*train.dropped_rows, *validation.dropped_rows})
+        named = ", ".join(map(str, rows)) + (" and others" if len(rows) < dropped else "")
+        what = "1 example was" if dropped == 1 else f"{dropped} examples were"
+        found.append(
+            f"{what} left out, as within {max_length} tokens there is nothing in them to learn:"
+            f" {'row' if dropped == 1 else 'rows'} {named}."
+        )
     return found
 
 

@@ -1,7 +1,8 @@
 """The tokenized dataset: made once, kept in the run directory until the run has completed, mapped into memory.
 
-``tokens/`` holds for each side its token ids end to end (.tokens, uint16 or int32) and where each example begins
-(.offsets, int64, one more than there are examples), about.json with what all depends on, and a manifest of digests.
+``tokens/`` holds for each side its token ids end to end (.tokens, uint16 or int32), where each example begins (.offsets,
+int64, one more than there are examples), how many of its tokens are learned (.trained, int64) and, unless that is all but
+the first, which ones (.targets, bool); about.json with what all depends on; and a manifest of digests.
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from worker import checkpoint
-from worker.contract import TOKENS_DIR
+from worker.contract import TOKENS_DIR, Reading
 from worker.data import Corpus, Examples, Progress
 from worker.errors import CheckpointError, DataError
+from worker.examples import Encoded, Encoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _ABOUT_FILE = "about.json"
+_MOST_NAMED = 10  # rows that are told by their place; a person looks at a few and mends the file
 
 
 class Origin(BaseModel):
     """All that the tokens depend on. ``tokenizer`` is a digest of its serialized form."""
 
     dataset_sha256: str
+    reading: Reading
     tokenizer: str
     max_length: int
     validation_split: float
@@ -42,6 +46,7 @@ class Counts(BaseModel):
 
     cut: int = 0
     dropped: int = 0
+    dropped_rows: list[int] = []
 
 
 class About(BaseModel):
@@ -63,12 +68,13 @@ def ensure(
 ) -> None:
     """Makes RUN_DIR/tokens, unless an earlier worker of this run left just that, undamaged.
 
-    Each text is encoded, ended with the end-of-text token, and cut at ``max_length`` tokens; those of fewer than two
-    tokens are dropped. Raises DataError if the disk fails; nothing is left behind then.
+    Each row becomes examples as ``worker.examples`` says; those with nothing to learn are dropped. Raises DataError if the
+    disk fails or a row cannot be used; nothing is left behind then.
     """
     folder = run_dir / TOKENS_DIR
     origin = Origin(
         dataset_sha256=corpus.sha256,
+        reading=corpus.source.reading,
         tokenizer=_fingerprint(tokenizer),
         max_length=max_length,
         validation_split=validation_split,
@@ -82,7 +88,7 @@ def ensure(
     except OSError as error:
         raise DataError(
             f"The text's tokens could not be written: {error}.",
-            f"Free some space: they take about as much as the text itself, {corpus.bytes / 1e6:.0f} MB.",
+            f"Free some space: they take about as much as the text itself, {corpus.path.stat().st_size / 1e6:.0f} MB.",
         ) from error
 
 
@@ -90,11 +96,22 @@ def load(run_dir: Path) -> tuple[Examples, Examples]:
     """The examples to learn from and those to test on, mapped into memory from RUN_DIR/tokens."""
     folder = run_dir / TOKENS_DIR
     about = About.model_validate_json((folder / _ABOUT_FILE).read_bytes())
-    train, validation = (
-        Examples(_map(folder / f"{name}.tokens", about.dtype), _map(folder / f"{name}.offsets", "int64"), **vars(counts))
-        for name, counts in (("train", about.train), ("validation", about.validation))
-    )
+    train, validation = (_load_side(folder, name, about.dtype, counts) for name, counts in
+                         (("train", about.train), ("validation", about.validation)))  # fmt: skip
     return train, validation
+
+
+def _load_side(folder: Path, name: str, dtype: str, counts: Counts) -> Examples:
+    targets = folder / f"{name}.targets"
+    return Examples(
+        tokens=_map(folder / f"{name}.tokens", dtype),
+        offsets=_map(folder / f"{name}.offsets", "int64"),
+        trained=_map(folder / f"{name}.trained", "int64"),
+        targets=_map(targets, "bool") if targets.exists() else None,
+        cut=counts.cut,
+        dropped=counts.dropped,
+        dropped_rows=tuple(counts.dropped_rows),
+    )
 
 
 def discard(run_dir: Path) -> None:
@@ -107,7 +124,7 @@ def _fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return ""
-    parts = (backend.to_str(), str(tokenizer.eos_token_id))
+    parts = (backend.to_str(), str(tokenizer.eos_token_id), str(tokenizer.chat_template))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -130,50 +147,54 @@ def _map(path: Path, dtype: str) -> np.ndarray[Any, Any]:
 
 def _write(folder: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, origin: Origin, progress: Progress) -> None:
     dtype: Literal["uint16", "int32"] = "uint16" if max(tokenizer.get_vocab().values()) < 2**16 else "int32"
-    with _Side(folder, "train", dtype) as train, _Side(folder, "validation", dtype) as validation:
-        for texts, is_test in corpus.chunks(progress):
-            examples = _encode(texts, tokenizer)
+    encoder = Encoder(tokenizer, origin.reading, origin.max_length)
+    masked = origin.reading.kind in ("completion", "chat")
+    with _Side(folder, "train", dtype, masked) as train, _Side(folder, "validation", dtype, masked) as validation:
+        for chunk, is_test in corpus.chunks(progress):
+            encoded = encoder.whole(chunk.rows, chunk.numbers)
             for side, wanted in ((train, False), (validation, True)):
-                own = (ids for ids, test in zip(examples, is_test, strict=True) if test == wanted)
-                side.append(own, origin.max_length)
+                own = [place for place, test in enumerate(is_test) if test == wanted]
+                side.append(encoder, [encoded[place] for place in own], [chunk.numbers[place] for place in own])
     about = About(origin=origin, dtype=dtype, train=train.counts, validation=validation.counts)
     (folder / _ABOUT_FILE).write_text(about.model_dump_json())
 
 
-def _encode(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    eos = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    encoded: list[list[int]] = tokenizer(texts, return_attention_mask=False, verbose=False)["input_ids"]
-    return [ids if ids[-1:] == eos else ids + eos for ids in encoded]
-
-
 class _Side:
-    """The two files of one side, being written."""
+    """The files of one side, being written."""
 
-    def __init__(self, folder: Path, name: str, dtype: str) -> None:
+    def __init__(self, folder: Path, name: str, dtype: str, masked: bool) -> None:
         self.counts = Counts()
         self._dtype = dtype
         self._end = np.zeros(1, dtype=np.int64)
-        self._tokens = (folder / f"{name}.tokens").open("wb")
-        self._offsets = (folder / f"{name}.offsets").open("wb")
-        self._offsets.write(self._end.tobytes())
+        parts = ("tokens", "offsets", "trained", *(("targets",) if masked else ()))
+        self._files = {part: (folder / f"{name}.{part}").open("wb") for part in parts}
+        self._files["offsets"].write(self._end.tobytes())
 
-    def append(self, examples: Any, max_length: int) -> None:
-        """Writes examples of token ids, each cut at ``max_length``, and counts what was lost."""
-        kept: list[list[int]] = []
-        for ids in examples:
-            self.counts.cut += len(ids) > max_length
-            self.counts.dropped += len(ids) < 2
-            if len(ids) >= 2:
-                kept.append(ids[:max_length])
+    def append(self, encoder: Encoder, rows: list[Encoded], numbers: list[int]) -> None:
+        """Writes the examples that each row becomes, and counts what was lost."""
+        kept: list[Encoded] = []
+        for whole, number in zip(rows, numbers, strict=True):
+            self.counts.cut += encoder.is_cut(whole)
+            examples = list(encoder.windows(whole))
+            kept += (useful := [example for example in examples if example.trained])
+            if not useful:
+                self.counts.dropped += 1
+                if len(self.counts.dropped_rows) < _MOST_NAMED:
+                    self.counts.dropped_rows.append(number)
         if kept:
-            ends = self._end + np.cumsum([len(ids) for ids in kept])
-            self._tokens.write(np.fromiter(chain.from_iterable(kept), dtype=self._dtype).tobytes())
-            self._offsets.write(ends.tobytes())
+            ends = self._end + np.cumsum([len(example.ids) for example in kept])
+            ids = chain.from_iterable(example.ids for example in kept)
+            self._files["tokens"].write(np.fromiter(ids, dtype=self._dtype).tobytes())
+            self._files["offsets"].write(ends.tobytes())
+            self._files["trained"].write(np.array([example.trained for example in kept], dtype=np.int64).tobytes())
+            if "targets" in self._files:
+                targets = chain.from_iterable(example.targets or () for example in kept)
+                self._files["targets"].write(np.fromiter(targets, dtype=bool).tobytes())
             self._end = ends[-1:]
 
     def __enter__(self) -> _Side:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._tokens.close()
-        self._offsets.close()
+        for file in self._files.values():
+            file.close()

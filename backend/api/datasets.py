@@ -1,24 +1,28 @@
-"""Upload, list, look into and delete datasets."""
+"""Upload, list, look into, change and delete datasets."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
 
-from backend import runs
+from backend import hub_datasets, runs
 from backend.api.deps import ServicesDep
-from backend.errors import ConflictError, InvalidFieldError, TooLargeError
-from backend.schemas import Dataset, DatasetList, Preview
+from backend.api.events import as_events
+from backend.api.runs import OneLine
+from backend.errors import ConflictError
+from backend.jobs import plan
+from backend.schemas import Dataset, DatasetList, Preview, TokenView
+from backend.services import Services
+from backend.uploads import receive
+from worker.contract import Reading, RunConfig
 
 router = APIRouter(prefix="/api/datasets", tags=["datasets"])
-
-FORM_BYTES = 64 * 1024  # what a form adds around the file
 
 UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
@@ -28,7 +32,13 @@ UPLOAD_BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary", "description": "UTF-8 .txt"}},
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": ".txt, .jsonl, .json, .csv, .tsv, .parquet, or .gz of all but the last",
+                        }
+                    },
                 }
             }
         },
@@ -36,17 +46,65 @@ UPLOAD_BODY: dict[str, Any] = {
 }
 
 
+class HubDataset(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(max_length=200, description="owner/name")
+    split: str = Field("train", pattern=r"^[A-Za-z0-9_.-]{1,60}$")
+
+
+class DatasetChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: OneLine | None = None
+    reading: Reading | None = None
+
+
+class TokensRequest(BaseModel):
+    """``config`` is a run's, of which the model, the length and the split matter. ``rows`` are places in the file; without
+    them the first are shown, or with a ``seed`` random ones. ``reading`` tries out another way to read the file. ``batch``
+    adds the first forward pass of the run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    config: RunConfig = RunConfig()
+    reading: Reading | None = None
+    rows: list[Annotated[int, Field(ge=1)]] = Field([], max_length=50)
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    count: int = Field(3, ge=1, le=50)
+    batch: bool = False
+
+
 @router.post("", status_code=201, openapi_extra=UPLOAD_BODY)
 async def upload_dataset(request: Request, services: ServicesDep, response: Response) -> Dataset:
-    """Keep a text file with one example per line. The same content again answers with the dataset there is."""
-    most = services.settings.max_upload_bytes
-    upload = await _receive(request, most)
-    try:
-        dataset, new = await asyncio.to_thread(services.datasets.add, upload.file, upload.filename or "", most=most)
-    finally:
-        await upload.close()
+    """Keep a file of examples. It is checked while it comes in; the same content again answers with the dataset there is."""
+    length = request.headers.get("content-length", "")
+    async with receive(
+        request.stream(),
+        request.headers.get("content-type", ""),
+        int(length) if length.isdigit() else None,
+        services.settings.max_upload_bytes,
+        services.datasets.folder,
+    ) as received:
+        dataset, new = await asyncio.to_thread(
+            services.datasets.add,
+            received.path,
+            received.filename,
+            received.checked,
+            received.bytes,
+            received.sha256,
+        )
     response.status_code = 201 if new else 200
     return dataset
+
+
+@router.post("/hub", response_class=EventSourceResponse)
+async def fetch_dataset(wanted: HubDataset, services: ServicesDep) -> EventSourceResponse:
+    """Fetch a dataset of the Hugging Face hub. Events ``progress`` {bytes, total}, then ``done`` with the dataset, or
+    ``error``. Closing the stream cancels."""
+    hub_datasets.require_id(wanted.id)
+    most = services.settings.max_upload_bytes
+    return EventSourceResponse(as_events(hub_datasets.fetch(wanted.id, wanted.split, services.datasets, most)), sep="\n")
 
 
 @router.get("")
@@ -55,52 +113,80 @@ def list_datasets(services: ServicesDep) -> DatasetList:
     return DatasetList(items=services.datasets.all())
 
 
+@router.get("/{dataset_id}")
+def get_dataset(dataset_id: str, services: ServicesDep) -> Dataset:
+    return services.datasets.get(dataset_id)
+
+
+@router.patch("/{dataset_id}")
+def change_dataset(dataset_id: str, change: DatasetChange, services: ServicesDep) -> Dataset:
+    """Rename it, or have it read in another way: the whole file is checked first. Runs that exist keep the old reading."""
+    return services.datasets.change(dataset_id, change.name, change.reading)
+
+
 @router.get("/{dataset_id}/preview")
-def preview_dataset(dataset_id: str, services: ServicesDep, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> Preview:
-    """Its first lines."""
-    return services.datasets.preview(dataset_id, limit)
+async def preview_dataset(
+    dataset_id: str,
+    services: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+    start: Annotated[int, Query(ge=1, description="The first record's number among those that hold something")] = 1,
+    random: Annotated[int | None, Query(ge=0, description="A seed: records drawn evenly, instead of neighbours")] = None,
+) -> Preview:
+    """Some of its records, as they stand in the file and as they are read."""
+    dataset = await run_in_threadpool(services.datasets.get, dataset_id)
+    source = await run_in_threadpool(services.datasets.source, dataset_id)
+    request = {"op": "preview", "source": source.model_dump(), "columns": dataset.columns}
+    request |= {"limit": limit, "start": start, "seed": random}
+    found = await services.inspector.answer(request)
+    return Preview(**found, columns=dataset.columns, total=dataset.rows)
+
+
+@router.get("/{dataset_id}/statistics", response_class=EventSourceResponse)
+async def dataset_statistics(
+    dataset_id: str,
+    services: ServicesDep,
+    model_name: str | None = None,
+    max_length: Annotated[int | None, Query(ge=8, le=131_072)] = None,
+    validation_split: Annotated[float, Query(ge=0, le=0.5)] = 0.1,
+) -> EventSourceResponse:
+    """Events ``progress`` {text}, then ``done`` with Statistics, or ``error``. Closing the stream cancels."""
+    chosen: dict[str, Any] = {"model_name": model_name} if model_name else {}
+    config = RunConfig(dataset=dataset_id, max_length=max_length, validation_split=validation_split, **chosen)
+    dataset = await run_in_threadpool(services.datasets.get, dataset_id)
+    planned = await run_in_threadpool(_plan, services, config, None)
+    services.inspector.reserve()
+    request = {"op": "statistics", "job": planned.job().model_dump(mode="json"), "empty_rows": dataset.empty_rows}
+    return EventSourceResponse(as_events(services.inspector.ask(request)), sep="\n")
+
+
+@router.post("/{dataset_id}/tokens")
+async def dataset_tokens(dataset_id: str, wanted: TokensRequest, services: ServicesDep) -> TokenView:
+    """Some of its rows as the model will see them, token by token: the same code prepares them for training."""
+    config = wanted.config.model_copy(update={"dataset": dataset_id})
+    await run_in_threadpool(services.datasets.get, dataset_id)
+    planned = await run_in_threadpool(_plan, services, config, wanted.reading)
+    request = {"op": "tokens", "job": planned.job().model_dump(mode="json")}
+    request |= wanted.model_dump(include={"rows", "seed", "count", "batch"})
+    return TokenView(**await services.inspector.answer(request))
 
 
 @router.delete("/{dataset_id}", status_code=204)
 def delete_dataset(dataset_id: str, services: ServicesDep) -> None:
+    """Delete it, unless a run uses it or may go on with it."""
     # Within the one write transaction, so that no run that uses it can be made in between.
     with services.database.write() as connection:
         users = [
             f"“{row.name}”"
-            for row in runs.with_status(connection, *runs.ACTIVE)
+            for row in runs.with_status(connection, *runs.ACTIVE, *runs.MAY_GO_ON)
             if json.loads(row.config)["dataset"] == dataset_id
         ]
         if users:
-            raise ConflictError(f"This dataset is in use by {', '.join(users)}.", hint="Wait until they end, or stop them.")
+            named = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
+            raise ConflictError(
+                f"This dataset is in use by {named}.", hint="Wait until they have completed, or delete them first."
+            )
         services.datasets.remove(dataset_id)
 
 
-async def _receive(request: Request, most: int) -> UploadFile:
-    """The form's file, received piece by piece into a temporary file. Raises InvalidFieldError, TooLargeError."""
-    too_large = TooLargeError(
-        f"The file is larger than the limit of {most:,} bytes.",
-        field="file",
-        hint="Split it, or raise TRAINBOARD_MAX_UPLOAD_BYTES.",
-    )
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > most + FORM_BYTES:
-        raise too_large
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise InvalidFieldError("file", "No file was sent.", hint="Send a form: curl -F file=@my.txt .../api/datasets")
-
-    async def limited() -> AsyncGenerator[bytes, None]:
-        received = 0
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > most + FORM_BYTES:
-                raise too_large
-            yield chunk
-
-    try:
-        form = await MultiPartParser(request.headers, limited(), max_files=1, max_fields=8).parse()
-    except MultiPartException as error:
-        raise InvalidFieldError("file", f"The form could not be read: {error.message}") from error
-    upload = form.get("file")
-    if not isinstance(upload, UploadFile):
-        raise InvalidFieldError("file", "The form has no file.", hint="Its field must be called file.")
-    return upload
+def _plan(services: Services, config: RunConfig, reading: Reading | None) -> Any:
+    return plan(config, services.catalog, services.datasets, services.devices, reading=reading)

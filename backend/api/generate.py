@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import ServicesDep
+from backend.api.events import as_events
 from backend.errors import InvalidFieldError
 from backend.services import Services
 
@@ -45,15 +46,17 @@ async def generate(request: GenerateRequest, services: ServicesDep) -> EventSour
             "model", f"{request.model} knows nothing yet.", hint="Train it, then prompt the run's model."
         )
     training_on_gpu = any(device.startswith("cuda") for device in services.supervisor.busy_devices())
-    order = request.model_dump() | {"model": source.model_dump(), "device": "cpu" if training_on_gpu else "auto"}
-    return EventSourceResponse(_events(services, order, request.model), sep="\n")
+    order = request.model_dump() | {
+        "op": "generate",
+        "model": source.model_dump(),
+        "device": "cpu" if training_on_gpu else "auto",
+    }
+    return EventSourceResponse(as_events(_events(services, order, request.model)), sep="\n")
 
 
-async def _events(services: Services, order: dict[str, Any], model: str) -> AsyncIterator[ServerSentEvent]:
-    async for reply in services.generator.generate(order):
-        kind, data = reply["event"], reply["data"]
-        if kind == "loading":
-            data = {"model": model, **data}
-        elif kind == "error":
-            data = {"error": data}
-        yield ServerSentEvent(json.dumps(data), event=kind, sep="\n")
+async def _events(services: Services, order: dict[str, Any], model: str) -> AsyncGenerator[dict[str, Any], None]:
+    async with aclosing(services.generator.ask(order)) as replies:
+        async for reply in replies:
+            if reply["event"] == "loading":
+                reply["data"] = {"model": model, **reply["data"]}
+            yield reply

@@ -6,31 +6,34 @@ import shutil
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from backend import runs
 from backend.api.deps import ServicesDep
 from backend.errors import InvalidFieldError
+from backend.forecasts import require_fitting
 from backend.jobs import plan, write_job
 from backend.schemas import Run, RunList
-from worker.contract import Job, RunConfig
+from worker.contract import RunConfig
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
+
+
+def _one_line(value: str) -> str:
+    value = value.strip()
+    if not value or not value.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return value
+
+
+OneLine = Annotated[str, Field(max_length=120), AfterValidator(_one_line)]
 
 
 class Rename(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(max_length=120)
-
-    @field_validator("name")
-    @classmethod
-    def _one_line(cls, value: str) -> str:
-        value = value.strip()
-        if not value or not value.isprintable():
-            raise ValueError("must be one line of printable characters")
-        return value
+    name: OneLine
 
 
 @router.post("", status_code=201)
@@ -39,13 +42,20 @@ def create_run(
     services: ServicesDep,
     response: Response,
     idempotency_key: Annotated[str | None, Header(max_length=200, description="Send twice, get one run")] = None,
+    override: Annotated[bool, Query(description="Start although its preflight said that it does not fit")] = False,
 ) -> Run:
-    """Check a configuration, store it as a run, and queue it. The same Idempotency-Key answers with the same run."""
+    """Check a configuration, store it as a run, and queue it. The same Idempotency-Key answers with the same run.
+
+    One whose preflight was asked for and said that it does not fit is refused, unless ``override``.
+    """
     with services.database.read() as connection:
         if known := _already_made(connection, idempotency_key):
             response.status_code = 200
             return known
     planned = plan(config, services.catalog, services.datasets, services.devices)
+    predicted = services.forecasts.known(planned)
+    if predicted and not override:
+        require_fitting(predicted)
     directory = None
     try:
         with services.database.write() as connection:
@@ -56,13 +66,10 @@ def create_run(
             run_id = _unused_id(services)
             directory = services.settings.runs_dir / run_id
             name = planned.name if config.name else runs.free_name(connection, planned.name)
-            filled = planned.config.model_copy(update={"name": name})
+            named = planned._replace(config=planned.config.model_copy(update={"name": name}))
             directory.mkdir()
-            write_job(
-                directory,
-                Job(run_id=run_id, config=filled, model=planned.model, dataset_path=str(planned.dataset_path)),
-            )
-            runs.create(connection, run_id, name, filled, idempotency_key)
+            write_job(directory, named.job(run_id))
+            runs.create(connection, run_id, name, named.config, idempotency_key, predicted)
             run = runs.get(connection, run_id)
     except BaseException:
         if directory:

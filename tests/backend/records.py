@@ -13,6 +13,7 @@ from backend.settings import Settings
 from worker.contract import (
     EVENTS_FILE,
     CheckpointEvent,
+    DatasetSource,
     EvaluationEvent,
     Job,
     ModelSource,
@@ -85,7 +86,9 @@ class Records:
         directory = self.directory(run_id)
         directory.mkdir()
         source = ModelSource(kind="built_in", location="tiny")
-        write_job(directory, Job(run_id=run_id, config=config, model=source, dataset_path="/nowhere", device="cpu"))
+        write_job(
+            directory, Job(run_id=run_id, config=config, model=source, dataset=DatasetSource(path="/nowhere"), device="cpu")
+        )
         with self.database.write() as connection:
             runs.create(connection, run_id, name, config, None)
             for status in path:

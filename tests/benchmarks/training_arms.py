@@ -23,6 +23,7 @@ from worker.contract import (
     LOG_FILE,
     MODEL_DIR,
     TOKENS_DIR,
+    DatasetSource,
     Job,
     ModelSource,
     decode,
@@ -100,7 +101,7 @@ def _command(arm: str, folder: Path, run_dir: Path, variant: str) -> list[str]:
         run_id=run_dir.name,
         config=training_task.read(folder).config(),
         model=ModelSource(kind="folder", location=str(folder / MODEL_FOLDER)),
-        dataset_path=str(folder / TEXT_FILE),
+        dataset=DatasetSource(path=str(folder / TEXT_FILE)),
     )
     (run_dir / JOB_FILE).write_text(job.model_dump_json())
     return [sys.executable, "-m", "worker", str(run_dir)]

@@ -12,7 +12,7 @@ import pytest
 
 from backend.sample_corpus import generate
 from tests.worker import runs
-from worker.contract import Job, ModelSource, RunConfig
+from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.control import StopSwitch
 
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # before any test loads torch, as the worker does
@@ -63,7 +63,7 @@ def prepare(fragments: Path, tmp_path: Path) -> Callable[..., tuple[Any, list[An
             run_id="run",
             config=RunConfig(**{"sample_prompts": [], "max_length": 32, **config}),
             model=ModelSource(kind="built_in", location="tiny"),
-            dataset_path=str(fragments),
+            dataset=DatasetSource(path=str(fragments)),
             device="cpu",
         )
         trainer, _ = prepare(job, run_dir, reported.append, StopSwitch(run_dir))

@@ -11,7 +11,7 @@ from typing import Any
 
 from watchfiles import watch
 
-from worker.contract import Control, Job, ModelSource, RunConfig, decode
+from worker.contract import Control, DatasetSource, Job, ModelSource, RunConfig, decode
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def make_run(run_dir: Path, dataset: Path, model: ModelSource | None = None, **c
         run_id=run_dir.name,
         config=RunConfig(**config),
         model=source,
-        dataset_path=str(dataset),
+        dataset=DatasetSource(path=str(dataset)),
         device="cpu",
     )
     (run_dir / "config.json").write_text(job.model_dump_json())

@@ -9,30 +9,13 @@ import pytest
 
 from tests.worker.texts import split_texts
 from worker import data
-from worker.data import Corpus, find_split, read_chunks
+from worker.contract import DatasetSource
+from worker.data import Corpus, find_split
 from worker.errors import DataError
 
 
-def read_lines(path: Path) -> list[str]:
-    return [text for texts in read_chunks(path) for text in texts]
-
-
-def test_lines_are_stripped_and_empty_ones_dropped(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_bytes("\ufeffone\r\n\r\n  two \n\t\nthree".encode())
-    assert read_lines(path) == ["one", "two", "three"]
-
-
-def test_a_file_is_read_a_piece_at_a_time(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    texts = [f"line {number}" for number in range(2500)] + ["long" * 250_000] * 3
-    path.write_text("\n".join(texts))
-    progress: list[int] = []
-    chunks = list(read_chunks(path, progress.append))
-    assert [text for chunk in chunks for text in chunk] == texts
-    assert [len(chunk) for chunk in chunks] == [1000, 1000, 501, 1, 1]
-    assert progress == sorted(progress)
-    assert 0 < progress[0] < path.stat().st_size / 2
+def source(path: Path) -> DatasetSource:
+    return DatasetSource(path=str(path))
 
 
 @pytest.mark.parametrize(
@@ -43,15 +26,24 @@ def test_unreadable_data_is_told_in_a_sentence(tmp_path: Path, content: bytes | 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(DataError, match=told) as caught:
-        Corpus.read(path, 0.1)
+        Corpus.read(source(path), 0.1)
     assert caught.value.hint
 
 
+def test_a_part_of_a_corpus_knows_which_part_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(f"line {number:095}" for number in range(20_000)))
+    part = Corpus.read(source(path), 0.1, most_characters=500_000)
+    assert sum(len(chunk.rows) for chunk, _ in part.chunks()) == part.split.texts
+    assert part.split.texts == pytest.approx(5000, rel=0.25)
+    assert part.share == pytest.approx(part.split.texts / 20_000, rel=0.1)
+
+
 def test_a_corpus_knows_its_digest_and_gives_the_texts_of_each_side(corpus: list[str], dataset: Path) -> None:
-    found = Corpus.read(dataset, 0.2)
+    found = Corpus.read(source(dataset), 0.2)
     learn, test = split_texts(corpus, 0.2)
     assert found.sha256 == hashlib.sha256(dataset.read_bytes()).hexdigest()
-    assert (found.bytes, found.split.texts, found.split.test_texts) == (dataset.stat().st_size, len(corpus), len(test))
+    assert (found.share, found.split.texts, found.split.test_texts) == (1.0, len(corpus), len(test))
     assert list(found.learn_texts()) == learn
 
 

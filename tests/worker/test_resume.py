@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.worker.designs import save_small_gpt2
 from worker import checkpoint, resume, saving, state
-from worker.contract import Job, ModelSource, RunConfig
+from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.control import StopSwitch
 from worker.errors import StopRequested
 
@@ -124,7 +124,13 @@ class Runs:
         from worker.trainer import Trainer
 
         run_dir.mkdir(exist_ok=True)
-        job = Job(run_id="run", config=settings(**config), model=self.model, dataset_path=str(self.data), device="cpu")
+        job = Job(
+            run_id="run",
+            config=settings(**config),
+            model=self.model,
+            dataset=DatasetSource(path=str(self.data)),
+            device="cpu",
+        )
         stop = StopSwitch(run_dir)
         folder = saving.latest_whole(run_dir, pytest.fail)
         setup = make_setup(job, run_dir, lambda *_: None, stop, folder)

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
 from tests.worker import runs
 from worker import preparation, tokens
-from worker.contract import TOKENS_DIR, Control, Job, ModelSource, RunConfig
+from worker.contract import TOKENS_DIR, Control, DatasetSource, Job, ModelSource, RunConfig
 from worker.control import StopSwitch
 from worker.data import Corpus, Examples
 from worker.errors import DataError, StopRequested
@@ -29,7 +29,11 @@ def tokenizer(corpus: list[str]) -> GPT2Tokenizer:
 def job_for(dataset: Path) -> Job:
     """A run of the tiny model with all settings as they are by default."""
     source = ModelSource(kind="built_in", location="tiny")
-    return Job(run_id="run", config=RunConfig(), model=source, dataset_path=str(dataset), device="cpu")
+    return Job(run_id="run", config=RunConfig(), model=source, dataset=DatasetSource(path=str(dataset)), device="cpu")
+
+
+def corpus_of(path: Path, share: float) -> Corpus:
+    return Corpus.read(DatasetSource(path=str(path)), share)
 
 
 def save(path: Path, texts: list[str]) -> Path:
@@ -44,7 +48,7 @@ def tokenize(tmp_path: Path, tokenizer: GPT2Tokenizer) -> Callable[..., tuple[Ex
     def make(
         texts: list[str], max_length: int = 64, share: float = 0.0, with_: Any = tokenizer
     ) -> tuple[Examples, Examples]:
-        corpus = Corpus.read(save(tmp_path / "texts.txt", texts), share)
+        corpus = corpus_of(save(tmp_path / "texts.txt", texts), share)
         tokens.ensure(tmp_path, corpus, share, with_, max_length, lambda _: None)
         return tokens.load(tmp_path)
 
@@ -82,7 +86,7 @@ def test_each_text_is_on_its_side_in_the_order_of_the_file(
 ) -> None:
     many = [f"{text} {number}" for number in range(11) for text in corpus]  # more than are read at once
     sides = tokenize(many, max_length=256, share=0.2)
-    split = Corpus.read(tmp_path / "texts.txt", 0.2).split.is_test(many)
+    split = corpus_of(tmp_path / "texts.txt", 0.2).split.is_test(many)
     for side, wanted in zip(sides, (False, True), strict=True):
         expected = [text for text, test in zip(many, split, strict=True) if test == wanted]
         assert [tokenizer.decode(side[index][:-1].tolist()) for index in range(len(side))] == expected
@@ -117,7 +121,7 @@ def test_what_an_earlier_worker_made_is_used_again_and_only_if_it_still_fits(
 
     def is_made_anew(share: float = 0.2, with_: Any = tokenizer, max_length: int = 64) -> bool:
         passes: list[int] = []
-        tokens.ensure(tmp_path, Corpus.read(path, share), share, with_, max_length, passes.append)
+        tokens.ensure(tmp_path, corpus_of(path, share), share, with_, max_length, passes.append)
         return bool(passes)
 
     save(path, corpus * 11)  # more than are read at once, so that progress is told
@@ -144,7 +148,7 @@ def test_a_stop_while_tokenizing_leaves_nothing(tmp_path: Path, corpus: list[str
     run_dir = tmp_path / "run"
     run_dir.mkdir()
     with pytest.raises(StopRequested):
-        tokens.ensure(run_dir, Corpus.read(save(tmp_path / "a.txt", corpus * 6), 0.1), 0.1, tokenizer, 64, stop)
+        tokens.ensure(run_dir, corpus_of(save(tmp_path / "a.txt", corpus * 6), 0.1), 0.1, tokenizer, 64, stop)
     assert not list(run_dir.iterdir())
 
 
@@ -167,7 +171,7 @@ def test_a_full_disk_is_told_with_advice_and_leaves_nothing(
 ) -> None:
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    found = Corpus.read(save(tmp_path / "a.txt", corpus), 0.1)
+    found = corpus_of(save(tmp_path / "a.txt", corpus), 0.1)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))  # what is written beyond fails; Python ignores SIGXFSZ
     try:
@@ -197,6 +201,7 @@ def test_a_long_preparation_tells_how_far_it_is(tmp_path: Path, corpus: list[str
 _PEAK = """
 import re, sys, pathlib
 from worker import tokens
+from worker.contract import DatasetSource
 from worker.data import Corpus
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -216,7 +221,7 @@ def grown(path):
         nonlocal peak
         peak = max(peak, own_megabytes())
 
-    corpus = Corpus.read(path, 0.1, look)
+    corpus = Corpus.read(DatasetSource(path=str(path)), 0.1, None, look)
     tokens.ensure(run_dir, corpus, 0.1, tokenizer, 64, look)
     train, validation = tokens.load(run_dir)
     assert len(train) + len(validation) == corpus.split.texts

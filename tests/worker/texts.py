@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.data import Examples, find_split
 
 
 def examples_of(*texts: Sequence[int]) -> Examples:
     """These texts."""
-    offsets = np.cumsum([0, *(len(text) for text in texts)])
-    return Examples(np.concatenate([np.array(text, dtype=np.int32) for text in texts]), offsets)
+    return _examples(np.concatenate([np.array(text, dtype=np.int32) for text in texts]), [len(text) for text in texts])
 
 
 def random_examples(lengths: Sequence[int], vocabulary: int) -> Examples:
     """Random texts of these lengths in tokens, the same each time."""
     tokens = np.random.default_rng(0).integers(0, vocabulary, size=sum(lengths)).astype(np.int32)
-    return Examples(tokens, np.cumsum([0, *lengths]))
+    return _examples(tokens, lengths)
+
+
+def _examples(tokens: NDArray[np.int32], lengths: Sequence[int]) -> Examples:
+    return Examples(tokens, np.cumsum([0, *lengths]), np.array(lengths, dtype=np.int64) - 1)
 
 
 def split_texts(texts: Sequence[str], share: float) -> tuple[list[str], list[str]]:

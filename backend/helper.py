@@ -1,7 +1,8 @@
-"""Prompts are answered by one other process, ``python -m worker.generation``, so that torch stays out of the server.
+"""Processes that do for the server what would load torch or take its time: ``python -m worker.generation`` answers prompts,
+``python -m worker.inspection`` looks into datasets.
 
-It is started by the first prompt, keeps the last model in memory, and is ended when nobody has asked for a while or
-when training needs the GPU. It answers one prompt at a time; a few more may wait.
+Each is started by its first request, keeps in memory what it has loaded, and is ended when nobody has asked for a while or
+when training needs the GPU. It answers one request at a time; a few more may wait. worker/answering.py has the protocol.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import itertools
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
-from backend.errors import BusyError
+from backend.errors import BusyError, failure
 from backend.settings import ROOT
 
 log = logging.getLogger(__name__)
@@ -25,16 +26,17 @@ MOST_WAITING = 8
 IDLE_SECONDS = 300
 MOST_LINE_BYTES = 16 << 20
 
-BROKEN = {
-    "code": "generation_failed",
-    "message": "The process that generates text ended unexpectedly.",
-    "hint": "Try again; a smaller model helps if memory ran out. generation.log in the data directory says more.",
-}
 
-
-class Generator:
-    def __init__(self, log_path: Path) -> None:
+class Helper:
+    def __init__(self, module: str, log_path: Path, what: str) -> None:
+        """``what`` it does, as in "The process that generates text"."""
+        self._module = module
         self._log_path = log_path
+        self._broken = {
+            "code": "helper_failed",
+            "message": f"The process that {what} ended unexpectedly.",
+            "hint": f"Try again; a smaller model helps if memory ran out. {log_path.name} in the data directory says more.",
+        }
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._replies: dict[int, asyncio.Queue[dict[str, Any]]] = {}
@@ -44,26 +46,37 @@ class Generator:
         self._idle: asyncio.TimerHandle | None = None
 
     def reserve(self) -> None:
-        """Raises BusyError if too many prompts wait already. Call before ``generate``."""
+        """Raises BusyError if too many requests wait already. Call before ``ask``."""
         if self._waiting >= MOST_WAITING:
-            raise BusyError("Too many prompts are waiting for an answer.", hint="Try again in a moment.")
+            raise BusyError("Too many requests are waiting for an answer.", hint="Try again in a moment.")
 
-    async def generate(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def ask(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """The events that answer a request: {"event", "data"}, the last being ``done`` or ``error``.
 
-        ``request``: the fields of worker.generation's request but id and op. Leaving early cancels it.
+        ``request``: its op and what that takes. Leaving early cancels it.
         """
         self._waiting += 1
         try:
-            async with self._turn:
-                async for event in self._answer(request):
+            async with self._turn, aclosing(self._answer(request)) as events:
+                async for event in events:
                     yield event
         finally:
             self._waiting -= 1
             self._end_when_idle()
 
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The data of the request's ``done``. Raises BusyError, or InvalidFieldError with what went wrong."""
+        self.reserve()
+        async with aclosing(self.ask(request)) as events:
+            async for event in events:
+                if event["event"] == "done":
+                    return dict(event["data"])
+                if event["event"] == "error":
+                    raise failure(event["data"])
+        raise AssertionError("an answer ends with done or error")
+
     async def release(self) -> None:
-        """End the process and free its memory; a prompt being answered breaks off with an error."""
+        """End the process and free its memory; a request being answered breaks off with an error."""
         if self._process:
             with suppress(ProcessLookupError):
                 self._process.kill()
@@ -71,18 +84,18 @@ class Generator:
         if self._reader:
             await self._reader
 
-    async def _answer(self, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         number = next(self._ids)
         replies = self._replies[number] = asyncio.Queue()
         finished = False
         try:
-            await self._send(request | {"id": number, "op": "generate"})
+            await self._send(request | {"id": number})
             while not finished:
                 reply = await replies.get()
                 finished = reply["event"] in ("done", "error")
                 yield reply
         except (BrokenPipeError, ConnectionResetError):
-            yield {"event": "error", "data": BROKEN}
+            yield {"event": "error", "data": self._broken}
         finally:
             del self._replies[number]
             if not finished and self._process:
@@ -95,7 +108,7 @@ class Generator:
         if self._process is None:
             with self._log_path.open("wb") as output:
                 self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "worker.generation", cwd=ROOT, limit=MOST_LINE_BYTES,
+                    sys.executable, "-m", self._module, cwd=ROOT, limit=MOST_LINE_BYTES,
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
                 )  # fmt: skip
             self._reader = asyncio.create_task(self._read(self._process))
@@ -117,13 +130,13 @@ class Generator:
                 if reply["id"] in self._replies:
                     self._replies[reply["id"]].put_nowait(reply)
         except ValueError:
-            log.exception("The generation process wrote something that is no reply.")
+            log.exception("%s wrote something that is no reply.", self._module)
             process.kill()
-        log.info("The generation process ended with status %s.", await process.wait())
+        log.info("%s ended with status %s.", self._module, await process.wait())
         if self._process is process:  # it was not sent away for being idle
             self._process = None
             for queue in self._replies.values():
-                queue.put_nowait({"event": "error", "data": BROKEN})
+                queue.put_nowait({"event": "error", "data": self._broken})
 
     def _end_when_idle(self) -> None:
         if self._idle:

@@ -1,0 +1,176 @@
+"""Which tokens a row becomes, and which of them are learned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, decoders, models, normalizers
+from transformers import GPT2Tokenizer, PreTrainedTokenizerFast
+
+from worker.contract import Reading
+from worker.errors import DataError
+from worker.examples import PLAIN_CHAT_TEMPLATE, Encoded, Encoder
+from worker.formats import Chat, Completion, Message, Section
+from worker.tokenizer import train_tokenizer
+
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""The form that many models use."""
+
+FORGETS = (
+    "{% for m in messages %}{% if m['role'] != 'assistant' %}{{ '<u>' + m['content'] + '</u>' }}"
+    "{% elif loop.last %}{{ '<a>' + m['content'] + '</a>' }}"
+    "{% else %}{{ '<a>' + m['content'].split('#')[-1] + '</a>' }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<a>' }}{% endif %}"
+)
+"""One that drops what an assistant thought (before a #) once the conversation has gone on, as reasoning models' do."""
+
+STRICT = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system messages here') }}{% endif %}" + CHATML
+
+
+@pytest.fixture(scope="module")
+def tokenizer(corpus: list[str]) -> GPT2Tokenizer:
+    return train_tokenizer(corpus, vocab_size=400, context=256)
+
+
+def chat(*messages: tuple[str, str]) -> Chat:
+    return Chat(tuple(Message(role=role, content=content) for role, content in messages))
+
+
+def encode(tokenizer: Any, kind: str, *rows: Any, template: str | None = None, max_length: int = 512) -> list[Encoded]:
+    tokenizer.chat_template = template
+    return Encoder(tokenizer, Reading(kind=kind), max_length).whole(rows, range(1, len(rows) + 1))
+
+
+def learned(tokenizer: Any, example: Encoded) -> str:
+    """The text of the learned tokens; a ¦ where others stand between them."""
+    parts, inside = [], False
+    for token, target in zip(example.ids, example.targets or [True] * len(example.ids), strict=True):
+        if target and not inside and parts:
+            parts.append("¦")
+        if target:
+            parts.append(tokenizer.decode([token]) if tokenizer.decode([token]) != "\ufffd" else "?")
+        inside = target
+    return "".join(parts)
+
+
+ANSWERS = ["Hello!", "\n\nTwo\nlines  ", "naïve 😀", "日本語", "x"]
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_of_a_completion_only_the_completion_and_its_end_are_learned(tokenizer: GPT2Tokenizer, answer: str) -> None:
+    (example,) = encode(tokenizer, "completion", Completion(prompt="What is it? 😀", completion=answer))
+    blank = "" if answer[0].isspace() else " "
+    assert tokenizer.decode(example.ids) == f"What is it? 😀{blank}{answer}<|endoftext|>"
+    assert example.targets is not None
+    kept = [token for token, target in zip(example.ids, example.targets, strict=True) if target]
+    assert tokenizer.decode(kept) == f"{blank}{answer}<|endoftext|>"
+
+
+def test_a_prompt_that_ends_in_a_blank_is_left_as_it_is(tokenizer: GPT2Tokenizer) -> None:
+    (example,) = encode(tokenizer, "completion", Completion(prompt="Answer:\n", completion="yes"))
+    assert tokenizer.decode(example.ids) == "Answer:\nyes<|endoftext|>"
+
+
+def test_a_completion_without_a_prompt_is_learned_but_for_its_first_token(tokenizer: GPT2Tokenizer) -> None:
+    (example,) = encode(tokenizer, "completion", Completion(prompt="", completion="Once upon a time"))
+    assert tokenizer.decode(example.ids) == "Once upon a time<|endoftext|>"
+    assert example.trained == len(example.ids) - 1
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize(
+    ("template", "end"), [(CHATML, "<|im_end|>\n<|endoftext|>"), (PLAIN_CHAT_TEMPLATE, "<|endoftext|>\n")]
+)
+def test_of_a_chat_only_the_answers_and_their_ends_are_learned(
+    tokenizer: GPT2Tokenizer, answer: str, template: str, end: str
+) -> None:
+    row = chat(("system", "Be kind."), ("user", "Hi 😀"), ("assistant", answer), ("user", "And?"), ("assistant", "Bye."))
+    (example,) = encode(tokenizer, "chat", row, template=template)
+    tokenizer.chat_template = template
+    rendered = tokenizer.apply_chat_template(
+        [m._asdict() if hasattr(m, "_asdict") else vars(m) for m in row.messages], tokenize=False
+    )
+    assert tokenizer.decode(example.ids).removesuffix("<|endoftext|>") == rendered.removesuffix("<|endoftext|>")
+    assert example.targets is not None
+    kept = tokenizer.decode([token for token, target in zip(example.ids, example.targets, strict=True) if target])
+    blank = " " if template == PLAIN_CHAT_TEMPLATE else ""
+    first_end = end.removesuffix("<|endoftext|>") if template == CHATML else end
+    assert kept == f"{blank}{answer}{first_end}{blank}Bye.{end}"
+
+
+def test_an_answer_that_a_template_rewrites_later_is_learned_as_it_is_shown(tokenizer: GPT2Tokenizer) -> None:
+    row = chat(("user", "a"), ("assistant", "hm#One"), ("user", "b"), ("assistant", "so#Two"))
+    with pytest.raises(DataError, match="Row 1 cannot be put into this model's chat format"):
+        encode(tokenizer, "chat", row, template=FORGETS)
+    row = chat(("user", "a"), ("assistant", "One"), ("user", "b"), ("assistant", "so#Two"))
+    (example,) = encode(tokenizer, "chat", row, template=FORGETS)
+    assert learned(tokenizer, example) == "One</a>¦so#Two</a><|endoftext|>"
+
+
+def test_a_row_that_the_template_refuses_is_named(tokenizer: GPT2Tokenizer) -> None:
+    rows = [chat(("user", "a"), ("assistant", "b")), chat(("system", "s"), ("user", "a"), ("assistant", "b"))]
+    with pytest.raises(DataError, match=r"Row 2 cannot be put into this model's chat format: No system messages here"):
+        encode(tokenizer, "chat", *rows, template=STRICT)
+
+
+def test_a_chat_without_an_answer_teaches_nothing(tokenizer: GPT2Tokenizer) -> None:
+    (example,) = encode(tokenizer, "chat", chat(("user", "a")), template=CHATML)
+    assert example.trained == 0
+
+
+def test_windows_of_a_document_learn_every_token_but_the_first_once(tokenizer: GPT2Tokenizer, corpus: list[str]) -> None:
+    for length in (8, 9, 50):
+        encoder = Encoder(tokenizer, Reading(kind="document"), length)
+        (whole,) = encoder.whole([Section(text=" ".join(corpus[:4]), ends=True)], [1])
+        windows = list(encoder.windows(whole))
+        assert [token for window in windows for token in window.ids[1:]] == whole.ids[1:]
+        assert sum(window.trained for window in windows) == len(whole.ids) - 1
+        assert all(len(window.ids) == length for window in windows[:-1])
+        assert all(window.trained for window in windows)
+        assert not encoder.is_cut(whole)
+
+
+def test_only_the_end_of_a_document_ends_the_text(tokenizer: GPT2Tokenizer) -> None:
+    first, last = encode(tokenizer, "document", Section(text="one", ends=False), Section(text="two", ends=True))
+    assert first.ids[-1] != tokenizer.eos_token_id
+    assert last.ids[-1] == tokenizer.eos_token_id
+
+
+def test_a_row_is_cut_at_the_longest_length(tokenizer: GPT2Tokenizer) -> None:
+    encoder = Encoder(tokenizer, Reading(), 8)
+    short, long = encoder.whole(["Hi", "a b c d e f g h i j"], [1, 2])
+    assert (encoder.is_cut(short), encoder.is_cut(long)) == (False, True)
+    assert [window.ids for window in encoder.windows(long)] == [long.ids[:8]]
+
+
+def test_the_seam_is_found_with_a_tokenizer_that_marks_words_by_their_blank() -> None:
+    """As SentencePiece does: a blank is put before the text, and each word's blank belongs to its token."""
+    words = ["<s>", "</s>", "<unk>", "▁What", "▁is", "▁it", "?", "▁a", "▁cat", "▁"]
+    inner = Tokenizer(models.BPE(*merges_of(words), unk_token="<unk>", fuse_unk=True))
+    inner.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    inner.decoder = decoders.Replace("▁", " ")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    (example,) = encode(tokenizer, "completion", Completion(prompt="What is it?", completion="a cat"))
+    tokens = tokenizer.convert_ids_to_tokens(example.ids)
+    assert tokens == ["▁What", "▁is", "▁it", "?", "▁a", "▁cat", "</s>"]
+    assert example.targets == [False] * 4 + [True] * 3
+
+
+def merges_of(words: list[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """A BPE vocabulary in which each of these words comes together letter by letter."""
+    vocabulary = {word: number for number, word in enumerate(words)}
+    merges: list[tuple[str, str]] = []
+    for word in words[3:]:
+        for letter in word:
+            vocabulary.setdefault(letter, len(vocabulary))
+        for end in range(1, len(word)):
+            pair = (word[:end], word[end])
+            if word[: end + 1] not in vocabulary or pair not in merges:
+                vocabulary.setdefault(word[: end + 1], len(vocabulary))
+                if pair not in merges:
+                    merges.append(pair)
+    return vocabulary, merges

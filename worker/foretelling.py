@@ -1,0 +1,48 @@
+"""What a run will take, by formula, from the beginning of its text and its model's design."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from worker.contract import Job
+from worker.design import design_of
+from worker.forecast import foretell as forecast
+from worker.optimization import Precision
+from worker.samples import Samples
+
+
+def foretell(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:
+    """What of backend/schemas.py's Preflight a worker can know. Raises DataError, ModelError."""
+    sample = samples.sample(job)
+    train, validation = sample.train, sample.validation
+    design = design_of(job, sample.vocabulary)
+    found = forecast(
+        job,
+        design,
+        train,
+        validation,
+        sample.share,
+        sample.max_length,
+        torch.device(job.device),
+        _precision(job),
+        memory_available_bytes,
+    )
+    rows = len(train) + len(validation) + train.dropped + validation.dropped
+    return {
+        **found.model_dump(),
+        "precision": _precision(job),
+        "exact": sample.share == 1.0,
+        "max_length": sample.max_length,
+        "truncated_share": (train.cut + validation.cut) / max(1, rows),
+        "untrained_examples": round((train.dropped + validation.dropped) / sample.share),
+    }
+
+
+def _precision(job: Job) -> Precision:
+    """What the run will compute in. A GPU is not asked, for that alone would take half a gigabyte of it."""
+    wanted = job.config.precision
+    if wanted == "auto":
+        return "bf16" if job.device.startswith("cuda") else "fp32"
+    return wanted

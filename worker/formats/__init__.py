@@ -1,0 +1,13 @@
+"""From a file of any format to rows, as a stream: no file is ever held.
+
+text.py     bytes → text, checked; lines; a document's sections
+records.py  text → records: a line, or column → value
+rows.py     records → rows, as a Reading says
+reading.py  a file → chunks of rows
+guess.py    what kind of file this is, and how it is best read
+"""
+
+from worker.formats.reading import Chunk, read_records, read_rows
+from worker.formats.rows import Chat, Completion, Message, Row, Section, key
+
+__all__ = ["Chat", "Chunk", "Completion", "Message", "Row", "Section", "key", "read_records", "read_rows"]

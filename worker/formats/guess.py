@@ -1,0 +1,130 @@
+"""What kind of file this is, and how it is best read."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import PurePath
+from statistics import pstdev
+from typing import Any
+
+from worker.contract import Encoding, Format, Kind, Reading
+from worker.errors import DataError
+
+_FORMATS: dict[str, Format] = {
+    ".txt": "txt",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+_GZIP = b"\x1f\x8b"
+_TEXTS = ("text", "content", "document", "story", "body")
+_PROMPTS = ("prompt", "instruction", "question", "input", "inputs")
+_COMPLETIONS = ("completion", "response", "answer", "output", "outputs")
+_MESSAGES = ("messages", "conversations", "conversation")
+_WRAPPED_AT_MOST = 100  # characters of a line in a text that was broken into lines by hand or program
+
+
+def format_of(filename: str) -> Format:
+    """By the file's name. Raises DataError for one that is not known."""
+    suffixes = [suffix.lower() for suffix in PurePath(filename).suffixes]
+    if suffixes[-1:] == [".gz"]:
+        suffixes.pop()
+    found = _FORMATS.get(suffixes[-1] if suffixes else "")
+    if found is None:
+        raise DataError(
+            f"{filename[-80:]!r} is no kind of file that can be read.",
+            "Use .txt, .jsonl, .json, .csv, .tsv or .parquet; all but the last may be compressed as .gz.",
+        )
+    return found
+
+
+def is_compressed(start: bytes) -> bool:
+    """Whether a file that begins so is a gzip file."""
+    return start.startswith(_GZIP)
+
+
+def encoding_of(start: bytes) -> Encoding:
+    """UTF-16 if a text begins with its byte-order mark."""
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+
+
+def is_document(lines: Sequence[str]) -> bool:
+    """Whether the first ``lines`` of a .txt look like running text that was broken into lines, with empty ones between
+    paragraphs, and not like one example on each."""
+    texts = [line.strip() for line in lines]
+    full = [text for text in texts if text]
+    runs = paragraph_lengths(texts)
+    if len(full) < 8 or not runs or max(map(len, full)) > _WRAPPED_AT_MOST:
+        return False
+    several = [run for run in runs if run >= 3]
+    inner = [len(text) for text, following in pairwise(texts) if text and following]
+    return sum(several) >= len(full) / 2 and len(runs) >= 2 and bool(inner) and pstdev(inner) < 20
+
+
+def paragraph_lengths(texts: Sequence[str]) -> list[int]:
+    """How many lines stand together without an empty one between them."""
+    runs, length = [], 0
+    for text in (*texts, ""):
+        if text:
+            length += 1
+        elif length:
+            runs.append(length)
+            length = 0
+    return runs
+
+
+def reading_of(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> tuple[Reading, list[Kind]]:
+    """How records with these columns are best read, and how they can be, judged by the first ones."""
+    chats = [column for column in columns if any(_holds_messages(record.get(column)) for record in records)]
+    texts = [column for column in columns if column not in chats]
+    longest = max(texts, key=lambda column: _length(records, column), default=None)
+    text = _named(texts, _TEXTS) or longest
+    prompt, completion = _named(texts, _PROMPTS), _named(texts, _COMPLETIONS)
+    chat = _named(chats, _MESSAGES) or (chats[0] if chats else None)
+    readings: list[Kind] = [*(("text", "document") if texts else ())]
+    if len(texts) >= 2:
+        readings.append("completion")
+    if chat is not None:
+        readings.append("chat")
+    kind: Kind = "text"
+    if chat is not None:
+        kind = "chat"
+    elif prompt is not None and completion is not None:
+        kind = "completion"
+    others = [column for column in texts if column != prompt]
+    return (
+        Reading(
+            kind=kind,
+            text=text,
+            prompt=prompt or (texts[0] if len(texts) >= 2 else None),
+            completion=completion or (next((c for c in others if c != texts[0]), None) if len(texts) >= 2 else None),
+            messages=chat,
+        ),
+        readings,
+    )
+
+
+def _named(columns: Sequence[str], names: Sequence[str]) -> str | None:
+    """The column with the first of these names, in whatever case."""
+    by_name = {column.lower(): column for column in reversed(columns)}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _length(records: Sequence[dict[str, Any]], column: str) -> int:
+    return sum(len(value) for record in records if isinstance(value := record.get(column), str))
+
+
+def _holds_messages(value: Any) -> bool:
+    if isinstance(value, str) and value.lstrip().startswith("[{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return False
+    first = value[0] if isinstance(value, list) and value else None
+    return isinstance(first, dict) and ("role" in first or "from" in first)

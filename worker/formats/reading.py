@@ -1,0 +1,102 @@
+"""A dataset's file, read as its source says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from worker.contract import DatasetSource, Format
+from worker.formats.records import Numbered, json_array, json_lines, parquet, table
+from worker.formats.rows import Record, Row, Section, key, row_of
+from worker.formats.text import Counted, Progress, lines, open_file, pieces, sections, unpacked
+
+_ROWS_AT_ONCE = 1000
+_CHARACTERS_AT_ONCE = 1_000_000
+_SECTION_CHARACTERS = 8192
+AS_DOCUMENT = "Have it read as one long document."
+
+
+class Chunk(NamedTuple):
+    """Some rows, and the places of their records in the file: of a .txt or .jsonl the line, else the record, from 1."""
+
+    numbers: list[int]
+    rows: list[Row]
+
+
+def _silent(bytes_read: int) -> None:
+    """No progress is told."""
+
+
+def read_rows(
+    source: DatasetSource, section_characters: int = _SECTION_CHARACTERS, progress: Progress = _silent
+) -> Iterator[Chunk]:
+    """All that holds something, in the file's order. A document comes in sections of at most ``section_characters``.
+
+    Raises DataError, naming the line, for what cannot be read.
+    """
+    if source.format == "parquet":
+        columns = [column for column in source.reading.columns().values() if column]
+        yield from _chunks(rows_of(parquet(Path(source.path), columns), source, section_characters))
+        return
+    with open_file(Path(source.path)) as file:
+        texts = texts_of(file, source, progress)
+        if source.format == "txt" and source.reading.kind == "document":
+            yield from _chunks((1, section) for section in sections(texts, section_characters))
+        else:
+            yield from _chunks(rows_of(records_of(texts, source.format, source.delimiter), source, section_characters))
+
+
+def read_records(source: DatasetSource) -> Iterator[tuple[int, Record]]:
+    """All records as they stand in the file, and their places; of a .txt the lines that hold something. Raises DataError."""
+    if source.format == "parquet":
+        yield from parquet(Path(source.path), None)
+        return
+    with open_file(Path(source.path)) as file:
+        yield from records_of(texts_of(file, source, _silent), source.format, source.delimiter)
+
+
+def texts_of(file: BinaryIO, source: DatasetSource, progress: Progress) -> Iterator[str]:
+    """The text of a file that is no Parquet file."""
+    counted = cast(BinaryIO, Counted(file, progress))
+    return pieces(unpacked(counted) if source.compressed else counted, source.encoding)
+
+
+def records_of(texts: Iterator[str], format: Format, delimiter: str | None) -> Iterator[tuple[int, Record]]:
+    """The records in a text."""
+    if format == "txt":
+        return ((number, line) for number, line in lines(texts, AS_DOCUMENT) if line.strip())
+    if format == "jsonl":
+        return json_lines(texts)
+    if format == "json":
+        return json_array(texts)
+    return table(texts, "\t" if format == "tsv" else delimiter)
+
+
+def rows_of(
+    records: Iterable[tuple[int, Record]] | Numbered, source: DatasetSource, section_characters: int
+) -> Iterator[tuple[int, Row]]:
+    """What the records hold; those with nothing in them are left out."""
+    what = "Line" if source.format in ("txt", "jsonl") else "Row"
+    document = source.reading.kind == "document"
+    for number, record in records:
+        row = row_of(record, source.reading, f"{what} {number}")
+        if row is None:
+            continue
+        if document and isinstance(row, str):
+            yield from ((number, section) for section in sections(iter([row]), section_characters))
+        else:
+            yield number, row
+
+
+def _chunks(rows: Iterable[tuple[int, Row]]) -> Iterator[Chunk]:
+    chunk, characters = Chunk([], []), 0
+    for number, row in rows:
+        chunk.numbers.append(number)
+        chunk.rows.append(row)
+        characters += len(row) if isinstance(row, str) else len(row.text) if isinstance(row, Section) else len(key(row))
+        if len(chunk.rows) == _ROWS_AT_ONCE or characters >= _CHARACTERS_AT_ONCE:
+            yield chunk
+            chunk, characters = Chunk([], []), 0
+    if chunk.rows:
+        yield chunk

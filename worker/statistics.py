@@ -1,0 +1,125 @@
+"""What a dataset holds: rows, duplicates and the split, all counted; lengths in tokens, of all rows or of some of them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from worker.answering import Reply
+from worker.contract import Job
+from worker.data import Corpus
+from worker.errors import StopRequested
+from worker.examples import Encoded, Encoder
+from worker.formats import Row, Section, key
+from worker.samples import Samples
+
+_MOST_TOKENIZED = 5000
+_BINS = 24
+_MOST_NAMED = 10
+_SECONDS_BETWEEN_PROGRESS = 0.3
+
+
+def statistics(job: Job, samples: Samples, empty_rows: int, reply: Reply) -> dict[str, Any]:
+    """backend/schemas.py's Statistics. Tells of progress; raises DataError, ModelError, StopRequested if nobody waits."""
+    progress = _Progress(job, reply)
+    corpus = Corpus.read(job.dataset, job.config.validation_split, job.config.max_length, progress)
+    draw = _Draw(corpus, progress)
+    progress.say("Turning examples into tokens")
+    encoder = Encoder(samples.tokenizer(job), job.dataset.reading, samples.max_length(job))
+    texts = corpus.split.texts
+    return {
+        "rows": texts,
+        "empty_rows": empty_rows,
+        "duplicate_rows": texts - len(np.unique(draw.digests)),
+        "train_rows": texts - corpus.split.test_texts,
+        "validation_rows": corpus.split.test_texts,
+        "characters": draw.characters,
+        "longest_row": draw.longest[0],
+        "longest_characters": draw.longest[1],
+        "tokens": _tokens(encoder, draw, samples.max_length(job), texts),
+    }
+
+
+class _Progress:
+    """Tells how far a pass over the file is."""
+
+    def __init__(self, job: Job, reply: Reply) -> None:
+        self._bytes = Path(job.dataset.path).stat().st_size
+        self._reply = reply
+        self._next = time.monotonic() + _SECONDS_BETWEEN_PROGRESS
+
+    def __call__(self, bytes_read: int) -> None:
+        if self._reply.is_cancelled():
+            raise StopRequested
+        if time.monotonic() >= self._next:
+            self.say(f"Reading the file: {min(1.0, bytes_read / max(1, self._bytes)):.0%}")
+
+    def say(self, text: str) -> None:
+        self._next = time.monotonic() + _SECONDS_BETWEEN_PROGRESS
+        self._reply.send("progress", text=text)
+
+
+class _Draw:
+    """One pass over all rows: a digest of each, the longest, and some drawn evenly."""
+
+    def __init__(self, corpus: Corpus, progress: _Progress) -> None:
+        self.characters = 0
+        self.longest: tuple[int | None, int] = (None, 0)
+        self.drawn: list[tuple[int, Row]] = []
+        chance = np.random.default_rng(0)
+        digests = bytearray()
+        count = 0
+        for chunk, _ in corpus.chunks(progress):
+            for number, row in zip(chunk.numbers, chunk.rows, strict=True):
+                text = key(row)
+                place = count + 1 if isinstance(row, Section) and corpus.source.format == "txt" else number
+                digests += hashlib.blake2b(text.encode(), digest_size=8).digest()
+                self.characters += len(text)
+                if len(text) > self.longest[1]:
+                    self.longest = (place, len(text))
+                    self._longest_row = row
+                if count < _MOST_TOKENIZED:
+                    self.drawn.append((place, row))
+                elif (slot := int(chance.integers(count + 1))) < _MOST_TOKENIZED:
+                    self.drawn[slot] = (place, row)
+                count += 1
+        self.exact = count == len(self.drawn)
+        if not self.exact and self.longest[0] not in {place for place, _ in self.drawn}:
+            self.drawn.append((self.longest[0] or 0, self._longest_row))
+        self.digests = np.frombuffer(bytes(digests), dtype=np.uint64)
+
+
+def _tokens(encoder: Encoder, draw: _Draw, max_length: int, rows: int) -> dict[str, Any]:
+    whole = encoder.whole([row for _, row in draw.drawn], [place for place, _ in draw.drawn])
+    windows: list[list[Encoded]] = [list(encoder.windows(each)) for each in whole]
+    lengths = np.array([len(each.ids) for each in whole])
+    untrained = sorted(
+        place for (place, _), found in zip(draw.drawn, windows, strict=True) if not any(each.trained for each in found)
+    )
+    scale = rows / len(whole)
+    edges = np.unique(np.linspace(0, lengths.max() + 1, _BINS + 1).astype(int))
+    counts, _ = np.histogram(lengths, edges)
+    truncated = sum(map(encoder.is_cut, whole))
+    return {
+        "examples": len(whole),
+        "exact": draw.exact,
+        "max_length": max_length,
+        "total": round(int(lengths.sum()) * scale),
+        "trained": round(sum(each.trained for found in windows for each in found) * scale),
+        "mean": float(lengths.mean()),
+        "median": int(np.median(lengths)),
+        "longest": int(lengths.max()),
+        "longest_row": draw.drawn[int(lengths.argmax())][0],
+        "truncated": round(truncated * scale),
+        "truncated_share": truncated / len(whole),
+        "untrained": round(len(untrained) * scale),
+        "untrained_rows": untrained[:_MOST_NAMED],
+        "histogram": [
+            {"start": int(start), "end": int(end), "count": round(int(count) * scale)}
+            for start, end, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ],
+    }
