@@ -26,6 +26,8 @@ _SAMPLING = Sampling(max_new_tokens=60, temperature=0.8, top_p=0.95, seed=0)
 class Evaluator:
     """Measures the model on ``validation`` and has it continue ``prompts``; remembers the best loss so far.
 
+    With ``chat`` the prompts are put as a user's messages.
+
     ``history`` holds every evaluation; ``misses`` counts those since the best one.
     """
 
@@ -37,6 +39,7 @@ class Evaluator:
         layout: Layout,
         max_length: int,
         prompts: list[str],
+        chat: bool,
         report: Callable[[Any], None],
         stop: StopSwitch,
         group: Group,
@@ -48,6 +51,7 @@ class Evaluator:
         self._layout = layout
         self._max_length = max_length
         self._prompts = prompts
+        self._chat = chat
         self._report = report
         self._stop = stop
         self._group = group
@@ -101,7 +105,7 @@ class Evaluator:
             yield from self._group.share(batches)
 
     def _sample(self, prompt: str) -> str:
-        prompt_ids = encode_prompt(self._language_model, prompt)
+        prompt_ids = encode_prompt(self._language_model, prompt, chat=self._chat)
         return "".join(piece.text for piece in stream(self._language_model, prompt_ids, _SAMPLING))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -42,10 +42,16 @@ class Piece:
     finish: FinishReason | None
 
 
-def encode_prompt(language_model: LanguageModel, prompt: str) -> list[int]:
-    """Token ids of ``prompt``, never none. One that would leave no room in the context loses its beginning."""
-    tokenizer = language_model.tokenizer
-    ids: list[int] = tokenizer(prompt, verbose=False)["input_ids"]
+def encode_prompt(language_model: LanguageModel, prompt: str, *, chat: bool = False) -> list[int]:
+    """Token ids of ``prompt``, never none; as a user's message in the model's form if it is a ``chat``.
+
+    One that would leave no room in the context loses its beginning.
+    """
+    tokenizer: Any = language_model.tokenizer
+    if chat:
+        message = [{"role": "user", "content": prompt}]
+        prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    ids: list[int] = tokenizer(prompt, add_special_tokens=not chat, verbose=False)["input_ids"]
     if not ids:
         ids = [next(token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id, 0) if token is not None)]
     if language_model.context and len(ids) >= language_model.context:

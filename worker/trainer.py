@@ -65,6 +65,7 @@ class Trainer:
             setup.layout,
             setup.max_length,
             self.config.sample_prompts,
+            setup.job.dataset.reading.kind == "chat",
             report,
             stop,
             self.group,

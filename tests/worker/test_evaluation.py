@@ -36,6 +36,7 @@ def measured(layout: Layout, batch_size: int, tmp_path: Path) -> float:
         layout,
         64,
         [],
+        False,
         events.append,
         StopSwitch(tmp_path),
         Group(),
