@@ -1,4 +1,4 @@
-"""A text of one gigabyte goes in through the page: the server stays small, the page stays live, and the text is there at once."""
+"""A text of one gigabyte goes in through the page: the server stays small, the page live, and the text is there at once."""
 
 from __future__ import annotations
 
