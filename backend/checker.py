@@ -9,8 +9,10 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from backend.errors import HelperError, InvalidFieldError
+from backend.processes import environment
 from backend.settings import ROOT
 from worker.contract import Checked, DatasetSource
 
@@ -31,7 +33,11 @@ class Checker:
     async def start(cls, filename: str, path: Path) -> Checker:
         """``path`` is where the file is being written, for those kinds that can only be judged when they are whole."""
         process = await asyncio.create_subprocess_exec(
-            *_command("check", filename, str(path)), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            *_command("check", filename, str(path)),
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         return cls(process)
 
@@ -64,19 +70,20 @@ class Checker:
 def check_file(filename: str, path: Path, field: str = "dataset") -> Checked:
     """What is in a file on disk. Raises InvalidFieldError for ``field``."""
     with path.open("rb") as file:
-        done = subprocess.run(_command("check", filename, str(path)), cwd=ROOT, stdin=file, capture_output=True, check=False)
-    return _judge(done.stdout, field)
+        return _judge(_run(_command("check", filename, str(path)), file), field)
 
 
 def check_reading(filename: str, source: DatasetSource) -> Checked:
     """What is in a file on disk if it is read as its source says. Raises InvalidFieldError for ``reading``."""
-    command = _command("again", filename, source.model_dump_json())
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    return _judge(done.stdout, "reading")
+    return _judge(_run(_command("again", filename, source.model_dump_json()), subprocess.DEVNULL), "reading")
 
 
 def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "worker.checking", *arguments]
+
+
+def _run(command: list[str], file: BinaryIO | int) -> bytes:
+    return subprocess.run(command, cwd=ROOT, env=environment(), stdin=file, stdout=subprocess.PIPE, check=False).stdout
 
 
 def _judge(answer: bytes, field: str) -> Checked:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import BusyError, failure
+from backend.processes import environment
 from backend.settings import ROOT
 
 log = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ class Helper:
         if self._process is None:
             with self._log_path.open("wb") as output:
                 self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", self._module, cwd=ROOT, limit=MOST_LINE_BYTES,
+                    sys.executable, "-m", self._module, cwd=ROOT, env=environment(), limit=MOST_LINE_BYTES,
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
                 )  # fmt: skip
             self._reader = asyncio.create_task(self._read(self._process))

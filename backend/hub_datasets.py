@@ -19,6 +19,7 @@ from backend.checker import check_file
 from backend.datasets import Datasets
 from backend.errors import HelperError, InvalidFieldError, TooLargeError
 from backend.hub import is_id
+from backend.processes import environment
 from backend.settings import ROOT
 
 
@@ -38,7 +39,7 @@ async def fetch(name: str, split: str, datasets: Datasets, most: int) -> AsyncGe
     temporary = Path(tempfile.mkdtemp(prefix=".upload-", dir=datasets.folder))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker.fetching", f"{name}:{split}", str(temporary)),
-        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
         assert process.stdout

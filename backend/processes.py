@@ -40,12 +40,11 @@ class WorkerProcess:
         try:
             # Locked before the worker exists and inherited by it: there is no instant at which it lives unlocked.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            environment = {name: value for name, value in os.environ.items() if name != "TRAINBOARD_TOKEN"}
             with (directory / LOG_FILE).open("ab") as output:
                 child = subprocess.Popen(
                     [sys.executable, "-m", "worker", str(directory)],
                     cwd=ROOT,  # where `-m worker` is found
-                    env=environment | variables | {LOCK_FD_VARIABLE: str(lock)},
+                    env=environment() | variables | {LOCK_FD_VARIABLE: str(lock)},
                     pass_fds=(lock,),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -100,6 +99,11 @@ class WorkerProcess:
             return descriptor
         os.close(descriptor)
         return None
+
+
+def environment() -> dict[str, str]:
+    """Ours, for a process that has no business with the server's token."""
+    return {name: value for name, value in os.environ.items() if name != "TRAINBOARD_TOKEN"}
 
 
 def is_locked(directory: Path) -> bool:

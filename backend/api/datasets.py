@@ -135,7 +135,7 @@ async def preview_dataset(
     """Some of its records, as they stand in the file and as they are read."""
     dataset = await run_in_threadpool(services.datasets.get, dataset_id)
     source = await run_in_threadpool(services.datasets.source, dataset_id)
-    request = {"op": "preview", "source": source.model_dump(), "columns": dataset.columns}
+    request: dict[str, Any] = {"op": "preview", "source": source.model_dump(), "columns": dataset.columns}
     request |= {"limit": limit, "start": start, "seed": random}
     found = await services.inspector.answer(request)
     return Preview(**found, columns=dataset.columns, total=dataset.rows)
