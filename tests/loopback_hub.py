@@ -1,6 +1,6 @@
 """A server on the loopback that speaks the hub's file API, for tests of loading by id without a network.
 
-with LoopbackHub({"someone/tiny": folder}) as hub:
+with LoopbackHub({"someone/tiny": folder}, {"someone/texts": folder}) as hub:
     subprocess.run(..., env={**os.environ, **hub.environment(tmp_path)})
 """
 
@@ -18,10 +18,10 @@ COMMIT = hashlib.sha1(b"the only commit").hexdigest()
 
 
 class LoopbackHub:
-    """Serves folders as model repositories. ``requests`` lists "METHOD path" of everything that was asked for."""
+    """Serves folders as repositories of models and datasets. ``requests`` lists "METHOD path" of all that was asked for."""
 
-    def __init__(self, repositories: dict[str, Path]) -> None:
-        self.repositories = repositories
+    def __init__(self, models: dict[str, Path], datasets: dict[str, Path] | None = None) -> None:
+        self.repositories = models | {f"datasets/{name}": folder for name, folder in (datasets or {}).items()}
         self.requests: list[str] = []
         self.break_off = False  # whether weights end after half of them, as a lost connection does
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -60,8 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
         hub: LoopbackHub = self.server.hub  # type: ignore[attr-defined]
         hub.requests.append(f"{self.command} {self.path}")
         path = unquote(urlsplit(self.path).path).strip("/")
-        if path.startswith("api/models/"):
-            self._answer_api(hub, path.removeprefix("api/models/"), send_body)
+        if path.startswith("api/"):
+            self._answer_api(hub, path.removeprefix("api/").removeprefix("models/"), send_body)
             return
         repository, _, rest = path.partition("/resolve/")
         _, _, name = rest.partition("/")
@@ -80,16 +80,18 @@ class _Handler(BaseHTTPRequestHandler):
         if folder is None:
             self._refuse("RepoNotFound", f"There is no repository {repository}.")
             return
-        files = sorted(file for file in folder.iterdir() if file.is_file())
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
         if not rest:
-            siblings = [{"rfilename": file.name} for file in files]
-            self._send_json({"id": repository, "modelId": repository, "sha": COMMIT, "siblings": siblings}, send_body)
+            siblings = [{"rfilename": file.relative_to(folder).as_posix(), "size": file.stat().st_size} for file in files]
+            name = repository.removeprefix("datasets/")
+            self._send_json({"id": name, "modelId": name, "sha": COMMIT, "siblings": siblings}, send_body)
         elif "/" in rest:
             self._refuse("EntryNotFound", f"{repository} has no folder {rest.partition('/')[2]}.")
         else:
             tree = [
                 {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": _etag(file.read_bytes())}
                 for file in files
+                if file.parent == folder
             ]
             self._send_json(tree, send_body)
 

@@ -11,25 +11,27 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, groupby, islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from worker.contract import Checked, DatasetSource, Reading
 from worker.errors import DataError
 from worker.formats import guess
-from worker.formats.reading import records_of, rows_of, texts_of
+from worker.formats.reading import AS_DOCUMENT, records_of, rows_of, texts_of
 from worker.formats.records import delimiter_of, parquet
-from worker.formats.rows import Record, Row
-from worker.formats.text import LONGEST_LINE, Counted, open_file, refuse_other_kinds, unpacked
+from worker.formats.rows import Record, Section, whole
+from worker.formats.text import LONGEST_LINE, Counted, Readable, open_file, pieces, read_bytes, silent, too_long, unpacked
 
 _HEAD_BYTES = 64
+_PARQUET = b"PAR1"
 _RECORDS_TO_GUESS_FROM = 50
 _LINES_TO_GUESS_FROM = 2000
 _FEWEST_ROWS = 2
 _SHORTEST_DOCUMENT = 20
 _LONG_LINE = 1000  # characters: a file of one such line is a document
+_WHOLE = sys.maxsize  # characters of a section: a record is counted once
 
 TOO_FEW = "A model needs at least two."
 
@@ -37,29 +39,27 @@ TOO_FEW = "A model needs at least two."
 def check(filename: str, file: BinaryIO, path: Path) -> Checked:
     """What is in a file that is read from its beginning to its end, best as we can tell. Raises DataError."""
     format = guess.format_of(filename)
-    head = _read_fully(file, _HEAD_BYTES)
-    if not head:
-        raise DataError("The file is empty.", "Upload a file with one example per line.")
+    head = _read_head(file)
     if format == "parquet":
+        if not head.startswith(_PARQUET):
+            raise DataError("This is no Parquet file.", "Give it the ending of what it is, such as .jsonl or .csv.")
         while file.read(1 << 20):  # the server is still writing it
             pass
         source = DatasetSource(path=str(path), format=format)
-        return _check_records(parquet(path, None), source)
+        return _check_records(parquet(path, None, silent), source)
     compressed = guess.is_compressed(head)
-    whole = cast(BinaryIO, Counted(file, _silent, head))
+    stream = Counted(file, silent, head)
     if compressed:
-        whole = unpacked(whole)
-        head = _unpacked_head(whole)
-        whole = cast(BinaryIO, Counted(whole, _silent, head))
+        inner = unpacked(stream)
+        head = _read_head(inner)
+        stream = Counted(inner, silent, head)
     elif filename.lower().endswith(".gz"):
         raise DataError("The file's name ends in .gz, and it is not compressed by gzip.", "Give it its right name.")
-    refuse_other_kinds(head)
-    encoding = guess.encoding_of(head)
-    source = DatasetSource(path=str(path), format=format, encoding=encoding, compressed=compressed)
-    texts = texts_of(whole, source.model_copy(update={"compressed": False}), _silent)
+    source = DatasetSource(path=str(path), format=format, encoding=guess.encoding_of(head), compressed=compressed)
+    texts = pieces(stream, source.encoding)
     if format == "txt":
         return _check_lines(texts, source, None)
-    first = _first_text(texts)
+    first = _first_text(texts, whole_line=format == "csv")
     if format == "json" and first.lstrip()[:1] == "{":  # objects one after another, each on its line
         source = source.model_copy(update={"format": "jsonl"})
     if format == "csv":
@@ -71,38 +71,31 @@ def check(filename: str, file: BinaryIO, path: Path) -> Checked:
 def check_again(source: DatasetSource) -> Checked:
     """What is in a file that is read as ``source`` says. Raises DataError."""
     if source.format == "parquet":
-        return _check_records(parquet(Path(source.path), None), source, source.reading)
+        return _check_records(parquet(Path(source.path), None, silent), source, source.reading)
     with open_file(Path(source.path)) as file:
-        texts = texts_of(file, source, _silent)
+        texts = texts_of(file, source, silent)
         if source.format == "txt":
             return _check_lines(texts, source, source.reading)
         return _check_records(records_of(texts, source.format, source.delimiter), source, source.reading)
 
 
-def _silent(bytes_read: int) -> None:
-    """No progress is told."""
+def _read_head(file: Readable) -> bytes:
+    """The first bytes, enough to tell one kind of file from another. Raises DataError if there are none."""
+    head = b""
+    while len(head) < _HEAD_BYTES and (more := read_bytes(file, _HEAD_BYTES - len(head))):
+        head += more
+    if not head:
+        raise DataError("The file is empty.", "Upload a file with one example per line.")
+    return head
 
 
-def _read_fully(file: BinaryIO, size: int) -> bytes:
-    data = b""
-    while len(data) < size and (more := file.read(size - len(data))):
-        data += more
-    return data
-
-
-def _unpacked_head(file: BinaryIO) -> bytes:
-    try:
-        return _read_fully(file, _HEAD_BYTES)
-    except (OSError, EOFError) as error:
-        raise DataError(f"The compressed file is damaged: {error}.", "Compress it again.") from None
-
-
-def _first_text(texts: Iterator[str]) -> str:
-    """The text up to the first line that holds something, and perhaps more."""
+def _first_text(texts: Iterator[str], whole_line: bool) -> str:
+    """The text up to the first character that is no blank, or to the end of its line, and perhaps more."""
     first = ""
     for text in texts:
         first += text
-        if "\n" in first.lstrip() or len(first) > LONGEST_LINE:
+        begun = first.lstrip()
+        if (begun and not whole_line) or "\n" in begun or len(first) > LONGEST_LINE:
             break
     return first
 
@@ -116,24 +109,18 @@ def _check_lines(texts: Iterator[str], source: DatasetSource, reading: Reading |
     if not lines.characters:
         raise DataError("The file is empty: it holds only blanks.", "Upload a file with one example per line.")
     if reading is None:
-        one_long = lines.usable == 1 and lines.longest >= _LONG_LINE
+        one_long = lines.usable == 1 and lines.characters >= _LONG_LINE
         wrapped = guess.is_document(lines.first)
         reading = Reading(kind="document" if one_long or wrapped or lines.longest > LONGEST_LINE else "text")
     if reading.kind == "document":
-        if lines.characters < _SHORTEST_DOCUMENT:
-            raise DataError(
-                f"A document of {lines.characters} characters is too short to learn from.", "Upload a longer one."
-            )
+        _require_long_enough(lines.characters)
         return _checked(source, [], reading, ["text", "document"], 1, 0)
     if reading.kind != "text":
         raise DataError(
             "A .txt file has no columns, so it holds texts alone.", "Choose one example per line, or one document."
         )
     if lines.longest > LONGEST_LINE:
-        raise DataError(
-            f"Line {lines.longest_line} is longer than {LONGEST_LINE // 1_000_000} million characters.",
-            "Have it read as one long document.",
-        )
+        raise too_long(lines.longest_line, AS_DOCUMENT)
     if lines.usable < _FEWEST_ROWS:
         raise DataError(
             f"The file holds only one example. {TOO_FEW}",
@@ -143,7 +130,10 @@ def _check_lines(texts: Iterator[str], source: DatasetSource, reading: Reading |
 
 
 class _LineCounter:
-    """``usable`` lines hold more than blanks; ``first`` are the beginnings of the first lines."""
+    """``usable`` lines hold more than blanks; ``first`` are the beginnings of the first lines.
+
+    ``longest`` [characters] is that of the lines that span pieces: no other is too long to hold.
+    """
 
     def __init__(self) -> None:
         self.usable = self.empty = self.longest = self.longest_line = self.characters = 0
@@ -160,15 +150,13 @@ class _LineCounter:
         if not others:
             return
         self._end_line()
-        *whole, last = others
-        for line in whole:
+        *others, last = others
+        for line in others:
             # The same as _extend and _end_line, for lines that come whole: nearly all do, and there may be ten millions.
             stripped = len(line.strip())
             if stripped:
                 self.usable += 1
                 self.characters += stripped
-                if stripped > self.longest:
-                    self.longest, self.longest_line = stripped, self._number
             else:
                 self.empty += 1
             if self._number <= _LINES_TO_GUESS_FROM:
@@ -193,7 +181,7 @@ class _LineCounter:
     def _end_line(self) -> None:
         self.usable += self._has_text
         self.empty += not self._has_text
-        if self._has_text and self._length > self.longest:
+        if self._length > self.longest:
             self.longest, self.longest_line = self._length, self._number
         if self._number <= _LINES_TO_GUESS_FROM:
             self.first.append(self._start)
@@ -208,16 +196,24 @@ def _check_records(records: Iterable[tuple[int, Record]], source: DatasetSource,
     if not first:
         raise DataError("The file holds no examples.", "It needs two at least, and a .csv or .tsv a header before them.")
     samples = [record for _, record in first if isinstance(record, dict)]
-    columns = list(dict.fromkeys(name for record in samples for name in record))
+    columns = [whole(name, "A column's name") for name in dict.fromkeys(name for record in samples for name in record)]
     guessed, readings = guess.reading_of(columns, samples)
-    reading = reading or guessed
-    if not any(reading.columns().values()) or not readings:
+    if not readings:
         raise DataError("The file has no column with text.", "Upload one that has.")
+    reading = reading or guessed
+    for role, column in reading.columns().items():
+        if not column:
+            raise DataError(f"No column is chosen for {role}.", f"The columns are: {', '.join(columns)}.")
     counted = _Counted(chain(first, records))
-    rows = _count(rows_of(counted, source.model_copy(update={"reading": reading}), LONGEST_LINE), reading)
-    if rows < _FEWEST_ROWS and not (rows == 1 and reading.kind == "document"):
-        one = "only one example" if rows == 1 else "no example: the mapped column is empty in every row"
-        raise DataError(f"The file holds {one}. {TOO_FEW}", "Map another column, or upload a file with more rows.")
+    rows = characters = 0
+    for _, row in rows_of(counted, source.model_copy(update={"reading": reading}), _WHOLE):
+        rows += 1
+        characters += len(row.text) if isinstance(row, Section) else 0
+    if reading.kind == "document":
+        _require_long_enough(characters)
+    elif rows < _FEWEST_ROWS:
+        one = "only one example" if rows == 1 else "no example: what would be learned is empty in every row"
+        raise DataError(f"The file holds {one}. {TOO_FEW}", "Choose another column, or upload a file with more rows.")
     return _checked(source, columns, reading, readings, rows, counted.count - rows)
 
 
@@ -234,11 +230,9 @@ class _Counted:
             yield item
 
 
-def _count(rows: Iterable[tuple[int, Row]], reading: Reading) -> int:
-    """Examples; of a document's sections only the record counts."""
-    if reading.kind == "document":
-        return sum(1 for _ in groupby(number for number, _ in rows))
-    return sum(1 for _ in rows)
+def _require_long_enough(characters: int) -> None:
+    if characters < _SHORTEST_DOCUMENT:
+        raise DataError(f"A text of {characters} characters is too short to learn from.", "Upload a longer one.")
 
 
 def _checked(
@@ -250,19 +244,13 @@ def _checked(
 
 def main(arguments: list[str]) -> int:
     """Prints the answer."""
-    what, filename, rest = arguments
-    judge: Callable[[], Checked]
-    if what == "check":
-
-        def judge() -> Checked:
-            return check(filename, sys.stdin.buffer, Path(rest))
-    else:
-
-        def judge() -> Checked:
-            return check_again(DatasetSource.model_validate_json(rest))
-
+    command, filename, rest = arguments
     try:
-        answer = {"ok": judge().model_dump()}
+        if command == "check":
+            checked = check(filename, sys.stdin.buffer, Path(rest))
+        else:
+            checked = check_again(DatasetSource.model_validate_json(rest))
+        answer: dict[str, Any] = {"ok": checked.model_dump()}
     except DataError as error:
         answer = {"error": {"message": error.reason, "hint": error.hint}}
     print(json.dumps(answer), flush=True)

@@ -137,6 +137,9 @@ class StatusEvent(_Event):
     ``resumed_step`` is set once by each worker that goes on from an earlier one: the update its checkpoint was saved
     after, 0 if it starts over. Steps, checks and samples reported before for later updates no longer count, as they are
     made again; with 0 none of them count, those of step 0 neither.
+
+    Of a run that completed or was stopped after an update, ``peak_memory_bytes`` is the most that this worker had: of the
+    process on a CPU, of the card on a GPU; and ``step_seconds`` the mean wall time of its updates.
     """
 
     type: Literal["status"] = "status"
@@ -153,6 +156,8 @@ class StatusEvent(_Event):
     gradient_accumulation_steps: int | None = None
     train_examples: int | None = None
     validation_examples: int | None = None
+    peak_memory_bytes: int | None = None
+    step_seconds: float | None = None
 
 
 class StepEvent(_Event):

@@ -26,6 +26,7 @@ from worker.readback import Readback, Update
 from worker.setup import Setup
 from worker.sharding import whole, whole_weights
 from worker.state import Tally
+from worker.usage import peak_memory_bytes
 
 _SMALLEST_SCALE = 1.0  # fp16 loss scaling that has fallen so far no longer meets overflow but broken gradients
 
@@ -82,6 +83,7 @@ class Trainer:
         self.saved = (-1, -1)  # step and evaluated_step of the latest checkpoint
         self.since_report = Tally()
         self.since_evaluation = Tally()
+        self.updates, self.seconds = 0, 0.0  # of this process alone
         self.phase: Phase = "preparing"
 
     def train(self, resumed_step: int | None = None) -> StatusEvent:
@@ -107,7 +109,7 @@ class Trainer:
         self._save_model()
         if end.phase == "completed" and self.group.first:
             tokens.discard(self.setup.run_dir)
-        return end
+        return end.model_copy(update=self._usage())
 
     def _loop(self) -> str:
         """Every update from where the run stands to the last. Returns why there are no more."""
@@ -198,6 +200,7 @@ class Trainer:
         for update in updates:
             self._refuse_broken(update)
             self.tokens += update.tokens
+            self.updates, self.seconds = self.updates + 1, self.seconds + update.seconds
             for tally in (self.since_report, self.since_evaluation):
                 tally.add(update.loss_sum, update.tokens, update.seconds)
             due = update.step >= self.total_steps or update.step % self.config.log_steps == 0
@@ -331,6 +334,11 @@ class Trainer:
             "train_examples": len(self.setup.train),
             "validation_examples": len(self.setup.validation),
         }
+
+    def _usage(self) -> dict[str, Any]:
+        """What this process took, for its last status."""
+        peak = peak_memory_bytes(self.setup.device)
+        return {"peak_memory_bytes": peak, "step_seconds": self.seconds / self.updates if self.updates else None}
 
     def _out_of_memory(self) -> DeviceError:
         return out_of_memory(self.setup.device, self.config, self.batch_size, self.setup.max_length)

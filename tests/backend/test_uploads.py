@@ -98,7 +98,7 @@ def test_a_dataset_is_read_in_another_way_once_the_whole_file_allows_it(shared_s
 
     refused = shared_server.client.patch(path, json={"reading": {"kind": "completion", "prompt": "a", "completion": "b"}})
     assert (refused.status_code, refused.json()["error"]["field"]) == (422, "reading")
-    assert "Line 51 holds a list" in refused.json()["error"]["message"]
+    assert "Line 51 holds no text in column 'b'" in refused.json()["error"]["message"]
     assert shared_server.client.get(path).json() == dataset
     refused = shared_server.client.patch(path, json={"reading": {"kind": "text", "text": "x"}})
     assert "Line 1 has no column 'x'" in refused.json()["error"]["message"]

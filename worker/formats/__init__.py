@@ -5,6 +5,7 @@ records.py  text → records: a line, or column → value
 rows.py     records → rows, as a Reading says
 reading.py  a file → chunks of rows
 guess.py    what kind of file this is, and how it is best read
+shards.py   several files of a repository → one
 """
 
 from worker.formats.reading import Chunk, read_records, read_rows

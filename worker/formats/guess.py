@@ -83,31 +83,24 @@ def reading_of(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> tup
     """How records with these columns are best read, and how they can be, judged by the first ones."""
     chats = [column for column in columns if any(_holds_messages(record.get(column)) for record in records)]
     texts = [column for column in columns if column not in chats]
-    longest = max(texts, key=lambda column: _length(records, column), default=None)
-    text = _named(texts, _TEXTS) or longest
+    chat = _named(chats, _MESSAGES) or next(iter(chats), None)
     prompt, completion = _named(texts, _PROMPTS), _named(texts, _COMPLETIONS)
-    chat = _named(chats, _MESSAGES) or (chats[0] if chats else None)
-    readings: list[Kind] = [*(("text", "document") if texts else ())]
+    longest = max(texts, key=lambda column: _length(records, column), default=None)
+    readings: list[Kind] = []
+    if texts:
+        readings += ["text", "document"]
     if len(texts) >= 2:
         readings.append("completion")
-    if chat is not None:
+    if chat:
         readings.append("chat")
-    kind: Kind = "text"
-    if chat is not None:
-        kind = "chat"
-    elif prompt is not None and completion is not None:
-        kind = "completion"
-    others = [column for column in texts if column != prompt]
-    return (
-        Reading(
-            kind=kind,
-            text=text,
-            prompt=prompt or (texts[0] if len(texts) >= 2 else None),
-            completion=completion or (next((c for c in others if c != texts[0]), None) if len(texts) >= 2 else None),
-            messages=chat,
-        ),
-        readings,
+    reading = Reading(
+        kind="chat" if chat else "completion" if prompt and completion else "text",
+        text=_named(texts, _TEXTS) or longest,
+        prompt=prompt or next((column for column in texts if column != completion), None),
+        completion=completion or next((column for column in texts if column not in (prompt, texts[0])), None),
+        messages=chat,
     )
+    return reading, readings
 
 
 def _named(columns: Sequence[str], names: Sequence[str]) -> str | None:

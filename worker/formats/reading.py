@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 from worker.contract import DatasetSource, Format
 from worker.formats.records import Numbered, json_array, json_lines, parquet, table
 from worker.formats.rows import Record, Row, Section, key, row_of
-from worker.formats.text import Counted, Progress, lines, open_file, pieces, sections, unpacked
+from worker.formats.text import Counted, Progress, lines, open_file, pieces, sections, silent, unpacked
 
 _ROWS_AT_ONCE = 1000
 _CHARACTERS_AT_ONCE = 1_000_000
@@ -24,12 +24,8 @@ class Chunk(NamedTuple):
     rows: list[Row]
 
 
-def _silent(bytes_read: int) -> None:
-    """No progress is told."""
-
-
 def read_rows(
-    source: DatasetSource, section_characters: int = _SECTION_CHARACTERS, progress: Progress = _silent
+    source: DatasetSource, section_characters: int = _SECTION_CHARACTERS, progress: Progress = silent
 ) -> Iterator[Chunk]:
     """All that holds something, in the file's order. A document comes in sections of at most ``section_characters``.
 
@@ -37,7 +33,7 @@ def read_rows(
     """
     if source.format == "parquet":
         columns = [column for column in source.reading.columns().values() if column]
-        yield from _chunks(rows_of(parquet(Path(source.path), columns), source, section_characters))
+        yield from _chunks(rows_of(parquet(Path(source.path), columns, progress), source, section_characters))
         return
     with open_file(Path(source.path)) as file:
         texts = texts_of(file, source, progress)
@@ -50,15 +46,15 @@ def read_rows(
 def read_records(source: DatasetSource) -> Iterator[tuple[int, Record]]:
     """All records as they stand in the file, and their places; of a .txt the lines that hold something. Raises DataError."""
     if source.format == "parquet":
-        yield from parquet(Path(source.path), None)
+        yield from parquet(Path(source.path), None, silent)
         return
     with open_file(Path(source.path)) as file:
-        yield from records_of(texts_of(file, source, _silent), source.format, source.delimiter)
+        yield from records_of(texts_of(file, source, silent), source.format, source.delimiter)
 
 
 def texts_of(file: BinaryIO, source: DatasetSource, progress: Progress) -> Iterator[str]:
     """The text of a file that is no Parquet file."""
-    counted = cast(BinaryIO, Counted(file, progress))
+    counted = Counted(file, progress)
     return pieces(unpacked(counted) if source.compressed else counted, source.encoding)
 
 

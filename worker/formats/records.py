@@ -6,18 +6,26 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from worker.errors import DataError
-from worker.formats.text import LONGEST_LINE, lines
+from worker.formats.text import LONGEST_LINE, Place, Progress, gone, lines
 
 Numbered = Iterator[tuple[int, dict[str, Any]]]
 """A record's place in the file, from 1, and what is in it."""
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_decode = json.JSONDecoder().raw_decode
+_LONGEST_WORD = 16  # characters that JSON may take to spell a thing other than a string or a number: -Infinity, \ud83d\ude00
 _TOO_LONG = "Is this one record? Split it, or upload its text as a .txt file."
-_ROWS_AT_ONCE = 1000
+_ON_EACH_LINE = 'Each line must be an object of its own, such as {"text": "..."}.'
+_MEND_JSON = "Mend the file there, or write it anew with a program."
+_QUOTE = "A cell that holds the separator, a quote or a line break must stand in double quotes."
+_HEADER = "The first row must name the columns, each differently."
+_ROWS_AT_ONCE = 256
+_BUFFER_BYTES = 1 << 20
 
 
 def json_lines(texts: Iterator[str]) -> Numbered:
@@ -28,111 +36,112 @@ def json_lines(texts: Iterator[str]) -> Numbered:
                 record = json.loads(line)
             except json.JSONDecodeError as error:
                 raise DataError(
-                    f"Line {number} is not valid JSON: {error.msg} at column {error.colno}.", _MEND_JSON
+                    f"Line {number} is not valid JSON: {error.msg} at column {error.colno}.", _ON_EACH_LINE
                 ) from None
-            except RecursionError:
-                raise DataError(f"Line {number} is nested too deeply.", _MEND_JSON) from None
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"Line {number} is not JSON that can be read: {error}.", _ON_EACH_LINE) from None
             yield number, _object(record, f"Line {number}")
-
-
-_MEND_JSON = 'Each line must be an object of its own, such as {"text": "..."}.'
 
 
 def _object(record: Any, where: str) -> dict[str, Any]:
     if not isinstance(record, dict):
-        raise DataError(f"{where} is not a JSON object with named values.", _MEND_JSON)
+        raise DataError(f"{where} is not a JSON object with named values.", 'Each record must be one: {"text": "..."}')
     return record
 
 
 def json_array(texts: Iterator[str]) -> Numbered:
     """The elements of a list of objects, one by one."""
     text = _JsonText(texts)
-    if text.skip_blanks() != "[":
-        raise DataError(
-            f"Line {text.line} does not begin a list of objects.", 'The file must hold a list: [{"text": "..."}, ...]'
-        )
-    text.place += 1
+    if not text.take("["):
+        raise DataError("This is no list of objects.", 'The file must hold one: [{"text": "..."}, ...]')
     number = 0
-    while text.skip_blanks() != "]":
-        if number and text.take(","):
-            text.skip_blanks()
-        elif number:
-            raise DataError(f"Line {text.line} is not valid JSON: a comma is missing.", "Mend the file.")
+    while not text.take("]"):
+        if number and not text.take(","):
+            raise DataError(f"Line {text.where().line} is not valid JSON: , or ] is missing.", _MEND_JSON)
+        text.skip_blanks()
         number += 1
-        line, record = text.element()
-        yield number, _object(record, f"Element {number} in line {line}")
-    text.place += 1
-    if text.skip_blanks():
-        raise DataError(f"Line {text.line} goes on after the list has ended.", "Remove what follows the list.")
+        line = text.where().line
+        yield number, _object(text.value(), f"Element {number}, in line {line},")
+    text.skip_blanks()
+    if not text.at_end():
+        raise DataError(f"Line {text.where().line} goes on after the list has ended.", "Remove what follows the list.")
 
 
 class _JsonText:
-    """JSON text that comes in pieces, of which only the present element is held. ``place`` is where reading goes on."""
+    """JSON text that comes in pieces, of which only the value being read is held."""
 
     def __init__(self, texts: Iterator[str]) -> None:
         self._texts = texts
         self._text = ""
-        self._line = 1
-        self.place = 0
+        self._place = 0  # in the text held
+        self._where = Place()
+        self._passed = 0  # what of the text held is counted in _where
 
-    @property
-    def line(self) -> int:
-        """Where ``place`` is."""
-        return self._line + self._text.count("\n", 0, self.place)
+    def where(self) -> Place:
+        """Where reading goes on."""
+        self._where.pass_by(self._text[self._passed : self._place])
+        self._passed = self._place
+        return self._where
 
-    def skip_blanks(self) -> str:
-        """The next character that is no blank, where ``place`` is then; empty at the end."""
-        while True:
-            match = _BLANKS.match(self._text, self.place)
+    def at_end(self) -> bool:
+        """Whether nothing follows."""
+        return self._place == len(self._text) and not self._more()
+
+    def skip_blanks(self) -> None:
+        """Goes on to the next character that is no blank."""
+        while not self.at_end():
+            match = _BLANKS.match(self._text, self._place)
             assert match
-            self.place = match.end()
-            if self.place < len(self._text):
-                return self._text[self.place]
-            if not self._more():
-                return ""
+            self._place = match.end()
+            if self._place < len(self._text):
+                return
 
     def take(self, character: str) -> bool:
-        """Passes by ``character``, if it is next."""
-        found = self._text.startswith(character, self.place)
-        self.place += found
+        """Passes by ``character`` and the blanks before it, if it is next."""
+        self.skip_blanks()
+        found = self._text.startswith(character, self._place)
+        self._place += found
         return found
 
-    def element(self) -> tuple[int, Any]:
-        """The value that begins here, and its line."""
+    def value(self) -> Any:
+        """The value that begins here. Raises DataError if it is none."""
         while True:
             try:
-                value, end = json.JSONDecoder().raw_decode(self._text, self.place)
-            except (json.JSONDecodeError, RecursionError) as error:
-                if self._is_final(error) or not self._more():
-                    line = self._line + getattr(error, "lineno", 1) - 1
-                    what = getattr(error, "msg", "nested too deeply")
-                    raise DataError(f"Line {line} is not valid JSON: {what}.", "Mend the file.") from None
-                if len(self._text) - self.place > LONGEST_LINE:
-                    raise DataError(
-                        f"Line {self.line} begins an element of over 16 million characters.", _TOO_LONG
-                    ) from None
+                value, end = _decode(self._text, self._place)
+            except json.JSONDecodeError as error:
+                if len(self._text) - self._place > LONGEST_LINE:
+                    break
+                wrong = error.pos - self._place
+                # More text mends what is cut off: an open string, or whatever is wrong at the very end.
+                cut_off = error.msg.startswith("Unterminated") or error.pos >= len(self._text) - _LONGEST_WORD
+                if not cut_off or not self._more():
+                    raise self._invalid(error.msg, wrong) from None
+            except (ValueError, RecursionError) as error:
+                raise self._invalid(str(error), 0) from None
             else:
-                line = self.line
-                self.place = end
-                return line, value
+                if end - self._place > LONGEST_LINE:
+                    break
+                self._place = end
+                return value
+        raise DataError(f"Line {self.where().line} begins an element of over 16 million characters.", _TOO_LONG)
 
-    def _is_final(self, error: Exception) -> bool:
-        """Whether more text could not mend it: it stands well before the end of what has come, and is no open string."""
-        if not isinstance(error, json.JSONDecodeError):
-            return True
-        return not error.msg.startswith("Unterminated") and error.pos < len(self._text) - 16
+    def _invalid(self, what: str, after: int) -> DataError:
+        """``what`` is wrong so many characters on."""
+        where = self.where()
+        where.pass_by(self._text[self._place : self._place + after])
+        return DataError(f"Line {where.line} is not valid JSON: {what} at column {where.column}.", _MEND_JSON)
 
     def _more(self) -> bool:
-        """Gets as much again as is held, and at least a piece; whether there was any."""
-        self._line = self.line
-        held = self._text[self.place :]
+        """Gets as much again as is held, so that a long value is not parsed often; whether there was any."""
+        self.where()
+        held = self._text[self._place :]
         parts, length = [held], 0
         for text in self._texts:
             parts.append(text)
             length += len(text)
             if length >= len(held):
                 break
-        self._text, self.place = "".join(parts), 0
+        self._text, self._place, self._passed = "".join(parts), 0, 0
         return length > 0
 
 
@@ -140,72 +149,71 @@ def table(texts: Iterator[str], delimiter: str | None) -> Numbered:
     """The rows of a .csv or .tsv; the first names the columns. ``delimiter`` None: found in the first row."""
     csv.field_size_limit(LONGEST_LINE)
     numbered = lines(texts, _TOO_LONG)
-    first = next(((number, line) for number, line in numbered if line.strip()), None)
-    if first is None:
+    header = next(((line, text) for line, text in numbered if text.strip()), None)
+    if header is None:
         return
-    found = delimiter or delimiter_of(first[1])
-    rows = csv.reader(_chain(first, numbered), delimiter=found, strict=True)
-    skipped = first[0] - 1  # empty lines before the header
+    before, first = header[0] - 1, header[1]  # empty lines may stand before the header
+    rows = csv.reader(
+        (text + "\n" for text in chain([first], (text for _, text in numbered))),
+        delimiter=delimiter or delimiter_of(first),
+        strict=True,
+    )
+    names: list[str] = []
+    number, line = 0, header[0]
     try:
         names = [name.strip() for name in next(rows)]
-        _require_names(names, first[0])
-        number = 0
+        _require_names(names, f"The header, in line {line},")
+        line = before + rows.line_num + 1
         for row in rows:
-            if not row:
-                continue
-            number += 1
-            if len(row) != len(names):
-                raise DataError(
-                    f"Line {rows.line_num + skipped} has {_cells(len(row))}, and the header has {len(names)}.",
-                    "A cell that holds the separator or a line break must stand in double quotes.",
-                )
-            yield number, dict(zip(names, row, strict=True))
+            if row and len(row) != len(names):
+                raise DataError(f"Line {line} has {_cells(len(row))}, and the header has {len(names)}.", _QUOTE)
+            if row:
+                number += 1
+                yield number, dict(zip(names, row, strict=True))
+            line = before + rows.line_num + 1
     except csv.Error as error:
-        raise DataError(
-            f"Line {rows.line_num + skipped} cannot be read: {error}.", "Look for a quote that is not closed."
-        ) from None
+        if "unexpected end" in str(error) or "field limit" in str(error):
+            raise DataError(f"In line {line} a quote is opened that is not closed.", "Close it, or remove it.") from None
+        raise DataError(f"Line {before + rows.line_num} cannot be read: {error}.", _QUOTE) from None
 
 
 def _cells(count: int) -> str:
     return "1 cell" if count == 1 else f"{count} cells"
 
 
-def _chain(first: tuple[int, str], rest: Iterator[tuple[int, str]]) -> Iterator[str]:
-    yield first[1] + "\n"
-    for _, line in rest:
-        yield line + "\n"
-
-
 def delimiter_of(header: str) -> str:
     """What separates the names in a header."""
-    return max(",;\t|", key=header.count)
+    return max(",;\t|", key=re.sub('"[^"]*"', "", header).count)
 
 
-def _require_names(names: list[str], line: int) -> None:
-    hint = "The first row must name the columns, each differently."
+def _require_names(names: list[str], where: str) -> None:
     if "" in names:
-        raise DataError(f"Line {line}: column {names.index('') + 1} of the header has no name.", hint)
+        raise DataError(f"{where} has no name for column {names.index('') + 1}.", _HEADER)
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise DataError(f"Line {line}: the header has two columns called {twice[:60]!r}.", hint)
+        raise DataError(f"{where} has two columns called {twice[:60]!r}.", _HEADER)
 
 
-def parquet(path: Path, columns: list[str] | None) -> Numbered:
-    """The rows of a Parquet file; of these ``columns``, if there are any of them."""
+def parquet(path: Path, columns: list[str] | None, progress: Progress) -> Numbered:
+    """The rows of a Parquet file; of these ``columns`` alone, if it has them all."""
     import pyarrow
     from pyarrow import parquet as files
 
     try:
-        with files.ParquetFile(path) as file:
+        with files.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
             names = file.schema_arrow.names
-            wanted = [name for name in columns if name in names] if columns is not None else None
-            number = 0
+            _require_names(names, "The file")
+            wanted = columns if columns and set(columns) <= set(names) else None
+            number, size = 0, path.stat().st_size
             for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
-                for record in batch.to_pylist():
-                    number += 1
-                    yield number, record
+                progress(size * number // file.metadata.num_rows)
+                yield from enumerate(batch.to_pylist(), number + 1)
+                number += len(batch)
+            progress(size)
     except FileNotFoundError:
-        raise DataError(f"The dataset {path} is gone.", "Upload the file again, or pick another dataset.") from None
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise gone(path) from None
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"The Parquet file is damaged or incomplete: {first}", "Write it again.") from error
+        raise DataError(
+            f"The Parquet file cannot be read: {first}", "It may be damaged or incomplete. Write it again."
+        ) from error

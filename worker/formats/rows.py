@@ -81,7 +81,7 @@ def row_of(record: Record, reading: Reading, where: str) -> str | Completion | C
 
 def _value(record: dict[str, Any], column: str | None, where: str) -> Any:
     if column is None or column not in record:
-        have = ", ".join(map(str, list(record)[:10])) or "none"
+        have = ", ".join(list(record)[:10]).encode(errors="replace").decode() or "none"
         raise DataError(f"{where} has no column {column!r}.", f"Its columns are: {have}. Map another one.")
     return record[column]
 
@@ -90,12 +90,12 @@ def _text(record: dict[str, Any], column: str | None, where: str) -> str:
     value = _value(record, column, where)
     if value is None:
         return ""
-    if isinstance(value, (dict, list)):
-        raise DataError(f"{where} holds a list or an object in column {column!r}, and not a text.", "Map another column.")
-    return _whole(value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else str(value), where)
+    if isinstance(value, (dict, list, bytes)):
+        raise DataError(f"{where} holds no text in column {column!r}, but other data.", "Map another column.")
+    return whole(value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else str(value), where)
 
 
-def _whole(text: str, where: str) -> str:
+def whole(text: str, where: str) -> str:
     """``text``, if it has no half characters, which JSON can spell and nothing can use."""
     if not text.isascii():
         try:
@@ -137,4 +137,4 @@ def _message(message: Any, number: int, where: str) -> Message:
         raise DataError(f"{where} has no content that is text.", 'Each message needs {"role": ..., "content": ...}')
     if not isinstance(role, str) or role not in _ROLE_NAMES:
         raise DataError(f"{where} has the role {role!r}.", f"Use one of: {', '.join(ROLES)}.")
-    return Message(_ROLE_NAMES[role], _whole(content, where))
+    return Message(_ROLE_NAMES[role], whole(content, where))

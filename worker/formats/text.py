@@ -7,8 +7,9 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from worker.contract import Encoding
 from worker.errors import DataError
@@ -26,16 +27,17 @@ _MAGICS = {
     b"%PDF": "a PDF",
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
+    b"GIF87a": "a GIF picture",
+    b"GIF89a": "a GIF picture",
     b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive",
+    b"Rar!\x1a\x07": "a RAR archive",
     b"\x28\xb5\x2f\xfd": "a zstd archive",
-    b"BZh": "a bzip2 archive",
+    **{b"BZh%d1AY&SY" % level: "a bzip2 archive" for level in range(1, 10)},
     b"\xfd7zXZ": "an xz archive",
     b"\x1f\x8b": "a gzip archive within another",
-    b"PAR1": "a Parquet file",
-    b"GGUF": "a model",
-    b"SQLite format 3": "a database",
+    b"PAR1\x15": "a Parquet file",
+    b"GGUF\x03\0": "a model",
+    b"SQLite format 3\0": "a database",
     b"\x7fELF": "a program",
     b"\xd0\xcf\x11\xe0": "an old Word or Excel file",
 }
@@ -44,19 +46,26 @@ Progress = Callable[[int], None]
 """Called now and then with the bytes of the file read so far; may raise to give up."""
 
 
-class Counted(io.RawIOBase):
+def silent(bytes_read: int) -> None:
+    """No progress is told."""
+
+
+class Readable(Protocol):
+    """Bytes that are read from first to last."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Counted:
     """A file that is read from its present place to its end, some bytes put back before it, and tells how far it is."""
 
-    def __init__(self, file: BinaryIO, progress: Progress, put_back: bytes = b"") -> None:
+    def __init__(self, file: Readable, progress: Progress, put_back: bytes = b"") -> None:
         self._file = file
         self._progress = progress
         self._put_back = put_back
         self._read = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int, /) -> bytes:
         if self._put_back:
             data, self._put_back = self._put_back[:size], self._put_back[size:]
         else:
@@ -66,22 +75,22 @@ class Counted(io.RawIOBase):
         return data
 
 
-def unpacked(file: BinaryIO) -> BinaryIO:
+def unpacked(file: Readable) -> Readable:
     """What is in a gzip file."""
-    return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+    return gzip.GzipFile(fileobj=file)  # type: ignore[call-overload, no-any-return]  # seek is only for going back
 
 
-def pieces(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
+def pieces(file: Readable, encoding: Encoding) -> Iterator[str]:
     """The text of ``file`` in pieces, with newlines as ``\\n`` and without a byte-order mark.
 
     Raises DataError, naming the line and the column, if it is not text in this encoding.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else "utf-16")()
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
-    place = _Place()
+    place = Place()
     total, first = 0, True
     while True:
-        chunk = _read(file)
+        chunk = read_bytes(file, _PIECE_BYTES)
         if first:
             refuse_other_kinds(chunk)
             first = False
@@ -111,48 +120,56 @@ def refuse_other_kinds(start: bytes) -> None:
             raise DataError(f"This is {what}, not text.", _SAVE_AS)
 
 
-def _read(file: BinaryIO) -> bytes:
+def read_bytes(file: Readable, size: int) -> bytes:
+    """The next bytes, none at the end. Raises DataError if it is a compressed file that is damaged."""
     try:
-        return file.read(_PIECE_BYTES)
+        return file.read(size)
     except EOFError:
         raise DataError("The compressed file ends too early: a part of it is missing.", "Upload it again.") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"The compressed file is damaged: {error}.", "Compress it again.") from None
 
 
-class _Place:
-    """A line and a column, both from 1."""
+@dataclass
+class Place:
+    """Where one is in a text, both from 1."""
 
-    def __init__(self) -> None:
-        self._line, self._column = 1, 1
+    line: int = 1
+    column: int = 1
 
     def pass_by(self, text: str) -> None:
-        self._line += text.count("\n")
+        """Goes on to the end of ``text``."""
+        self.line += text.count("\n")
         last = text.rfind("\n")
-        self._column = self._column + len(text) if last < 0 else len(text) - last
+        self.column = self.column + len(text) if last < 0 else len(text) - last
 
     def __str__(self) -> str:
-        return f"Line {self._line}, column {self._column}"
+        return f"Line {self.line}, column {self.column}"
 
 
-def lines(texts: Iterator[str], advice: str = "Split it.") -> Iterator[tuple[int, str]]:
+def lines(texts: Iterator[str], advice: str) -> Iterator[tuple[int, str]]:
     """The lines and their numbers, without the newlines. Raises DataError, with ``advice``, if one is too long to hold."""
     parts: list[str] = []
     number = length = 0
     for text in texts:
-        *whole, last = text.split("\n")
-        for line in whole:
-            number += 1
-            if parts:
-                line, parts, length = "".join((*parts, line)), [], 0
-            yield number, line
-        if last:
-            parts.append(last)
-            length += len(last)
-            if length > LONGEST_LINE:
-                raise DataError(f"Line {number + 1} is longer than {LONGEST_LINE // 1_000_000} million characters.", advice)
-    if parts:
+        first, *others = text.split("\n")
+        parts.append(first)
+        length += len(first)
+        if length > LONGEST_LINE:
+            raise too_long(number + 1, advice)
+        if others:
+            yield number + 1, "".join(parts)
+            *whole, last = others
+            yield from enumerate(whole, number + 2)
+            number += len(others)
+            parts, length = [last], len(last)
+    if length:
         yield number + 1, "".join(parts)
+
+
+def too_long(line: int, advice: str) -> DataError:
+    """What is to be said of a line that cannot be held."""
+    return DataError(f"Line {line} is longer than {LONGEST_LINE // 1_000_000} million characters.", advice)
 
 
 def sections(texts: Iterator[str], size: int) -> Iterator[Section]:
@@ -161,25 +178,32 @@ def sections(texts: Iterator[str], size: int) -> Iterator[Section]:
     Each ends with a line, else with a sentence, else with a word where that is possible. Where it ends depends on what
     stands before only, so that text added at the end moves none but the last.
     """
-    waiting: str | None = None
-    rest, start = "", 0
+    waiting: list[str] = []  # one that holds text and may be the last, and those of blanks after it
+    for part in _parts(texts, size):
+        if waiting and not part.isspace():
+            yield from (Section(text, ends=False) for text in waiting)
+            waiting = []
+        waiting.append(part)
+    if waiting:
+        yield Section(waiting[0].rstrip(), ends=True)
+
+
+def _parts(texts: Iterator[str], size: int) -> Iterator[str]:
+    """A text cut into sections; it begins with its first character that is no blank."""
+    rest, begun = "", False
     for text in texts:
-        rest, start = rest[start:] + text, 0
-        if waiting is None:
+        rest += text
+        if not begun:
             rest = rest.lstrip()
+            begun = bool(rest)
+        start = 0
         while len(rest) - start > size:
             end = _end_of_section(rest, start, size)
-            if waiting is not None:
-                yield Section(waiting, ends=False)
-            waiting, start = rest[start:end], end
-    rest = rest[start:].rstrip()
-    if waiting is not None and not rest:
-        yield Section(waiting.rstrip(), ends=True)
-        return
-    if waiting is not None:
-        yield Section(waiting, ends=False)
+            yield rest[start:end]
+            start = end
+        rest = rest[start:]
     if rest:
-        yield Section(rest, ends=True)
+        yield rest
 
 
 def _end_of_section(text: str, start: int, size: int) -> int:
@@ -195,5 +219,10 @@ def open_file(path: Path) -> BinaryIO:
     """Raises DataError if it is not there."""
     try:
         return path.open("rb")
-    except FileNotFoundError:
-        raise DataError(f"The dataset {path} is gone.", "Upload the file again, or pick another dataset.") from None
+    except OSError:
+        raise gone(path) from None
+
+
+def gone(path: Path) -> DataError:
+    """What is to be said of a file that is not there."""
+    return DataError(f"The dataset {path} is gone.", "Upload the file again, or pick another dataset.")

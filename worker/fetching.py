@@ -1,0 +1,119 @@
+"""Fetches a dataset of the Hugging Face hub as one file. No code of a repository is ever run.
+
+    python -m worker.fetching OWNER/NAME[:SPLIT] FOLDER
+
+Lines of JSON on standard output: {"bytes": n, "total": n} while it downloads, then {"file": name} for the file that it left
+in FOLDER, or {"error": {"message", "hint"}}. HF_ENDPOINT and HF_TOKEN are honoured.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+from tqdm import tqdm
+
+from worker.errors import DataError
+from worker.formats.shards import choose, join
+
+DEFAULT_SPLIT = "train"
+_TIMEOUT_S = 15
+_SECONDS_BETWEEN_LINES = 0.3
+
+
+def fetch(name: str, split: str, folder: Path) -> Path:
+    """The file in ``folder`` that holds this split. Tells of progress on standard output. Raises DataError."""
+    parts = folder / "parts"
+    try:
+        # One request with a time limit, so that a hub that cannot be reached is told of soon.
+        info = HfApi().dataset_info(name, timeout=_TIMEOUT_S, files_metadata=True)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        chosen = choose(list(sizes), split)
+        progress = _Progress(sum(sizes[file] for file in chosen))
+        paths = [_download(name, file, info.sha, parts, progress) for file in chosen]
+        progress.finish()
+        return join(paths, folder)
+    except DataError:
+        raise
+    except GatedRepoError:
+        reason = f"{name} is only given to people who accepted its terms."
+        hint = "Accept them on the dataset's page and set HF_TOKEN for the server."
+        raise DataError(reason, hint) from None
+    except (RepositoryNotFoundError, HFValidationError):
+        reason = f"The hub has no dataset {name}, or it is private."
+        raise DataError(reason, "Check the name. A private dataset needs HF_TOKEN set for the server.") from None
+    except Exception as error:  # the client lets its transport's errors through, and these differ by version
+        reason = f"{name} could not be downloaded: {error}"
+        raise DataError(reason, "Check the connection and the free disk space, and try again.") from error
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def _download(name: str, file: str, revision: str | None, folder: Path, progress: _Progress) -> Path:
+    bar = type("Bar", (_Bar,), {"progress": progress})
+    path = hf_hub_download(name, file, repo_type="dataset", revision=revision, local_dir=folder, tqdm_class=bar)
+    return Path(path)
+
+
+class _Progress:
+    """Bytes of all files that have come, told now and then."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._bytes = 0
+        self._next = 0.0
+        self.add(0)  # at once, for a size over the limit ends it
+
+    def add(self, count: int) -> None:
+        """So many more have come; fewer than none when a part has to be fetched again."""
+        self._bytes += count
+        if time.monotonic() >= self._next:
+            _say({"bytes": min(self._bytes, self._total), "total": self._total})
+            self._next = time.monotonic() + _SECONDS_BETWEEN_LINES
+
+    def finish(self) -> None:
+        """All are there."""
+        _say({"bytes": self._total, "total": self._total})
+
+
+class _Bar(tqdm):  # type: ignore[type-arg]
+    """What the hub's client takes for its progress bar. Nothing is drawn."""
+
+    progress: _Progress
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "disable": True})
+
+    def update(self, n: float | None = 1) -> None:
+        self.progress.add(int(n or 0))
+
+    def update_transfer(self, n: float | None = 1) -> None:
+        """Bytes on the wire, which are counted again once they are on the disk."""
+
+    def set_transfer_postfix_str(self, *arguments: Any, **options: Any) -> None:
+        """Not drawn either."""
+
+
+def _say(line: dict[str, Any]) -> None:
+    print(json.dumps(line), flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the lines."""
+    name, _, split = arguments[0].partition(":")
+    try:
+        _say({"file": fetch(name, split or DEFAULT_SPLIT, Path(arguments[1])).name})
+    except DataError as error:
+        _say({"error": {"message": error.reason, "hint": error.hint}})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,161 @@
+"""What a run will take, by formula: memory, time and disk, from its own examples, its model's design and this machine."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from pydantic import BaseModel
+
+from worker.contract import Job, RunConfig
+from worker.data import Examples
+from worker.design import Design
+from worker.errors import DataError
+from worker.footprint import LABELS, Footprint
+from worker.machine import Machine, machine
+from worker.optimization import Precision
+from worker.passes import Passes
+
+_BYTES = 4  # of a number in fp32
+_SMALL_FILES_BYTES = 30_000  # of a checkpoint: its settings and the states of the random generators
+_UPDATE_BYTES = 44  # that AdamW and clipping read and write of each trained weight: 11 numbers
+
+
+class MemoryPart(BaseModel):
+    """One of the things that take memory at the moment when they take most."""
+
+    id: str
+    label: str
+    bytes: int
+
+
+class Forecast(BaseModel):
+    """As in backend/schemas.py: bytes of the process on a CPU, of the card on a GPU; ``step_seconds`` is a mean."""
+
+    peak_memory_bytes: int
+    step_seconds: float
+    tokens_per_s: float
+    total_seconds: float
+
+
+class Foretold(BaseModel):
+    """The part of backend/schemas.py's Preflight that is computed here. Tokens are those that are learned."""
+
+    train_examples: int
+    validation_examples: int
+    tokens_per_epoch: int
+    steps_per_epoch: int
+    total_steps: int
+    parameters: int
+    trained_parameters: int
+    memory_parts: list[MemoryPart]
+    formula: Forecast
+    fits: bool
+    largest_batch_size: int | None
+    largest_accumulation: int | None
+    checkpoint_bytes: int
+    disk_bytes: int
+
+
+def foretell(
+    job: Job,
+    design: Design,
+    train: Examples,
+    validation: Examples,
+    share: float,
+    max_length: int,
+    device: torch.device,
+    precision: Precision,
+    memory_available_bytes: int,
+) -> Foretold:
+    """What ``job`` will take. ``train`` and ``validation`` are that ``share`` of its text that was turned into tokens.
+
+    Raises DataError if there is nothing to learn from, ModelError or DeviceError if design or machine cannot be judged.
+    """
+    if not len(train):
+        raise DataError("No example is long enough to learn from.", "Give lines of at least a few words.")
+    config = job.config
+    window_size = config.batch_size * config.gradient_accumulation_steps * config.devices
+    train_examples, validation_examples = round(len(train) / share), round(len(validation) / share)
+    epoch_steps = math.ceil(train_examples / window_size)
+    total_steps = config.max_steps or config.num_epochs * epoch_steps
+    passes = Passes(train, validation, design.layout, max_length, config.batch_size, window_size, total_steps, config.seed)
+    measured = machine(device.type if device.type == "cpu" else str(device), precision)
+    loaded = job.model.kind != "built_in" and not config.from_scratch
+    footprint = Footprint(design, passes, device, precision, measured.memory_bytes, loaded)
+    parts = footprint.parts(config.batch_size)
+    step_seconds = _step_seconds(footprint, measured, config.devices)
+    largest = _largest_batch_size(footprint, config, memory_available_bytes)
+    tokens = _tokens_bytes(train, validation, design.head.shape[0]) / share
+    checkpoint_bytes = _checkpoint_bytes(design, config)
+    return Foretold(
+        train_examples=train_examples,
+        validation_examples=validation_examples,
+        tokens_per_epoch=round(int(train.trained.sum()) / share),
+        steps_per_epoch=epoch_steps,
+        total_steps=total_steps,
+        parameters=design.parameters,
+        trained_parameters=design.trained_parameters,
+        memory_parts=[MemoryPart(id=name, label=LABELS[name], bytes=size) for name, size in parts.items() if size],
+        formula=Forecast(
+            peak_memory_bytes=sum(parts.values()),
+            step_seconds=step_seconds,
+            tokens_per_s=passes.mean.targets / step_seconds,
+            total_seconds=step_seconds * total_steps,
+        ),
+        fits=sum(parts.values()) <= memory_available_bytes,
+        largest_batch_size=largest,
+        largest_accumulation=largest and config.batch_size * config.gradient_accumulation_steps // largest,
+        checkpoint_bytes=checkpoint_bytes,
+        disk_bytes=_disk_bytes(design, config, checkpoint_bytes, round(tokens), epoch_steps, total_steps),
+    )
+
+
+def _step_seconds(footprint: Footprint, measured: Machine, devices: int) -> float:
+    """The mean time of an update: products at the speed that this machine multiplies with, the rest at the speed at which
+    it moves numbers, and something for each operation. A GPU is told of operations while it computes others."""
+    design, mean = footprint.design, footprint.passes.mean
+    counted = footprint.rehearsal(mean.cells / mean.passes)
+    vocabulary, width = (int(size) for size in design.head.shape)
+    half = footprint.precision != "fp32"
+    products_of_head = 3 if design.head.requires_grad else 2
+    flops = counted.flops * mean.passes + 2 * mean.targets * vocabulary * width * products_of_head
+    moved = counted.moved * mean.passes + mean.targets * vocabulary * (16 if half else 20)
+    busy = flops / measured.flops_per_s(width) + moved / measured.bytes_per_s
+    telling = counted.operations * mean.passes * measured.seconds_an_operation
+    passes_seconds = busy + telling if footprint.device.type == "cpu" else max(busy, telling)
+    return passes_seconds / devices + _UPDATE_BYTES * design.trained_parameters / measured.bytes_per_s
+
+
+def _largest_batch_size(footprint: Footprint, config: RunConfig, memory_available_bytes: int) -> int | None:
+    """The largest that fits and divides an update's examples, so that the result stays the same; None if none does."""
+    window = config.batch_size * config.gradient_accumulation_steps
+    sizes = [size for size in range(window, 0, -1) if window % size == 0]
+    return next((size for size in sizes if footprint.peak_bytes(size) <= memory_available_bytes), None)
+
+
+def _checkpoint_bytes(design: Design, config: RunConfig) -> int:
+    """Weights, LoRA's merged in, and what AdamW remembers of those that are trained; LoRA's stand there once more."""
+    trained = _BYTES * design.trained_parameters
+    lora = config.method == "lora"
+    weights = _BYTES * design.parameters - (trained if lora else 0)
+    return weights + 2 * trained + (trained if lora else 0) + _SMALL_FILES_BYTES
+
+
+def _tokens_bytes(train: Examples, validation: Examples, vocabulary: int) -> int:
+    """Of RUN_DIR/tokens: an id for each token, two numbers for each example, and a byte for a token that may be masked."""
+    each = (2 if vocabulary <= 2**16 else 4) + (train.targets is not None)
+    return sum(len(side.tokens) * each + 16 * len(side) for side in (train, validation))
+
+
+def _disk_bytes(
+    design: Design, config: RunConfig, checkpoint_bytes: int, tokens: int, epoch_steps: int, total_steps: int
+) -> int:
+    """The most that the run's folder holds at once: a checkpoint is written before the oldest one is deleted."""
+    save_every, check_every = config.save_steps or epoch_steps, config.eval_steps or epoch_steps
+    saved = set(range(save_every, total_steps + 1, save_every))
+    if config.validation_split:  # each check may bring the best checkpoint
+        saved |= {*range(check_every, total_steps + 1, check_every), total_steps}
+    kept = min(len(saved), config.keep_checkpoints + 1)
+    model = checkpoint_bytes - 2 * _BYTES * design.trained_parameters  # and the adapter beside it, if there is one
+    return max(kept * checkpoint_bytes + model, min(len(saved), kept + 1) * checkpoint_bytes) + tokens

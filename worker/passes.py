@@ -1,0 +1,123 @@
+"""The forward passes that a run will make, from the lengths of its own examples in its own order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from worker.batching import Layout, first_fit, in_order, pack, shuffled_windows
+from worker.data import Examples
+
+_MOST_EXAMPLES = 30_000  # that are laid out to find the largest pass: a tenth of a second
+_HEAVIEST = 16  # windows among which the largest pass is looked for when batches had another size
+_EVALUATED = 1024  # examples, the longest ones first, as worker.evaluation lays them out
+
+
+class Pass(NamedTuple):
+    """``lengths`` of its texts in tokens; ``cells`` counts padding, ``targets`` what is learned."""
+
+    lengths: tuple[int, ...]
+    cells: int
+    targets: int
+
+
+class Mean(NamedTuple):
+    """What an update takes on average: passes, and the cells and targets of all of them together."""
+
+    passes: float
+    cells: float
+    targets: float
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Those of ``total_steps`` updates that learn from ``window_size`` of ``train`` each; of a long run, of its beginning.
+
+    ``train`` and ``validation`` may be the first part of a text.
+    """
+
+    train: Examples
+    validation: Examples
+    layout: Layout
+    max_length: int
+    batch_size: int
+    window_size: int
+    total_steps: int
+    seed: int
+
+    @cached_property
+    def windows(self) -> list[list[int]]:
+        """The examples of each update, by number."""
+        most = max(1, min(self.total_steps, _MOST_EXAMPLES // self.window_size))
+        return list(islice(shuffled_windows(len(self.train), self.window_size, self.seed), most))
+
+    @cached_property
+    def of_windows(self) -> list[list[Pass]]:
+        """The passes of each window."""
+        return [self._laid_out(self.train, window, self.batch_size) for window in self.windows]
+
+    @cached_property
+    def mean(self) -> Mean:
+        """Over the windows."""
+        updates = len(self.of_windows)
+        made = [one for passes in self.of_windows for one in passes]
+        return Mean(
+            len(made) / updates, sum(one.cells for one in made) / updates, sum(one.targets for one in made) / updates
+        )
+
+    @cached_property
+    def worst_window(self) -> list[int]:
+        """The one that has the largest pass."""
+        full = len(self.windows[0])  # an epoch's last one may be smaller
+        sizes = [
+            max(one.cells for one in passes) if len(window) == full else 0
+            for window, passes in zip(self.windows, self.of_windows, strict=True)
+        ]
+        return self.windows[int(np.argmax(sizes))]
+
+    def typical_windows(self, count: int) -> list[list[int]]:
+        """Those whose cells are nearest to the mean, as many as that if need be more than once. An epoch's last window,
+        which may be smaller, is not among them if there are others."""
+        full = [window for window in self.windows if len(window) == len(self.windows[0])]
+        nearest = sorted(full, key=lambda window: abs(self.cells(window) - self.mean.cells))[:count]
+        return [nearest[place % len(nearest)] for place in range(count)]
+
+    def cells(self, window: Sequence[int]) -> int:
+        """Of all passes of one window."""
+        return sum(one.cells for one in self._laid_out(self.train, window, self.batch_size))
+
+    def largest(self, batch_size: int) -> tuple[Pass, bool]:
+        """The largest pass, were batches of ``batch_size``, and whether its update has others beside it."""
+        if batch_size == self.batch_size:
+            found = [(one, len(passes) > 1) for passes in self.of_windows for one in passes]
+        else:
+            heaviest = sorted(self.windows, key=lambda window: -int(self.train.lengths[window].sum()))[:_HEAVIEST]
+            laid_out = [self._laid_out(self.train, window, batch_size) for window in heaviest]
+            found = [(one, len(passes) > 1) for passes in laid_out for one in passes]
+        return max(found, key=lambda one: (one[0].cells, one[1]))
+
+    def largest_check(self, batch_size: int) -> Pass | None:
+        """The largest pass over the validation examples; None if there are none."""
+        if not len(self.validation):
+            return None
+        longest = np.argsort(-self.validation.lengths, kind="stable")[:_EVALUATED].tolist()
+        return max(self._laid_out(self.validation, longest, batch_size), key=lambda one: one.cells)
+
+    def _laid_out(self, examples: Examples, window: Sequence[int], batch_size: int) -> list[Pass]:
+        """As ``batching.lay_out`` does it."""
+        lengths, budget = examples.lengths, batch_size * self.max_length
+        if self.layout == "packed":
+            rows = first_fit(window, lengths, budget)
+        else:
+            rows = in_order(window, batch_size) if self.layout == "in_order" else pack(window, lengths, budget)
+        return [self._pass(examples, row) for row in rows]
+
+    def _pass(self, examples: Examples, rows: Sequence[int]) -> Pass:
+        lengths = tuple(examples.lengths[rows].tolist())
+        cells = sum(lengths) if self.layout == "packed" else len(lengths) * max(lengths)
+        return Pass(lengths, cells, int(examples.trained[rows].sum()))

@@ -1,0 +1,242 @@
+"""``python -m worker.trial``: what a run will take, measured by the beginning of it, in a process of its own.
+
+The protocol is that of ``worker.answering``:
+
+    {"id": 1, "op": "measure", "job": Job}
+
+    {"id": 1, "event": "progress", "data": {"text"}}
+    {"id": 1, "event": "done", "data": {"peak_memory_bytes", "step_seconds", "tokens_per_s", "total_seconds"}}
+
+A run that does not fit is answered with an error of code ``out_of_memory``, and nobody else's memory is taken for it. The
+worker's own Trainer trains a copy of the model on updates that the run would make: its heaviest and some usual ones.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+
+from worker import lock
+from worker.answering import Reply, serve
+from worker.contract import DEFAULT_MAX_LENGTH, Job
+from worker.control import StopSwitch
+from worker.data import Corpus, Examples
+from worker.errors import DeviceError, StopRequested, WorkerError
+
+if TYPE_CHECKING:
+    from worker.passes import Passes
+    from worker.setup import Setup
+
+_CHARACTERS = 4_000_000
+_HEAVIEST = 2  # times that the heaviest update is made, as AdamW's moments are there from the second on
+_USUAL = 6  # updates after these
+_SECONDS = 8.0  # after which no usual updates are begun
+_NEVER = 10_000_000
+_OF_A_TRIAL = {
+    "on_oom": "fail", "compile": "off", "max_steps": _HEAVIEST + _USUAL, "early_stopping_patience": None,
+    "log_steps": 1, "eval_steps": _NEVER, "save_steps": _NEVER, "sample_prompts": [],
+}  # fmt: skip
+_PREFIX = "trainboard-trial-"
+
+
+class _Enough(Exception):  # noqa: N818 - not an error
+    """All has been seen."""
+
+
+class _Left(Exception):  # noqa: N818 - not an error
+    """Nobody waits for the answer. StopRequested would have the Trainer save first."""
+
+
+class _Switch(StopSwitch):
+    """Says stop when the question is taken back."""
+
+    def __init__(self, run_dir: Path, reply: Reply) -> None:
+        super().__init__(run_dir)
+        self._reply = reply
+
+    def check(self) -> None:
+        """Raises _Left if so."""
+        if self._reply.is_cancelled():
+            raise _Left
+
+
+def answer(message: dict[str, Any], reply: Reply) -> None:
+    """Answers one request. Raises WorkerError, StopRequested, or pydantic's ValidationError."""
+    job = Job.model_validate(message["job"])
+    from worker.memory import is_out_of_memory, out_of_memory
+    from worker.optimization import device_of
+
+    device, config = device_of(job), job.config
+    _keep_to_what_is_free()
+    try:
+        with _run_dir() as run_dir:
+            reply.send("done", **_measure(job, run_dir, reply))
+    except _Left:
+        raise StopRequested from None
+    except (RuntimeError, MemoryError, DeviceError) as error:
+        if not is_out_of_memory(error) and not (error.__cause__ and is_out_of_memory(error.__cause__)):
+            raise
+        full = error
+        if not isinstance(full, DeviceError):  # before the first pass
+            full = out_of_memory(device, config, config.batch_size, config.max_length or DEFAULT_MAX_LENGTH)
+        reply.send("error", code="out_of_memory", message=full.reason, hint=full.hint)
+
+
+def _keep_to_what_is_free() -> None:
+    """Has Linux refuse this process more memory than is free now. It would promise more, and then kill the largest process
+    of all."""
+    if sys.platform == "linux":
+        import resource
+
+        taken = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (taken + psutil.virtual_memory().available, hard))
+
+
+@contextmanager
+def _run_dir() -> Iterator[Path]:
+    """A run directory that is gone afterwards; so are then those of trials that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            fd = lock.take(left)
+        except (WorkerError, OSError):  # it is in use, or not ours
+            continue
+        shutil.rmtree(left, ignore_errors=True)
+        os.close(fd)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
+        fd = lock.take(Path(folder))
+        try:
+            yield Path(folder)
+        finally:
+            os.close(fd)
+
+
+def _measure(job: Job, run_dir: Path, reply: Reply) -> dict[str, float]:
+    """Trains for a few updates. Returns backend/schemas.py's Forecast."""
+    from worker.passes import Passes
+    from worker.preparation import make_setup
+    from worker.trainer import Trainer
+    from worker.usage import peak_memory_bytes
+
+    config = job.config
+    watch = _Watch(reply, _Switch(run_dir, reply))
+    trial = job.model_copy(update={"config": config.model_copy(update=_OF_A_TRIAL)})
+    setup = make_setup(trial, run_dir, watch.say, watch.switch, None, most_characters=_CHARACTERS)
+    window_size = config.batch_size * config.gradient_accumulation_steps
+    steps = config.max_steps or config.num_epochs * math.ceil(len(setup.train) / window_size)
+    passes = Passes(
+        setup.train, setup.validation, setup.layout, setup.max_length, config.batch_size, window_size, steps, config.seed
+    )
+    windows = [passes.worst_window] * _HEAVIEST + passes.typical_windows(_USUAL)
+    watch.cells = [passes.cells(window) for window in windows]
+    trainer = Trainer(_shortened(setup, passes, windows), watch.report, watch.switch)
+    with suppress(_Enough):
+        trainer.train()
+    if config.method == "lora" and setup.device.type == "cpu":
+        _save_merged(setup, run_dir)
+    step_seconds = watch.seconds_a_cell() * passes.mean.cells
+    return {
+        "peak_memory_bytes": peak_memory_bytes(setup.device),
+        "step_seconds": step_seconds,
+        "tokens_per_s": passes.mean.targets / step_seconds,
+        "total_seconds": step_seconds * _total_steps(job, len(passes.train)),
+    }
+
+
+class _Watch:
+    """Tells of the trial, times its updates, of which ``cells`` are known, and ends it when enough was seen."""
+
+    def __init__(self, reply: Reply, switch: _Switch) -> None:
+        self.switch = switch
+        self.cells: list[int] = []
+        self._reply = reply
+        self._seconds: list[float] = []
+
+    def say(self, text: str, level: str = "info") -> None:
+        """Tells what is being done. Raises _Left."""
+        self.switch.check()
+        self._reply.send("progress", text=text)
+
+    def report(self, event: Any) -> None:
+        """Takes the Trainer's events. Raises _Enough, and _Left."""
+        if event.type == "status" and event.phase == "evaluating":
+            self.say("Checking the model on a few validation examples.")
+        elif event.type == "message":
+            self.say(event.text)
+        elif event.type == "step":
+            self._seconds.append(event.step_ms / 1000)
+            self.say(f"Update {event.step} of {len(self.cells)} took {self._seconds[-1]:.2f} s.")
+            late = len(self._seconds) >= _HEAVIEST and sum(self._seconds) > _SECONDS
+            if late or len(self._seconds) == len(self.cells):
+                raise _Enough
+
+    def seconds_a_cell(self) -> float:
+        """Over usual updates, or where there was no time for one, over the last of the heaviest; the first warms up."""
+        first = _HEAVIEST if len(self._seconds) > _HEAVIEST else _HEAVIEST - 1
+        return sum(self._seconds[first:]) / sum(self.cells[first : len(self._seconds)])
+
+
+def _shortened(setup: Setup, passes: Passes, windows: list[list[int]]) -> Setup:
+    """The ``setup`` with little to check, and with examples of which a Trainer makes its updates of these ``windows``."""
+    longest = np.argsort(-setup.validation.lengths, kind="stable")
+    room = 2 * passes.batch_size * passes.max_length  # two passes
+    few = longest[: int(np.searchsorted(np.cumsum(setup.validation.lengths[longest]), room)) + 1]
+    setup = replace(setup, validation=_taken(setup.validation, few.tolist()))
+    if len(windows[0]) < passes.window_size:
+        return setup  # fewer examples than an update wants: each is of all there are
+    wanted = [example for window in windows for example in window]
+    from worker.batching import shuffled_windows
+
+    numbers = np.zeros(len(wanted), dtype=np.int64)
+    shuffled = next(shuffled_windows(len(wanted), len(wanted), passes.seed))
+    numbers[shuffled] = wanted
+    return replace(setup, train=_taken(setup.train, numbers.tolist()))
+
+
+def _taken(examples: Examples, numbers: Sequence[int]) -> Examples:
+    """These examples alone, in this order."""
+    if not numbers:
+        return examples
+    spans = [slice(examples.offsets[number], examples.offsets[number + 1]) for number in numbers]
+    return Examples(
+        tokens=np.concatenate([examples.tokens[span] for span in spans]),
+        offsets=np.cumsum([0, *(span.stop - span.start for span in spans)]),
+        trained=examples.trained[numbers],
+        targets=None if examples.targets is None else np.concatenate([examples.targets[span] for span in spans]),
+    )
+
+
+def _save_merged(setup: Setup, run_dir: Path) -> None:
+    """As each checkpoint of LoRA is saved, which takes memory. Other weights are written from where they are."""
+    from worker import weights
+
+    folder = run_dir / "merged"
+    folder.mkdir()
+    weights.write(setup.language_model, setup.job.config, None, folder)
+
+
+def _total_steps(job: Job, examples: int) -> int:
+    """Updates of the whole run, judged by the part of its text that was read."""
+    config = job.config
+    if config.max_steps:
+        return config.max_steps
+    corpus = Corpus.read(job.dataset, config.validation_split, config.max_length, most_characters=_CHARACTERS)
+    window_size = config.batch_size * config.gradient_accumulation_steps * config.devices
+    return config.num_epochs * math.ceil(examples / corpus.share / window_size)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the run directory is removed
+    sys.exit(serve(answer))
