@@ -45,6 +45,11 @@ class Design:
         return sum(weight.numel() for weight in self.model.parameters() if weight.requires_grad)
 
     @property
+    def adapters(self) -> bool:
+        """Whether LoRA's matrices are there."""
+        return hasattr(self.model, "peft_config")
+
+    @property
     def layers(self) -> int:
         """Blocks of the transformer, one upon the other."""
         return int(self.model.config.get_text_config().num_hidden_layers)

@@ -12,7 +12,7 @@ from worker.data import Examples
 from worker.design import Design
 from worker.errors import DataError
 from worker.footprint import LABELS, Footprint
-from worker.machine import Machine, machine
+from worker.machine import Machine, machine, name_of
 from worker.optimization import Precision
 from worker.passes import Passes
 
@@ -80,7 +80,7 @@ def foretell(
     epoch_steps = math.ceil(train_examples / window_size)
     total_steps = config.max_steps or config.num_epochs * epoch_steps
     passes = Passes(train, validation, design.layout, max_length, config.batch_size, window_size, total_steps, config.seed)
-    measured = machine(device.type if device.type == "cpu" else str(device), precision)
+    measured = machine(name_of(device), precision)
     loaded = job.model.kind != "built_in" and not config.from_scratch
     footprint = Footprint(design, passes, device, precision, measured.memory_bytes, loaded)
     parts = footprint.parts(config.batch_size)

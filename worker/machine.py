@@ -14,11 +14,14 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from worker.errors import DeviceError
+
+if TYPE_CHECKING:
+    import torch
 
 _WIDTHS = (64, 256, 1024)
 _TOKENS = 512
@@ -47,6 +50,11 @@ class Machine(BaseModel):
         above = min(place for place in known if place >= width)
         share = math.log(width / below) / math.log(above / below) if above > below else 0.0
         return self.products[below] * (1 - share) + self.products[above] * share
+
+
+def name_of(device: torch.device) -> str:
+    """What ``machine`` calls it: a GPU by its number, as they may differ."""
+    return device.type if device.type == "cpu" else str(device)
 
 
 @cache
