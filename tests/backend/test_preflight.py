@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +12,22 @@ from backend.sample_corpus import generate
 from tests.serving import Server
 
 SMALL = {"model_name": "tiny", "num_epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 2, "sample_prompts": []}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all of these tests, as measuring the machine takes seconds."""
+    server = Server(tmp_path_factory.mktemp("preflight") / "data")
+    yield server
+    server.stop()
+    server.kill_workers()
+
+
+@pytest.fixture(scope="module")
+def short_text(server: Server) -> str:
+    """A dataset of a few lines, so that a worker is soon at its first step."""
+    lines = "".join(f"The little {animal} number {number} went home.\n" for animal in ("fox", "owl") for number in range(20))
+    return str(server.client.post("/api/datasets", files={"file": ("short.txt", lines)}).json()["id"])
 
 
 def preflight(server: Server, **config: Any) -> dict[str, Any]:
@@ -65,11 +82,9 @@ def test_a_run_nobody_asked_about_has_no_prediction(server: Server, short_text: 
         ({"btch_size": 1}, "btch_size"),
     ],
 )
-def test_a_configuration_that_no_run_can_have_is_refused_alike(
-    shared_server: Server, config: dict[str, Any], field: str
-) -> None:
+def test_a_configuration_that_no_run_can_have_is_refused_alike(server: Server, config: dict[str, Any], field: str) -> None:
     for path in ("/api/preflight", "/api/preflight/measure"):
-        answer = shared_server.client.post(path, json=config)
+        answer = server.client.post(path, json=config)
         assert (answer.status_code, answer.json()["error"]["field"]) == (422, field), answer.text
 
 
@@ -89,9 +104,10 @@ def test_a_run_that_cannot_fit_is_blocked_with_the_batch_that_does_and_may_be_ov
     assert problem["field"] == "batch_size"
     assert f"is {size};" in problem["hint"]
 
+    before = server.client.get("/api/runs").json()["items"]
     refused = server.client.post("/api/runs", json=config)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "does_not_fit")
-    assert server.client.get("/api/runs").json()["items"] == []
+    assert server.client.get("/api/runs").json()["items"] == before
 
     fitting = preflight(server, **config | {"batch_size": size, "gradient_accumulation_steps": accumulation})
     assert fitting["fits"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,14 @@ FILES = {
 }
 
 
+@pytest.fixture
+def server(shared_server: Server) -> Server:
+    """One for all of these tests: the process that looks into datasets takes seconds to start."""
+    return shared_server
+
+
 @pytest.fixture(params=list(FILES))
-def dataset(request: pytest.FixtureRequest, server: Server) -> dict[str, Any]:
+def dataset(request: pytest.FixtureRequest, server: Server) -> Iterator[dict[str, Any]]:
     name, content = FILES[request.param]
     created = server.client.post("/api/datasets", files={"file": (name, content)})
     assert created.status_code == 201, created.text
@@ -61,7 +67,8 @@ def dataset(request: pytest.FixtureRequest, server: Server) -> dict[str, Any]:
         f"/api/datasets/{created.json()['id']}", json={"reading": {**created.json()["reading"], "kind": request.param}}
     )
     assert found.status_code == 200, found.text
-    return dict(found.json())
+    yield found.json()
+    assert server.client.delete(f"/api/datasets/{created.json()['id']}").status_code == 204
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_upload_that_cannot_be_used_says_why(page: Page, shared_server: Server) 
         {"name": "zip.txt", "mimeType": "text/plain", "buffer": b"PK\3\4\0\0"}
     )
 
-    expect(page.get_by_role("alert")).to_contain_text("binary, not text")
+    expect(page.get_by_role("alert")).to_contain_text("a zip archive, as .xlsx and .docx are too, not text")
     assert [item["id"] for item in shared_server.client.get("/api/datasets").json()["items"]] == ["sample"]
 
 
