@@ -249,7 +249,8 @@ class TokenBatch(Schema):
 
 
 class TokenView(Schema):
-    """``numbers``: places of neighbouring records, to go on from."""
+    """Of a very long document only the first windows are in ``items``. ``batch`` is null unless asked for, and for a text too
+    large to know the run's first update at once."""
 
     max_length: int
     items: list[TokenRow]

@@ -40,7 +40,7 @@ def _numbered_texts(source: DatasetSource) -> Iterator[tuple[int, str]]:
     """The lines that hold something; of a document its sections, counted."""
     document = source.reading.kind == "document"
     count = 0
-    for chunk in read_rows(source, SHOWN_CHARACTERS):
+    for chunk in read_rows(source):
         for number, row in zip(chunk.numbers, chunk.rows, strict=True):
             count += 1
             yield (count if document else number), plain_text(row)

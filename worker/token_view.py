@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _TRUNCATED_SHOWN = 300  # tokens beyond the cut: enough to see what is lost
+_MOST_WINDOWS = 64  # of one row: more than anybody looks at
 _TOKENS_SHOWN = 4096  # of a batch
 
 Place = tuple[int, int, Row]
@@ -81,7 +82,7 @@ def _items(encoder: Encoder, names: _Names, corpus: Corpus, number: int, section
     (whole,) = encoder.whole([row], [number])
     windows = list(encoder.windows(whole))
     side = "validation" if corpus.split.is_test([key(row)])[0] else "train"
-    for place, window in enumerate(windows):
+    for place, window in enumerate(windows[:_MOST_WINDOWS]):
         lost = len(whole.ids) - len(window.ids) if encoder.is_cut(whole) else 0
         beyond = whole.ids[len(window.ids) : len(window.ids) + min(lost, _TRUNCATED_SHOWN)]
         states = _states(window)

@@ -56,12 +56,33 @@ async function send(path, options) {
   return response;
 }
 
-/** @param {string} path @returns {Promise<any>} */
-const get = async (path) => (await send(path)).json();
+/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
+const get = async (path, signal) => (await send(path, { signal })).json();
 
-/** @param {string} method @param {string} path @param {unknown} body @param {HeadersInit} [headers] */
-function sendJson(method, path, body, headers) {
-  return send(path, { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } });
+/** @param {string} method @param {string} path @param {unknown} body @param {RequestInit} [options] */
+function sendJson(method, path, body, options) {
+  const headers = { "Content-Type": "application/json", ...options?.headers };
+  return send(path, { ...options, method, body: JSON.stringify(body), headers });
+}
+
+/**
+ * @param {Promise<Response>} answer a stream that ends with `done` or `error`
+ * @returns {AsyncGenerator<{ type: string, data: any }>} its events, up to `done`
+ * @throws {ApiError} also when the answer breaks off midway
+ */
+async function* eventsOf(answer) {
+  const response = await answer;
+  try {
+    for await (const event of readEvents(response)) {
+      const data = JSON.parse(event.data);
+      if (event.type === "error") throw new ApiError(response.status, data.error);
+      yield { type: event.type, data };
+      if (event.type === "done") return;
+    }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // a TypeError is what a lost connection becomes
+  }
+  throw new ApiError(0, UNREACHABLE);
 }
 
 /** @param {string} id */
@@ -84,9 +105,15 @@ export const listRuns = (cursor) => get(`/api/runs?limit=50${cursor ? `&cursor=$
 /** @param {string} id @returns {Promise<T.Run>} */
 export const getRun = (id) => get(runPath(id));
 
-/** @param {T.Config} config @param {string} key @returns {Promise<T.Run>} */
-export async function createRun(config, key) {
-  return (await sendJson("POST", "/api/runs", config, { "Idempotency-Key": key })).json();
+/**
+ * @param {T.Config} config
+ * @param {string} key the same key makes the same run
+ * @param {boolean} override start although it is known not to fit
+ * @returns {Promise<T.Run>}
+ */
+export async function createRun(config, key, override = false) {
+  const path = `/api/runs${override ? "?override=true" : ""}`;
+  return (await sendJson("POST", path, config, { headers: { "Idempotency-Key": key } })).json();
 }
 
 /** @param {string} id @param {string} name @returns {Promise<T.Run>} */
@@ -115,35 +142,88 @@ export const getCheckpoints = (id) => get(`${runPath(id)}/checkpoints`);
 /** @param {string} id @param {number} offset negative: that many bytes from the end @returns {Promise<T.LogChunk>} */
 export const getLog = (id, offset) => get(`${runPath(id)}/log?offset=${offset}`);
 
+/** @param {string} id */
+const datasetPath = (id) => `/api/datasets/${encodeURIComponent(id)}`;
+
 /** @returns {Promise<{ items: T.Dataset[] }>} */
 export const listDatasets = () => get("/api/datasets");
 
-/** @param {string} id @returns {Promise<T.Preview>} */
-export const previewDataset = (id) => get(`/api/datasets/${encodeURIComponent(id)}/preview?limit=20`);
+/** @param {string} id @param {AbortSignal} [signal] @returns {Promise<T.Dataset>} */
+export const getDataset = (id, signal) => get(datasetPath(id), signal);
+
+/** @param {string} id @param {{ name?: string, reading?: T.Reading }} change @returns {Promise<T.Dataset>} */
+export const changeDataset = async (id, change) => (await sendJson("PATCH", datasetPath(id), change)).json();
+
+/**
+ * @param {string} id
+ * @param {{ limit: number, start?: number, random?: number }} query `random` is a seed
+ * @param {AbortSignal} signal
+ * @returns {Promise<T.Preview>}
+ */
+export const previewDataset = (id, query, signal) => get(`${datasetPath(id)}/preview?${queryOf(query)}`, signal);
+
+/** @param {Record<string, string | number | null>} values what is empty is left out */
+function queryOf(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== "");
+  return new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+}
+
+/**
+ * @param {string} id
+ * @param {{ model_name: string, max_length: string }} query empty: the usual
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {text}, and `done` with Statistics
+ */
+export const datasetStatistics = (id, query, signal) =>
+  eventsOf(send(`${datasetPath(id)}/statistics?${queryOf(query)}`, { signal }));
+
+/** @param {string} id @param {T.TokensRequest} body @param {AbortSignal} signal @returns {Promise<T.TokenView>} */
+export const datasetTokens = async (id, body, signal) =>
+  (await sendJson("POST", `${datasetPath(id)}/tokens`, body, { signal })).json();
+
+/**
+ * @param {{ id: string, split: string }} wanted
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {bytes, total}, and `done` with the Dataset
+ */
+export const fetchDataset = (wanted, signal) => eventsOf(sendJson("POST", "/api/datasets/hub", wanted, { signal }));
 
 /** @param {string} id */
-export const deleteDataset = (id) => send(`/api/datasets/${encodeURIComponent(id)}`, { method: "DELETE" });
+export const deleteDataset = (id) => send(datasetPath(id), { method: "DELETE" });
+
+/** @param {T.Config} config @param {AbortSignal} signal @returns {Promise<T.Preflight>} */
+export const preflight = async (config, signal) => (await sendJson("POST", "/api/preflight", config, { signal })).json();
+
+/**
+ * @param {T.Config} config
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {text}, and `done` with the Preflight
+ */
+export const measure = (config, signal) => eventsOf(sendJson("POST", "/api/preflight/measure", config, { signal }));
 
 /** @returns {Promise<{ items: T.Model[] }>} */
 export const listModels = () => get("/api/models");
 
 /**
- * Upload by XMLHttpRequest: fetch cannot tell how much has been sent.
+ * Upload by XMLHttpRequest: fetch cannot tell how much has been sent. The server may refuse before it has all.
  *
  * @param {File} file
- * @param {(share: number) => void} onProgress 0 to 1
+ * @param {(sent: number) => void} onProgress bytes
+ * @param {AbortSignal} signal
  * @returns {Promise<T.Dataset>}
  */
-export function uploadDataset(file, onProgress) {
+export function uploadDataset(file, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", "/api/datasets");
-    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    request.upload.onprogress = (event) => onProgress(Math.min(event.loaded, file.size));
     request.onerror = () => reject(new ApiError(0, UNREACHABLE));
+    request.onabort = () => reject(signal.reason);
     request.onload = () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText));
       else reject(errorFrom(request.responseText, request.status));
     };
+    signal.addEventListener("abort", () => request.abort());
     const body = new FormData();
     body.append("file", file);
     request.send(body);
@@ -153,25 +233,6 @@ export function uploadDataset(file, onProgress) {
 /**
  * @param {T.GenerateRequest} body
  * @param {AbortSignal} signal
- * @returns {AsyncGenerator<{ type: string, data: any }>} `loading`, `token` and `done`
- * @throws {ApiError} also when generation breaks midway
+ * @returns {ReturnType<typeof eventsOf>} `loading`, `token` and `done`
  */
-export async function* generate(body, signal) {
-  const response = await send("/api/generate", {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "Content-Type": "application/json" },
-    signal,
-  });
-  try {
-    for await (const event of readEvents(response)) {
-      const data = JSON.parse(event.data);
-      if (event.type === "error") throw new ApiError(response.status, data.error);
-      yield { type: event.type, data };
-      if (event.type === "done") return;
-    }
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // a TypeError is what a lost connection becomes
-  }
-  throw new ApiError(0, UNREACHABLE);
-}
+export const generate = (body, signal) => eventsOf(sendJson("POST", "/api/generate", body, { signal }));

@@ -9,6 +9,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./components/icon.js";
 import { ThemeToggle } from "./components/theme-toggle.js";
 import { BoardPage } from "./pages/board.js";
+import { DatasetPage } from "./pages/dataset.js";
 import { DatasetsPage } from "./pages/datasets.js";
 import { NewRunPage } from "./pages/new-run.js";
 import { NotFoundPage } from "./pages/not-found.js";
@@ -20,7 +21,7 @@ const LINKS = /** @type {const} */ ([
   ["#/", "Runs", ["board", "run"]],
   ["#/new", "New run", ["new"]],
   ["#/playground", "Playground", ["playground"]],
-  ["#/datasets", "Datasets", ["datasets"]],
+  ["#/datasets", "Datasets", ["datasets", "dataset"]],
 ]);
 
 function App() {
@@ -65,13 +66,17 @@ function CurrentPage({ route }) {
     case "board":
       return html`<${BoardPage} />`;
     case "new":
-      return html`<${NewRunPage} />`;
+      return html`
+        <${NewRunPage} key=${String(route.query)} from=${route.query.get("from")} dataset=${route.query.get("dataset")} />
+      `;
     case "run":
       return html`<${RunPage} key=${route.id} id=${route.id} />`;
     case "playground":
       return html`<${PlaygroundPage} key=${route.query.get("model")} model=${route.query.get("model")} />`;
     case "datasets":
       return html`<${DatasetsPage} />`;
+    case "dataset":
+      return html`<${DatasetPage} key=${route.id} id=${route.id} />`;
     default:
       return html`<${NotFoundPage} what="This page" />`;
   }

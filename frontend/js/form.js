@@ -1,7 +1,7 @@
 /**
  * The New run form as data: fields from the configuration's JSON schema, what was typed, and what is sent. Pure.
  *
- * @import { Config } from "./types.js"
+ * @import { Config, Preset, System } from "./types.js"
  *
  * @typedef {object} FormField
  * @property {string} name
@@ -141,4 +141,20 @@ export function summaryOf(fields, typed) {
 export function curlOf(origin, payload) {
   const body = JSON.stringify(payload).replaceAll("'", "'\\''");
   return `curl -X POST ${origin}/api/runs \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+}
+
+/** A card of 24 GB has a little less than that for programs. */
+const CARD_TOLERANCE = 1.1;
+
+/**
+ * @param {Preset[]} presets
+ * @param {System["devices"]} devices of this machine
+ * @returns {Preset | null} the one for the largest GPU size that this machine's largest GPU has
+ */
+export function presetForGpu(presets, devices) {
+  const sizes = devices.filter((device) => device.id.startsWith("cuda")).map((device) => device.memory_bytes);
+  const memory = Math.max(0, ...sizes) * CARD_TOLERANCE;
+  const size = (/** @type {Preset} */ preset) => preset.gpu_memory_bytes ?? Infinity;
+  const fitting = presets.filter((preset) => size(preset) <= memory).sort((a, b) => size(b) - size(a));
+  return fitting[0] ?? null;
 }

@@ -2,8 +2,8 @@
  * Views are hash routes, so that each is a link.
  *
  * @typedef {object} Route
- * @property {"board" | "new" | "run" | "playground" | "datasets" | "unknown"} page
- * @property {string} id of the run, else empty
+ * @property {"board" | "new" | "run" | "playground" | "datasets" | "dataset" | "unknown"} page
+ * @property {string} id of the run or dataset, else empty
  * @property {URLSearchParams} query
  */
 
@@ -17,6 +17,7 @@ export function parseRoute(hash) {
   const query = new URLSearchParams(search);
   if (parts.length === 0) return { page: "board", id: "", query };
   if (parts.length === 2 && parts[0] === "runs") return { page: "run", id: decode(parts[1]), query };
+  if (parts.length === 2 && parts[0] === "datasets") return { page: "dataset", id: decode(parts[1]), query };
   if (parts.length === 1) {
     if (parts[0] === "new") return { page: "new", id: "", query };
     if (parts[0] === "playground") return { page: "playground", id: "", query };
@@ -39,3 +40,12 @@ export const runLink = (id) => `#/runs/${encodeURIComponent(id)}`;
 
 /** @param {string} model */
 export const playgroundLink = (model) => `#/playground?model=${encodeURIComponent(model)}`;
+
+/** @param {string} id */
+export const datasetLink = (id) => `#/datasets/${encodeURIComponent(id)}`;
+
+/** The form, filled in like a run's. @param {string} run */
+export const sameRunLink = (run) => `#/new?from=${encodeURIComponent(run)}`;
+
+/** The form, with a dataset chosen. @param {string} dataset */
+export const trainOnLink = (dataset) => `#/new?dataset=${encodeURIComponent(dataset)}`;

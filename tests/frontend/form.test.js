@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { curlOf, fieldsOf, isChanged, isShown, payloadOf, summaryOf, typedFrom, valueOf } from "../../frontend/js/form.js";
+import { curlOf, fieldsOf, isChanged, isShown, payloadOf, presetForGpu, summaryOf, typedFrom, valueOf } from "../../frontend/js/form.js";
 
 const FIELDS = fieldsOf({
   properties: {
@@ -76,4 +76,14 @@ test("the curl command survives quotes", () => {
   const command = curlOf("http://127.0.0.1:8000", { name: "it's" });
   assert.match(command, /POST http:\/\/127\.0\.0\.1:8000\/api\/runs/);
   assert.ok(command.endsWith(`'{"name":"it'\\''s"}'`), command);
+});
+
+test("the preset for a GPU is that of the largest size it has", () => {
+  const GIB = 1024 ** 3;
+  const presets = [{ id: "plain" }, ...[6, 8, 24].map((size) => ({ id: `${size}`, gpu_memory_bytes: size * GIB }))];
+  const suited = (/** @type {any[]} */ ...devices) => presetForGpu(/** @type {any} */ (presets), devices)?.id ?? null;
+  assert.equal(suited({ id: "cpu", memory_bytes: 64 * GIB }), null);
+  assert.equal(suited({ id: "cuda:0", memory_bytes: 7.8 * GIB }), "8");
+  assert.equal(suited({ id: "cuda:0", memory_bytes: 7.8 * GIB }, { id: "cuda:1", memory_bytes: 80 * GIB }), "24");
+  assert.equal(suited({ id: "cuda:0", memory_bytes: 4 * GIB }), null);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { parseRoute, playgroundLink, runLink } from "../../frontend/js/router.js";
+import { datasetLink, parseRoute, playgroundLink, runLink, sameRunLink, trainOnLink } from "../../frontend/js/router.js";
 
 test("addresses name pages", () => {
   const page = (/** @type {string} */ hash) => parseRoute(hash).page;
@@ -8,6 +8,7 @@ test("addresses name pages", () => {
   assert.equal(page("#/"), "board");
   assert.equal(page("#/new"), "new");
   assert.equal(page("#/datasets"), "datasets");
+  assert.equal(page("#/datasets/sample"), "dataset");
   assert.equal(page("#/runs"), "unknown");
   assert.equal(page("#/runs/a/b"), "unknown");
   assert.equal(page("#/nowhere"), "unknown");
@@ -16,5 +17,8 @@ test("addresses name pages", () => {
 test("links lead back to what they name", () => {
   assert.deepEqual(parseRoute(runLink("20250101-000000-ab12")).id, "20250101-000000-ab12");
   assert.equal(parseRoute(playgroundLink("run:x@step-000010")).query.get("model"), "run:x@step-000010");
+  assert.equal(parseRoute(datasetLink("my data")).id, "my data");
+  assert.equal(parseRoute(sameRunLink("a b")).query.get("from"), "a b");
+  assert.equal(parseRoute(trainOnLink("a&b")).query.get("dataset"), "a&b");
   assert.equal(parseRoute("#/runs/100%").id, "100%");
 });

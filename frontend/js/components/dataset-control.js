@@ -3,7 +3,8 @@
  * @import { ControlProps } from "./field.js"
  */
 import { html } from "htm/preact";
-import { count } from "../format.js";
+import { inWords, sizeOf } from "../reading.js";
+import { datasetLink } from "../router.js";
 import { controlId } from "./field.js";
 import { Upload } from "./upload.js";
 
@@ -13,17 +14,25 @@ import { Upload } from "./upload.js";
  * @param {ControlProps & { datasets: Dataset[], onUploaded: (dataset: Dataset) => void }} props
  */
 export function DatasetControl({ field, value, onChange, aria, datasets, onUploaded }) {
+  const chosen = datasets.find((dataset) => dataset.id === value);
   const choose = (/** @type {Event} */ event) => onChange(/** @type {HTMLSelectElement} */ (event.target).value);
   const take = (/** @type {Dataset} */ dataset) => {
     onUploaded(dataset);
     onChange(dataset.id);
   };
   return html`
-    <select id=${controlId(field.name)} value=${value} onChange=${choose} ...${aria}>
-      ${datasets.map(
-        (dataset) => html`<option value=${dataset.id}>${dataset.name} (${count(dataset.rows)} examples)</option>`,
-      )}
-    </select>
-    <${Upload} onUploaded=${take} />
+    <${Upload} onUploaded=${take}>
+      <select id=${controlId(field.name)} value=${value} onChange=${choose} ...${aria}>
+        ${!chosen && html`<option value=${value}>${value} (no longer here)</option>`}
+        ${datasets.map((dataset) => html`<option value=${dataset.id}>${dataset.name} (${sizeOf(dataset)})</option>`)}
+      </select>
+      ${chosen &&
+      html`
+        <p class="read-as">
+          <span class="muted">Read as ${inWords(chosen)}.</span>${" "}
+          <a href=${datasetLink(chosen.id)}>${chosen.built_in ? "Look inside" : "Look inside or change that"}</a>
+        </p>
+      `}
+    <//>
   `;
 }

@@ -11,6 +11,7 @@
  * @property {Record<string, string | boolean | undefined>} aria what ties the control to its help and error
  */
 import { html } from "htm/preact";
+import { Icon } from "./icon.js";
 
 /** @param {string} name */
 export const controlId = (name) => `field-${name}`;
@@ -20,13 +21,14 @@ export const controlId = (name) => `field-${name}`;
  * @param {FormField} props.field
  * @param {string | boolean} props.value
  * @param {string | null} props.error
+ * @param {string | null} [props.warning] something to look at; the error goes before it
  * @param {(value: string | boolean) => void} props.onChange
  * @param {((props: ControlProps) => ComponentChildren) | undefined} props.control in place of the kind's usual one
  */
-export function Field({ field, value, error, onChange, control }) {
+export function Field({ field, value, error, warning, onChange, control }) {
   const id = controlId(field.name);
   const aria = {
-    "aria-describedby": `${id}-help${error ? ` ${id}-error` : ""}`,
+    "aria-describedby": `${id}-help${error || warning ? ` ${id}-error` : ""}`,
     "aria-invalid": error ? true : undefined,
   };
   const props = { field, value, onChange, aria };
@@ -36,6 +38,7 @@ export function Field({ field, value, error, onChange, control }) {
       <div class="field-control">
         ${control ? control(props) : html`<${CONTROLS[field.kind]} ...${props} />`}
         ${error && html`<p class="field-error" id=${`${id}-error`}>${error}</p>`}
+        ${!error && warning && html`<p class="field-warning" id=${`${id}-error`}><${Icon} name="warning" /> ${warning}</p>`}
       </div>
       <p class="field-help" id=${`${id}-help`}>
         ${field.help} ${field.advice && html`<span class="advice">${field.advice}</span>`}

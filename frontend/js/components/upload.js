@@ -4,69 +4,87 @@
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { uploadDataset } from "../api.js";
+import * as format from "../format.js";
 import { Icon } from "./icon.js";
 import { ErrorNotice } from "./notice.js";
 import { Progress } from "./progress.js";
+import { useDrop } from "./use-drop.js";
+
+const ACCEPTED = ".txt,.jsonl,.json,.csv,.tsv,.parquet,.gz";
 
 /**
- * Choose or drop a text file; shows how far it is and what was wrong with it.
+ * Choose or drop a file; shows how far it is and what was wrong with it. What stands within is part of the box.
  *
- * @param {{ onUploaded: (dataset: Dataset) => void }} props
+ * @param {{ onUploaded: (dataset: Dataset) => void, children?: import("preact").ComponentChildren }} props
  */
-export function Upload({ onUploaded }) {
+export function Upload({ onUploaded, children }) {
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
-  const share = useSignal(/** @type {number | null} */ (null));
-  const name = useSignal("");
-  const error = useSignal(/** @type {ApiError | null} */ (null));
-  const over = useSignal(false);
-
-  const upload = async (/** @type {File | undefined} */ file) => {
-    if (!file || share.value !== null) return;
-    share.value = 0;
-    name.value = file.name;
-    error.value = null;
-    try {
-      onUploaded(await uploadDataset(file, (sent) => (share.value = sent)));
-    } catch (reason) {
-      error.value = /** @type {ApiError} */ (reason);
-    }
-    share.value = null;
+  const { upload, cancel, file, sent, error } = useUpload(onUploaded);
+  const { over, handlers } = useDrop(upload);
+  const choose = (/** @type {Event} */ event) => {
+    const { files } = /** @type {HTMLInputElement} */ (event.target);
+    if (files?.[0]) upload(files[0]);
     if (input.current) input.current.value = ""; // so that the same file can be chosen again once it is mended
-  };
-  const drop = (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    over.value = false;
-    upload(event.dataTransfer?.files[0]);
-  };
-  const drag = (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    over.value = true;
   };
 
   return html`
-    <div class="upload ${over.value ? "over" : ""}" onDragOver=${drag} onDragLeave=${() => (over.value = false)} onDrop=${drop}>
-      ${share.value === null
-        ? html`
-            <button type="button" class="button" onClick=${() => input.current?.click()}>
-              <${Icon} name="upload" />Upload a text file
-            </button>
-            <span class="muted">.txt, UTF-8, one example per line. You can also drop it here.</span>
-          `
+    <div class="upload ${over ? "over" : ""}" ...${handlers}>
+      ${children}
+      ${file
+        ? html`<${Sending} file=${file} sent=${sent} onCancel=${cancel} />`
         : html`
-            <span>${share.value < 1 ? `Sending ${name.value}` : `Checking ${name.value}`}</span>
-            <${Progress} share=${share.value < 1 ? share.value : null} label=${`Uploading ${name.value}`} />
+            <button type="button" class="button" onClick=${() => input.current?.click()}>
+              <${Icon} name="upload" />Upload a file
+            </button>
+            <span class="muted">or drop it here: .txt, .jsonl, .json, .csv, .tsv, .parquet, or .gz of a text file</span>
           `}
-      <input
-        ref=${input}
-        type="file"
-        accept=".txt,text/plain"
-        aria-label="Text file to upload"
-        hidden
-        onChange=${(/** @type {Event} */ event) => upload(/** @type {HTMLInputElement} */ (event.target).files?.[0])}
-      />
-      <${ErrorNotice} error=${error.value} />
+      <input ref=${input} type="file" accept=${ACCEPTED} aria-label="File to upload" hidden onChange=${choose} />
+      <${ErrorNotice} error=${error} />
     </div>
   `;
+}
+
+/** @param {{ file: File, sent: number, onCancel: () => void }} props sent: bytes */
+function Sending({ file, sent, onCancel }) {
+  const whole = sent >= file.size;
+  const word = whole ? "Checking" : "Sending";
+  return html`
+    <div class="sending">
+      <span role="status">${word} <bdi>${file.name}</bdi></span>
+      <${Progress} share=${whole ? null : sent / file.size} label=${`${word} ${file.name}`} />
+      <span class="muted">
+        ${whole
+          ? format.bytes(file.size)
+          : `${format.bytes(sent)} of ${format.bytes(file.size)}, ${Math.floor((100 * sent) / file.size)}%`}
+      </span>
+      <button type="button" class="button small" onClick=${onCancel}>Cancel</button>
+    </div>
+  `;
+}
+
+/** One file at a time; leaving the page ends it. @param {(dataset: Dataset) => void} onUploaded */
+function useUpload(onUploaded) {
+  const file = useSignal(/** @type {File | null} */ (null));
+  const sent = useSignal(0);
+  const error = useSignal(/** @type {ApiError | null} */ (null));
+  const aborter = useRef(/** @type {AbortController | null} */ (null));
+  const cancel = () => aborter.current?.abort();
+  useEffect(() => cancel, []);
+
+  const upload = async (/** @type {File} */ chosen) => {
+    if (file.value) return;
+    const { signal } = (aborter.current = new AbortController());
+    file.value = chosen;
+    sent.value = 0;
+    error.value = null;
+    try {
+      onUploaded(await uploadDataset(chosen, (bytes) => (sent.value = bytes), signal));
+    } catch (reason) {
+      if (!signal.aborted) error.value = /** @type {ApiError} */ (reason);
+    }
+    file.value = null;
+  };
+  return { upload, cancel, file: file.value, sent: sent.value, error: error.value };
 }

@@ -1,7 +1,7 @@
 /**
  * The texts that runs learn from.
  *
- * @import { Dataset, Preview } from "../types.js"
+ * @import { Dataset } from "../types.js"
  * @import { ApiError } from "../api.js"
  */
 import { useSignal } from "@preact/signals";
@@ -9,9 +9,12 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import * as api from "../api.js";
 import { ConfirmButton } from "../components/confirm-button.js";
+import { HubFetch } from "../components/hub-fetch.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
 import { Upload } from "../components/upload.js";
 import * as format from "../format.js";
+import { formatOf, inWords, sizeOf } from "../reading.js";
+import { datasetLink, trainOnLink } from "../router.js";
 
 export function DatasetsPage() {
   const datasets = useSignal(/** @type {Dataset[] | null} */ (null));
@@ -30,7 +33,7 @@ export function DatasetsPage() {
     load();
   }, []);
 
-  const uploaded = (/** @type {Dataset} */ dataset) => {
+  const take = (/** @type {Dataset} */ dataset) => {
     added.value = dataset;
     load();
   };
@@ -47,10 +50,14 @@ export function DatasetsPage() {
 
   return html`
     <div class="page-head"><h1>Datasets</h1></div>
-    <p class="lead">A dataset is a text file with one example per line. A model learns to continue text like it.</p>
-    <${Upload} onUploaded=${uploaded} />
-    ${added.value &&
-    html`<${Notice} tone="good">${added.value.name} is ready: ${format.count(added.value.rows)} examples.<//>`}
+    <p class="lead">
+      A file of examples that a model learns from: lines of text, rows of a table, prompts with answers, or chats.
+    </p>
+    <div class="sources">
+      <${Upload} onUploaded=${take} />
+      <${HubFetch} onFetched=${take} />
+    </div>
+    ${added.value && html`<${Added} dataset=${added.value} />`}
     <${ErrorNotice} error=${error.value} />
     <ul class="cards">
       ${datasets.value?.map(
@@ -60,14 +67,23 @@ export function DatasetsPage() {
   `;
 }
 
+/** @param {{ dataset: Dataset }} props */
+function Added({ dataset }) {
+  return html`
+    <${Notice} tone="good">
+      <bdi>${dataset.name}</bdi> is ready: ${sizeOf(dataset)}, read as ${inWords(dataset)}.${" "}
+      <a href=${datasetLink(dataset.id)}>See how it is read</a> or <a href=${trainOnLink(dataset.id)}>train on it</a>.
+    <//>
+  `;
+}
+
 /** @param {{ dataset: Dataset, onDelete: () => Promise<void> }} props */
 function DatasetCard({ dataset, onDelete }) {
   return html`
     <li class="card">
       <div class="card-head">
-        <h2>${dataset.name}</h2>
+        <h2><a href=${datasetLink(dataset.id)}><bdi>${dataset.name}</bdi></a></h2>
         ${dataset.built_in && html`<span class="tag">built in</span>`}
-        <span class="muted">${format.count(dataset.rows)} examples · ${format.bytes(dataset.bytes)}</span>
         <div class="push">
           ${!dataset.built_in &&
           html`
@@ -81,35 +97,11 @@ function DatasetCard({ dataset, onDelete }) {
           `}
         </div>
       </div>
-      <${Rows} id=${dataset.id} />
+      <p class="facts">
+        <span>${sizeOf(dataset)}</span><span>${format.bytes(dataset.bytes)}</span><span>${formatOf(dataset)}</span>
+        <span>read as ${inWords(dataset)}</span>
+        ${dataset.origin && html`<span>from the hub: ${dataset.origin}</span>`}
+      </p>
     </li>
-  `;
-}
-
-/** The first rows, fetched when unfolded. @param {{ id: string }} props */
-function Rows({ id }) {
-  const preview = useSignal(/** @type {Preview | null} */ (null));
-  const error = useSignal(/** @type {ApiError | null} */ (null));
-
-  const toggle = async (/** @type {Event} */ event) => {
-    if (!(/** @type {HTMLDetailsElement} */ (event.target).open) || preview.value) return;
-    try {
-      preview.value = await api.previewDataset(id);
-    } catch (reason) {
-      error.value = /** @type {ApiError} */ (reason);
-    }
-  };
-  return html`
-    <details class="fold" onToggle=${toggle}>
-      <summary>Look inside</summary>
-      <${ErrorNotice} error=${error.value} />
-      ${preview.value &&
-      html`
-        <ol class="rows" tabindex="0" aria-label="First examples">
-          ${preview.value.rows.map((row) => html`<li>${row}</li>`)}
-        </ol>
-        <p class="muted">The first ${preview.value.rows.length} of ${format.count(preview.value.total)} examples.</p>
-      `}
-    </details>
   `;
 }

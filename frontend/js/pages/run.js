@@ -10,6 +10,7 @@ import { NotFoundPage } from "./not-found.js";
 import { Charts } from "./run/charts.js";
 import { Checkpoints } from "./run/checkpoints.js";
 import { Failure } from "./run/failure.js";
+import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
 import { Log } from "./run/log.js";
 import { Metrics } from "./run/metrics.js";
@@ -60,6 +61,7 @@ function RunView({ store }) {
         <div>
           <${Samples} store=${store} />
           <${Checkpoints} store=${store} />
+          <${ForecastCard} store=${store} />
           <${Settings} store=${store} />
         </div>
       </div>

@@ -14,10 +14,11 @@ import { ConnectionState } from "../../components/connection.js";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { Progress } from "../../components/progress.js";
+import { Rename } from "../../components/rename.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import { useNow } from "../../components/use-now.js";
 import * as format from "../../format.js";
-import { playgroundLink } from "../../router.js";
+import { playgroundLink, sameRunLink } from "../../router.js";
 import { hasEnded, progress } from "../../run-state.js";
 
 const AT_REST = ["queued", "paused"];
@@ -39,58 +40,22 @@ const PHASES = /** @type {Record<string, string>} */ ({
 export function Header({ store, behind }) {
   const run = /** @type {Run} */ (store.run.value);
   const error = useSignal(/** @type {ApiError | null} */ (null));
+  const rename = (/** @type {string} */ name) => attempt(error, async () => store.take(await renameRun(run.id, name)));
   return html`
     <header class="run-head">
       <div class="page-head">
-        <${Name} run=${run} store=${store} error=${error} />
+        <${Rename} name=${run.name} label="Name of the run" onRename=${rename} />
         <${StatusBadge} status=${run.status} />
         <${ConnectionState} state=${store.connection.value} detail=${behind} />
-        <div class="actions push"><${Actions} store=${store} error=${error} /></div>
+        <div class="actions push">
+          <a class="button" href=${sameRunLink(run.id)} title="The form, filled in like this run">New run like this</a>
+          <${Actions} store=${store} error=${error} />
+        </div>
       </div>
       <${ErrorNotice} error=${error.value} />
       <${Standing} run=${run} />
     </header>
   `;
-}
-
-/** @param {{ run: Run, store: RunStore, error: import("@preact/signals").Signal<ApiError | null> }} props */
-function Name({ run, store, error }) {
-  const draft = useSignal(/** @type {string | null} */ (null));
-
-  if (draft.value === null) {
-    return html`
-      <h1>${run.name}</h1>
-      <button class="icon-button" aria-label="Rename" title="Rename" onClick=${() => (draft.value = run.name)}>
-        <${Icon} name="pencil" />
-      </button>
-    `;
-  }
-  const save = async (/** @type {Event} */ event) => {
-    event.preventDefault();
-    const name = (draft.value ?? "").trim();
-    draft.value = null;
-    if (!name || name === run.name) return;
-    await attempt(error, async () => store.take(await renameRun(run.id, name)));
-  };
-  return html`
-    <form class="rename" onSubmit=${save}>
-      <input
-        aria-label="Name of the run"
-        maxlength="120"
-        value=${draft.value}
-        ref=${focusOnce}
-        onInput=${(/** @type {Event} */ event) => (draft.value = /** @type {HTMLInputElement} */ (event.target).value)}
-        onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (draft.value = null)}
-      />
-      <button class="button">Save</button>
-      <button type="button" class="button" onClick=${() => (draft.value = null)}>Cancel</button>
-    </form>
-  `;
-}
-
-/** A module function, so that Preact calls it when the input appears and not at every key. @param {HTMLInputElement | null} input */
-function focusOnce(input) {
-  input?.select();
 }
 
 /**

@@ -1,0 +1,131 @@
+/**
+ * How the file's records become examples: the kind, and which column is what.
+ *
+ * @import { Signal } from "@preact/signals"
+ * @import { Dataset, Kind, Reading } from "../../types.js"
+ * @import { ApiError } from "../../api.js"
+ * @import { Role } from "../../reading.js"
+ */
+import { useSignal } from "@preact/signals";
+import { html } from "htm/preact";
+import { changeDataset } from "../../api.js";
+import { Segmented } from "../../components/segmented.js";
+import { isSame, KINDS, readingOf, ROLE_LABELS } from "../../reading.js";
+
+/** @param {{ dataset: Dataset, reading: Signal<Reading>, onChanged: (dataset: Dataset) => void }} props */
+export function ReadingCard({ dataset, reading, onChanged }) {
+  const error = useSignal(/** @type {ApiError | null} */ (null));
+  const { kind } = reading.value;
+  const kinds = /** @type {[Kind, string][]} */ (dataset.readings.map((each) => [each, titleOf(each, dataset)]));
+  const set = (/** @type {Reading} */ chosen) => {
+    reading.value = chosen;
+    error.value = null;
+  };
+  return html`
+    <section class="card" aria-labelledby="reading-title">
+      <div class="card-head"><h2 id="reading-title">How it is read</h2></div>
+      <${Segmented}
+        label="What an example is"
+        name="kind"
+        options=${kinds}
+        value=${kind}
+        disabled=${dataset.built_in}
+        onChange=${(/** @type {Kind} */ chosen) => set(readingOf(chosen, dataset.columns, reading.value))}
+      />
+      <p class="muted reading-help">${KINDS[kind].help}</p>
+      ${dataset.columns.length > 0 &&
+      html`
+        <div class="reading-columns">
+          ${KINDS[kind].roles.map(
+            (role) => html`
+              <${ColumnChoice}
+                key=${role}
+                role=${role}
+                columns=${dataset.columns}
+                value=${reading.value[role] ?? ""}
+                wrong=${error.value !== null}
+                onChange=${(/** @type {string} */ column) => set({ ...reading.value, [role]: column })}
+              />
+            `,
+          )}
+        </div>
+      `}
+      ${dataset.built_in
+        ? html`<p class="muted">The built-in sample stays as it is. A file of your own can be read in other ways.</p>`
+        : html`<${Save} dataset=${dataset} reading=${reading} error=${error} onChanged=${onChanged} />`}
+    </section>
+  `;
+}
+
+/** @param {Kind} kind @param {Dataset} dataset */
+function titleOf(kind, { columns }) {
+  if (columns.length > 0) return KINDS[kind].title;
+  return kind === "document" ? "One long document" : "One example per line";
+}
+
+/** @param {{ role: Role, columns: string[], value: string, wrong: boolean, onChange: (column: string) => void }} props */
+function ColumnChoice({ role, columns, value, wrong, onChange }) {
+  return html`
+    <label class="stacked">
+      <span>${ROLE_LABELS[role]}</span>
+      <select
+        value=${value}
+        aria-invalid=${wrong ? true : undefined}
+        aria-describedby=${wrong ? "reading-error" : undefined}
+        onChange=${(/** @type {Event} */ event) => onChange(/** @type {HTMLSelectElement} */ (event.target).value)}
+      >
+        ${columns.map((column) => html`<option value=${column}>${column}</option>`)}
+      </select>
+    </label>
+  `;
+}
+
+/**
+ * @param {object} props
+ * @param {Dataset} props.dataset
+ * @param {Signal<Reading>} props.reading
+ * @param {Signal<ApiError | null>} props.error
+ * @param {(dataset: Dataset) => void} props.onChanged
+ */
+function Save({ dataset, reading, error, onChanged }) {
+  const busy = useSignal(false);
+  const changed = !isSame(reading.value, dataset.reading);
+  const save = async () => {
+    busy.value = true;
+    error.value = null;
+    try {
+      onChanged(await changeDataset(dataset.id, { reading: reading.value }));
+    } catch (reason) {
+      error.value = /** @type {ApiError} */ (reason);
+    }
+    busy.value = false;
+  };
+  return html`
+    ${error.value &&
+    html`
+      <p class="field-error" id="reading-error" role="alert">
+        ${error.value.message}${error.value.hint && ` ${error.value.hint}`}
+      </p>
+    `}
+    <div class="actions reading-save">
+      ${changed &&
+      html`
+        <button type="button" class="button primary" disabled=${busy.value} onClick=${save}>
+          ${busy.value ? "Checking the whole file…" : "Save"}
+        </button>
+        <button
+          type="button"
+          class="button"
+          disabled=${busy.value}
+          onClick=${() => {
+            reading.value = dataset.reading;
+            error.value = null;
+          }}
+        >Undo</button>
+      `}
+      <span class="muted" role="status">
+        ${changed ? "Not saved yet: so far only the tokens below follow it." : "Runs that start from now on read it so."}
+      </span>
+    </div>
+  `;
+}

@@ -1,0 +1,103 @@
+/**
+ * What a dataset holds, counted: at once for a small one, else when asked for.
+ *
+ * @import { Dataset, Statistics } from "../../types.js"
+ */
+import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
+import { datasetStatistics } from "../../api.js";
+import { ErrorNotice } from "../../components/notice.js";
+import { useTask } from "../../components/use-task.js";
+import { count } from "../../format.js";
+import { Histogram } from "./histogram.js";
+
+const COUNTED_AT_ONCE_BYTES = 5e6;
+const PAUSE_MS = 500;
+
+/** @param {{ dataset: Dataset, model: string, longest: string, onRow: (row: number) => void }} props */
+export function StatisticsCard({ dataset, model, longest, onRow }) {
+  /** @type {ReturnType<typeof useTask<{ text: string }, Statistics>>} */
+  const task = useTask();
+  const small = dataset.bytes <= COUNTED_AT_ONCE_BYTES;
+  const begin = () =>
+    task.start((signal) => datasetStatistics(dataset.id, { model_name: model, max_length: longest }, signal));
+
+  useEffect(() => {
+    task.cancel();
+    if (!small) return undefined;
+    const timer = setTimeout(begin, task.result.peek() ? PAUSE_MS : 0); // while a number is still being typed
+    return () => clearTimeout(timer);
+  }, [model, longest, JSON.stringify(dataset.reading)]);
+
+  const { busy, progress, result, error } = task;
+  const documents = dataset.reading.kind === "document";
+  return html`
+    <section aria-label="Statistics" aria-busy=${busy.value}>
+      <div class="actions" role="status">
+        ${busy.value
+          ? html`
+              <span class="muted">${progress.value?.text ?? "Waiting for its turn"}</span>
+              <button type="button" class="button small" onClick=${task.cancel}>Cancel</button>
+            `
+          : !small && html`<button type="button" class="button" onClick=${begin}>Count everything</button>`}
+      </div>
+      <${ErrorNotice} error=${error.value} />
+      ${result.value &&
+      !error.value &&
+      html`<${Figures} statistics=${result.value} documents=${documents} onRow=${onRow} />`}
+    </section>
+  `;
+}
+
+/** @param {{ statistics: Statistics, documents: boolean, onRow: (row: number) => void }} props */
+function Figures({ statistics, documents, onRow }) {
+  const { tokens } = statistics;
+  const about = tokens.exact ? "" : "about ";
+  const empty = statistics.empty_rows ? `${count(statistics.empty_rows)} empty rows left out` : "";
+  const rowButton = (/** @type {number | null} */ row) =>
+    row !== null && html`<button type="button" class="link" onClick=${() => onRow(row)}>row ${count(row)}</button>`;
+  const cut = `${about}${count(tokens.truncated)} examples over ${count(tokens.max_length)} tokens`;
+  // Documents are handed over in sections, whose length says nothing of the text.
+  const lengths = /** @type {[string, any, any][]} */ ([
+    ["Longest", `${count(tokens.longest)} tokens`, rowButton(tokens.longest_row)],
+    ["Cut off", share(tokens.truncated_share, 1), cut],
+  ]);
+  const figures = /** @type {[string, any, any][]} */ ([
+    [documents ? "Sections" : "Examples", count(statistics.rows), empty],
+    ["For training", count(statistics.train_rows), `${count(statistics.validation_rows)} for checks`],
+    ["Duplicates", count(statistics.duplicate_rows), share(statistics.duplicate_rows, statistics.rows)],
+    ["Tokens", `${about}${count(tokens.total)}`, documents ? "" : `${count(tokens.median)} in the middle example`],
+    ["Learned", share(tokens.trained, tokens.total), `${about}${count(tokens.trained)} tokens`],
+    ...(documents ? [] : lengths),
+  ]);
+  return html`
+    <div class="statistics">
+      <dl class="figures">
+        ${figures.map(
+          ([label, value, note]) => html`
+            <div key=${label}><dt>${label}</dt><dd>${value}</dd><dd class="muted">${note}</dd></div>
+          `,
+        )}
+      </dl>
+      ${!documents && html`<${Histogram} tokens=${tokens} />`}
+    </div>
+    ${!tokens.exact &&
+    html`<p class="muted">Token counts are estimates from ${count(tokens.examples)} examples, drawn evenly.</p>`}
+    ${tokens.untrained > 0 &&
+    html`
+      <p class="untrained">
+        ${about}${count(tokens.untrained)} ${tokens.untrained === 1 ? "example holds" : "examples hold"} nothing to learn${" "}
+        within ${count(tokens.max_length)} tokens and ${tokens.untrained === 1 ? "is" : "are"} left out:${" "}
+        ${tokens.untrained_rows.map((row, i) => html`${i > 0 ? ", " : ""}${rowButton(row)}`)}
+        ${tokens.untrained > tokens.untrained_rows.length ? " and more" : ""}.
+      </p>
+    `}
+  `;
+}
+
+/** @param {number} part @param {number} whole @returns {string} a percentage; a part that is there never shows as 0% */
+function share(part, whole) {
+  const percent = whole ? (100 * part) / whole : 0;
+  if (percent > 0 && percent < 1) return "under 1%";
+  return percent < 100 && percent > 99 ? "over 99%" : `${Math.round(percent)}%`;
+}

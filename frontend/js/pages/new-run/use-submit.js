@@ -1,0 +1,30 @@
+/** @import { Config } from "../../types.js" */
+import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import * as api from "../../api.js";
+import { runLink } from "../../router.js";
+
+/** Posting, such that a double click or a lost answer makes one run. */
+export function useSubmit() {
+  const busy = useSignal(false);
+  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const attempt = useRef({ body: "", key: "" });
+  const started = useRef(false);
+
+  const submit = async (/** @type {Config} */ payload, /** @type {boolean} */ override) => {
+    if (busy.value) return;
+    const body = JSON.stringify(payload);
+    if (attempt.current.body !== body) attempt.current = { body, key: api.idempotencyKey() };
+    busy.value = true;
+    error.value = null;
+    try {
+      const run = await api.createRun(payload, attempt.current.key, override);
+      started.current = true;
+      location.hash = runLink(run.id);
+    } catch (reason) {
+      error.value = /** @type {api.ApiError} */ (reason);
+    }
+    busy.value = false;
+  };
+  return { busy, error, submit, started };
+}
