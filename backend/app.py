@@ -79,6 +79,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     await broadcaster.start()
     generator = Helper("worker.generation", settings.data_dir / "generation.log", "generates text")
     inspector = Helper("worker.inspection", settings.data_dir / "inspection.log", "looks into datasets")
+    # Its own: the first time it measures the machine, which takes seconds in which nobody should wait for a preview.
+    forecaster = Helper("worker.inspection", settings.data_dir / "forecast.log", "works out what runs take")
 
     async def free_gpu(device: str) -> None:
         if device.startswith("cuda"):
@@ -96,13 +98,14 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             catalog=Catalog(settings.models_dir, settings.runs_dir),
             generator=generator,
             inspector=inspector,
-            forecasts=Forecasts(inspector, found, settings.data_dir),
+            forecasts=Forecasts(forecaster, found, settings.data_dir),
             devices=found,
         )
     finally:
         await supervisor.stop()
         await generator.release()
         await inspector.release()
+        await forecaster.release()
         await broadcaster.stop()
         database.close()
 

@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: asked of the inspection process, or measured by a short trial."""
+"""What a run will take, before it starts: worked out by an inspection process, or measured by a short trial."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ USABLE = 0.95  # of the memory that is free; the rest is for what else the machi
 class Forecasts:
     """Makes preflights and remembers the latest, so that a run which is known not to fit is not started by mistake."""
 
-    def __init__(self, inspector: Helper, devices: list[Device], data_dir: Path) -> None:
-        self._inspector = inspector
+    def __init__(self, forecaster: Helper, devices: list[Device], data_dir: Path) -> None:
+        self._forecaster = forecaster
         self._devices = devices
         self._data_dir = data_dir
         self._known: OrderedDict[str, Preflight] = OrderedDict()
@@ -41,7 +41,7 @@ class Forecasts:
         """By formula, keeping what was measured before. Raises InvalidFieldError if text or model cannot be read."""
         device = self.device(planned.config)
         available = _available(device)
-        found = await self._inspector.answer(
+        found = await self._forecaster.answer(
             {
                 "op": "foretell",
                 "job": planned.job(device=device.id).model_dump(mode="json"),

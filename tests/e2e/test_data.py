@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,15 @@ DROP = """
   return transfer;
 }
 """
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all of these tests: the processes that look into datasets and measure the machine take seconds to start."""
+    server = Server(tmp_path_factory.mktemp("data") / "data")
+    yield server
+    server.stop()
+    server.kill_workers()
 
 
 def drop(page: Page, name: str, content: bytes) -> None:
@@ -196,7 +205,9 @@ def test_a_run_like_another_and_a_config_file_fill_the_form(page: Page, server: 
 
 
 def test_a_run_that_does_not_fit_is_held_back_mended_and_started_all_the_same(page: Page, server: Server) -> None:
-    server.create(num_epochs=1000, sample_prompts=[])  # keeps the CPU, so that what is started below waits behind it
+    # It keeps the CPU, so that what is started below waits behind it.
+    first = server.create(name="Long", num_epochs=1000, sample_prompts=[])["id"]
+    runs = len(server.client.get("/api/runs").json()["items"])
     words = " ".join(f"word{i}" for i in range(300))
     dataset = upload(server, "long.txt", "\n".join(f"{i} {words}" for i in range(1500)))
     page.goto(f"{server.url}/#/new?dataset={dataset}")
@@ -209,7 +220,7 @@ def test_a_run_that_does_not_fit_is_held_back_mended_and_started_all_the_same(pa
     expect(page.locator(".memory")).to_contain_text("does not fit")
     expect(start).to_have_count(0)
     page.get_by_label("Batch size").press("Enter")
-    assert len(server.client.get("/api/runs").json()["items"]) == 1
+    assert len(server.client.get("/api/runs").json()["items"]) == runs
 
     page.get_by_role("button", name=re.compile(r"Use batch size \d+ × accumulation \d+")).click()
     size = int(page.get_by_label("Batch size").input_value())
@@ -224,6 +235,9 @@ def test_a_run_that_does_not_fit_is_held_back_mended_and_started_all_the_same(pa
     expect(page.get_by_role("heading", name="Predicted", exact=True)).to_be_visible()
     run = server.run(page.url.rsplit("/", 1)[1])
     assert (run["status"], run["config"]["batch_size"], run["predicted"]["fits"]) == ("queued", 1024, False)
+    for run_id in (run["id"], first):
+        server.client.post(f"/api/runs/{run_id}/stop")
+    assert server.end(first)["status"] == "stopped"
 
 
 def test_a_run_is_measured_before_it_starts_and_compared_when_it_has_ended(page: Page, server: Server) -> None:
@@ -263,15 +277,15 @@ def test_what_is_wrong_stands_at_its_field_once_that_was_touched(page: Page, ser
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_dataset_page_and_the_forecast_fit_both_widths_in_both_themes(
-    page: Page, shared_server: Server, width: int, theme: str
+    page: Page, server: Server, width: int, theme: str
 ) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=theme)
-    page.goto(f"{shared_server.url}/#/datasets/sample")
+    page.goto(f"{server.url}/#/datasets/sample")
     expect(page.locator(".token").first).to_be_visible(timeout=90_000)
     expect(page.locator(".histogram")).to_be_visible(timeout=90_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.goto(f"{shared_server.url}/#/new")
+    page.goto(f"{server.url}/#/new")
     expect(page.locator(".memory")).to_be_visible(timeout=90_000)
     page.get_by_text("What the model will see").click()
     expect(page.locator(".token").first).to_be_visible(timeout=90_000)
