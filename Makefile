@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-faults lint format types docs bench bench-training clean
+.PHONY: help run test test-slow test-faults lint format types docs bench bench-training bench-preflight clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ bench: .venv/installed-test ## figures for docs/benchmarks.md
 
 bench-training: .venv/installed-bench ## training against other trainers, for docs/benchmarks.md (15 minutes, or a GPU)
 	$(BIN)/python -m tests.benchmarks.training
+
+bench-preflight: .venv/installed-test ## what a run is said to take against what it takes, for docs/benchmarks.md (15 minutes)
+	$(BIN)/python -m tests.benchmarks.preflight
 
 clean: ## remove what make has installed; data/ stays
 	rm -rf .venv frontend/node_modules frontend/vendor

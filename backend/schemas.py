@@ -249,8 +249,8 @@ class TokenBatch(Schema):
 
 
 class TokenView(Schema):
-    """Of a very long document only the first windows are in ``items``. ``batch`` is null unless asked for, and for a text too
-    large to know the run's first update at once."""
+    """Of a very long document only the first windows are in ``items``. ``batch`` is null unless asked for, and for a text
+    too large to know the run's first update at once."""
 
     max_length: int
     items: list[TokenRow]

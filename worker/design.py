@@ -71,7 +71,8 @@ def design_of(job: Job, vocabulary: int) -> Design:
     Raises ModelError if it cannot be had or is of an unknown kind. The latest few are kept.
     """
     place = Path(job.model.location)
-    changed = place.stat().st_mtime_ns if job.model.kind in ("folder", "gguf") and place.exists() else 0
+    file = place / "config.json" if job.model.kind == "folder" else place
+    changed = file.stat().st_mtime_ns if job.model.kind in ("folder", "gguf") and file.exists() else 0
     return _made(job.model.model_dump_json(), changed, vocabulary, job.config.model_dump_json(include=_DECIDES))
 
 

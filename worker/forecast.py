@@ -17,7 +17,8 @@ from worker.optimization import Precision
 from worker.passes import Passes
 
 _BYTES = 4  # of a number in fp32
-_SMALL_FILES_BYTES = 30_000  # of a checkpoint: its settings and the states of the random generators
+_SMALL_FILES_BYTES = 50_000  # of a checkpoint: its settings and the states of the random generators
+_TOKEN_BYTES = 70  # of the tokenizer's files for each token it knows, in GPT-2's and those like it
 _UPDATE_BYTES = 44  # that AdamW and clipping read and write of each trained weight: 11 numbers
 
 
@@ -117,10 +118,10 @@ def _step_seconds(footprint: Footprint, measured: Machine, devices: int) -> floa
     design, mean = footprint.design, footprint.passes.mean
     counted = footprint.rehearsal(mean.cells / mean.passes)
     vocabulary, width = (int(size) for size in design.head.shape)
-    half = footprint.precision != "fp32"
+    half = footprint.precision != "fp32"  # each logit is made, turned into a gradient and read by two products
     products_of_head = 3 if design.head.requires_grad else 2
     flops = counted.flops * mean.passes + 2 * mean.targets * vocabulary * width * products_of_head
-    moved = counted.moved * mean.passes + mean.targets * vocabulary * (16 if half else 20)
+    moved = counted.moved * mean.passes + mean.targets * vocabulary * (28 if half else 36)
     busy = flops / measured.flops_per_s(width) + moved / measured.bytes_per_s
     telling = counted.operations * mean.passes * measured.seconds_an_operation
     passes_seconds = busy + telling if footprint.device.type == "cpu" else max(busy, telling)
@@ -138,8 +139,9 @@ def _checkpoint_bytes(design: Design, config: RunConfig) -> int:
     """Weights, LoRA's merged in, and what AdamW remembers of those that are trained; LoRA's stand there once more."""
     trained = _BYTES * design.trained_parameters
     lora = config.method == "lora"
+    small = _SMALL_FILES_BYTES + _TOKEN_BYTES * int(design.head.shape[0])
     weights = _BYTES * design.parameters - (trained if lora else 0)
-    return weights + 2 * trained + (trained if lora else 0) + _SMALL_FILES_BYTES
+    return weights + 2 * trained + (trained if lora else 0) + small
 
 
 def _tokens_bytes(train: Examples, validation: Examples, vocabulary: int) -> int:

@@ -59,7 +59,7 @@ class Passes:
     @cached_property
     def of_windows(self) -> list[list[Pass]]:
         """The passes of each window."""
-        return [self._laid_out(self.train, window, self.batch_size) for window in self.windows]
+        return [self.passes_of(window) for window in self.windows]
 
     @cached_property
     def mean(self) -> Mean:
@@ -89,7 +89,11 @@ class Passes:
 
     def cells(self, window: Sequence[int]) -> int:
         """Of all passes of one window."""
-        return sum(one.cells for one in self._laid_out(self.train, window, self.batch_size))
+        return sum(one.cells for one in self.passes_of(window))
+
+    def passes_of(self, window: Sequence[int]) -> list[Pass]:
+        """Those of one update."""
+        return self._laid_out(self.train, window, self.batch_size)
 
     def largest(self, batch_size: int) -> tuple[Pass, bool]:
         """The largest pass, were batches of ``batch_size``, and whether its update has others beside it."""

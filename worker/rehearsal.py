@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from worker.attention import packed_arguments
 from worker.batching import Batch, PackedTexts
 from worker.design import Design
+from worker.errors import ModelError
 from worker.forward import AUTOCAST
 from worker.loss import linear_cross_entropy_sum
 from worker.optimization import Precision
@@ -58,7 +59,20 @@ class Rehearsal(NamedTuple):
 
 @lru_cache(maxsize=64)
 def rehearse(design: Design, lengths: tuple[int, ...], precision: Precision) -> Rehearsal:
-    """A pass of texts of these ``lengths`` in tokens, laid out as the design's."""
+    """A pass of texts of these ``lengths`` in tokens, laid out as the design's.
+
+    Raises ModelError for a design whose way depends on its numbers, such as a mixture of experts.
+    """
+    try:
+        return _go_through(design, lengths, precision)
+    except RuntimeError as error:
+        name, first_line = type(design.model).__name__, (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(
+            f"What {name} takes cannot be worked out without its weights: {first_line}", "It can be trained all the same."
+        ) from error
+
+
+def _go_through(design: Design, lengths: tuple[int, ...], precision: Precision) -> Rehearsal:
     model, dtype = design.model, AUTOCAST.get(precision)
     batch = _batch(lengths, packed=design.layout == "packed")
     with design.mode, Counter(tree_leaves([list(model.parameters()), list(model.buffers())])) as counter:

@@ -101,8 +101,9 @@ def _keep_to_what_is_free() -> None:
         import resource
 
         taken = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        most = taken + psutil.virtual_memory().available
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (taken + psutil.virtual_memory().available, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 @contextmanager
