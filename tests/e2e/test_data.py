@@ -204,6 +204,7 @@ def test_a_run_like_another_and_a_config_file_fill_the_form(page: Page, server: 
     expect(page.get_by_label("Batch size")).to_have_value("8")
 
 
+@pytest.mark.slow  # tests/backend/test_preflight.py does the same without the page
 def test_a_run_that_does_not_fit_is_held_back_mended_and_started_all_the_same(page: Page, server: Server) -> None:
     # It keeps the CPU, so that what is started below waits behind it.
     first = server.create(name="Long", num_epochs=1000, sample_prompts=[])["id"]
@@ -240,6 +241,7 @@ def test_a_run_that_does_not_fit_is_held_back_mended_and_started_all_the_same(pa
     assert server.end(first)["status"] == "stopped"
 
 
+@pytest.mark.slow  # tests/backend/test_preflight.py measures a run without the page
 def test_a_run_is_measured_before_it_starts_and_compared_when_it_has_ended(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/#/new")
     page.get_by_label("Most steps").fill("8")
@@ -274,8 +276,7 @@ def test_what_is_wrong_stands_at_its_field_once_that_was_touched(page: Page, ser
     expect(page.locator(".memory")).to_contain_text("fits", timeout=90_000)
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "theme"), [(390, "dark"), (1440, "light")])
 def test_the_dataset_page_and_the_forecast_fit_both_widths_in_both_themes(
     page: Page, server: Server, width: int, theme: str
 ) -> None:

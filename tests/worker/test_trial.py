@@ -118,6 +118,7 @@ def test_a_trial_that_is_told_to_end_leaves_nothing(dataset: Path, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_lora_on_few_examples_is_tried_without_touching_the_model(dataset: Path, fragments: Path, tmp_path: Path) -> None:
     few = tmp_path / "few.txt"
     few.write_text("\n".join(fragments.read_text().splitlines()[:9]))  # fewer than an update wants

@@ -182,11 +182,13 @@ def test_a_job_that_cannot_be_done_fails_with_a_reason(
     assert "Traceback" not in runs.log(run_dir)
 
 
-def test_a_bug_is_told_and_its_traceback_kept(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    run_dir = runs.make_run(tmp_path / "run", tmp_path / "folder")  # a folder where a file should be
+def test_a_bug_is_told_and_its_traceback_kept(dataset: Path, tmp_path: Path) -> None:
+    run_dir = runs.make_run(tmp_path / "run", dataset)
+    job = json.loads((run_dir / "config.json").read_text())
+    job["dataset"] |= {"format": "csv", "delimiter": "two"}  # which no server writes, and the csv module does not take
+    (run_dir / "config.json").write_text(json.dumps(job))
     assert runs.run(run_dir) == 1
-    assert "IsADirectoryError" in runs.events(run_dir)[-1].reason
+    assert "TypeError" in runs.events(run_dir)[-1].reason
     assert "Traceback" in runs.log(run_dir)
 
 
