@@ -110,8 +110,8 @@ def test_a_run_that_cannot_fit_is_blocked_with_the_batch_that_does_and_may_be_ov
     assert server.client.get("/api/runs").json()["items"] == before
 
     fitting = preflight(server, **config | {"batch_size": size, "gradient_accumulation_steps": accumulation})
-    assert fitting["fits"]
-    assert fitting["formula"]["peak_memory_bytes"] <= fitting["memory_available_bytes"]
+    # Not "fits": what is free may have changed meanwhile.
+    assert fitting["formula"]["peak_memory_bytes"] <= told["memory_available_bytes"]
 
     # One that is training keeps the device, so the one that is started all the same never takes this machine's memory.
     first = server.create(model_name="tiny", num_epochs=1000, sample_prompts=[])
