@@ -13,6 +13,7 @@ from backend.helper import Helper
 from backend.schemas import Device
 from backend.settings import Settings
 from backend.supervisor import Supervisor
+from backend.webhooks import Webhooks
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,4 @@ class Services:
     inspector: Helper
     forecasts: Forecasts
     devices: list[Device]
+    webhooks: Webhooks | None

@@ -36,6 +36,7 @@ def get_system(services: ServicesDep) -> System:
         memory_bytes=memory.total,
         memory_available_bytes=memory.available,
         disk_free_bytes=shutil.disk_usage(services.settings.data_dir).free,
+        webhook=services.webhooks.state() if services.webhooks else None,
     )
 
 
