@@ -81,27 +81,31 @@ def rows(batches: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any
 
 
 def _add(row: dict[str, Any], event: dict[str, Any]) -> None:
-    fields, nonfinite = _FIELDS[event["type"]], event.get("nonfinite", ())
+    fields, nonfinite = _FIELDS[event["type"]], event.get("nonfinite")
     row.setdefault("step", event["step"])
     row.setdefault("time", event["time"])
-    row.update({column: event.get(field) for column, field in fields.items()})
-    row["nonfinite"] = [column for column in row.get("nonfinite", ()) if column not in fields] + [
-        column for column, field in fields.items() if field in nonfinite
-    ]
+    before = row.setdefault("nonfinite", [])
+    for column, field in fields.items():
+        row[column] = event.get(field)
+    if nonfinite or before:
+        now = [column for column, field in fields.items() if field in (nonfinite or ())]
+        row["nonfinite"] = [column for column in before if column not in fields] + now
 
 
 def csv(batches: Iterable[list[dict[str, Any]]], columns: list[str]) -> Iterator[bytes]:
     """Lines of a CSV file, the head first. An empty cell: not known; ``nan``: NaN or infinite."""
     yield ",".join(columns).encode() + b"\r\n"
     for batch in batches:
-        yield "".join(",".join(_cells(row, columns)) + "\r\n" for row in batch).encode()
+        yield "".join(_line(row, columns) for row in batch).encode()
 
 
-def _cells(row: dict[str, Any], columns: list[str]) -> Iterator[str]:
+def _line(row: dict[str, Any], columns: list[str]) -> str:
     """Numbers and times need no quotes."""
-    for column in columns:
-        value = row.get(column)
-        yield ("nan" if column in row["nonfinite"] else "") if value is None else str(value)
+    values = [row.get(column) for column in columns]
+    cells = ["" if value is None else str(value) for value in values]
+    for column in row["nonfinite"]:
+        cells[columns.index(column)] = "nan"
+    return ",".join(cells) + "\r\n"
 
 
 def jsonl(batches: Iterable[list[dict[str, Any]]], columns: list[str]) -> Iterator[bytes]:
