@@ -105,3 +105,20 @@ def test_the_end_of_a_run_is_notified_once_asked_for(server: Server, page: Page)
     expect(page).to_have_url(f"{server.url}/#/runs/{run_id}")
     bell.click()
     expect(bell).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_browser_that_blocks_notifications_is_told_of(shared_server: Server, page: Page) -> None:
+    page.add_init_script(STUB.replace('"granted"', '"denied"'))
+    page.goto(shared_server.url)
+    bell = page.get_by_role("button", name="Notify me when a run ends")
+    bell.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This browser blocks notifications of this page.")).to_be_visible()
+    expect(bell).to_have_attribute("aria-pressed", "false")
+
+
+def test_without_notifications_in_the_browser_there_is_no_bell(shared_server: Server, page: Page) -> None:
+    page.add_init_script("delete window.Notification;")
+    page.goto(shared_server.url)
+    expect(page.get_by_role("link", name="New run")).to_be_visible()
+    expect(page.get_by_role("button", name="Notify me when a run ends")).to_have_count(0)
