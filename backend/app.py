@@ -10,14 +10,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from backend import devices, errors, outbox
-from backend.api import datasets, files, generate, history, models, pages, preflight, runs, streams, system
+from backend import curves, devices, errors, outbox
+from backend.api import datasets, files, generate, history, models, pages, preflight, runs, series, streams, system
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
 from backend.datasets import Datasets
 from backend.forecasts import Forecasts
 from backend.helper import Helper
+from backend.machine import Sampler
 from backend.security import Security
 from backend.services import Services
 from backend.settings import Settings
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
         runs,
         preflight,
         history,
+        series,
         files,
         streams,
         datasets,
@@ -73,7 +75,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     """The parts of a server, running; workers go on when it ends."""
     await asyncio.to_thread(_prepare_folders, settings)
     database = Database(settings.database)
-    await asyncio.to_thread(database.migrate)
+    await asyncio.to_thread(_prepare_database, database)
     own_datasets = Datasets(settings.datasets_dir)
     await asyncio.to_thread(own_datasets.prepare)
     found = await asyncio.to_thread(devices.find)
@@ -104,6 +106,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             inspector=inspector,
             forecasts=Forecasts(forecaster, found, settings.data_dir),
             devices=found,
+            sampler=Sampler(settings.data_dir),
             webhooks=webhooks,
         )
     finally:
@@ -125,6 +128,12 @@ async def _webhooks(settings: Settings, database: Database, broadcaster: Broadca
     webhooks = Webhooks(database, broadcaster.run_ended, settings.webhook_url.get_secret_value(), secret, page_url(settings))
     await webhooks.start()
     return webhooks
+
+
+def _prepare_database(database: Database) -> None:
+    database.migrate()
+    with database.write() as connection:
+        curves.catch_up(connection)
 
 
 def _prepare_folders(settings: Settings) -> None:

@@ -80,7 +80,7 @@ def picture(
 
 def _curve(kind: str, label: str, x: Sequence[int], band: Band, across: Scale, up: Scale) -> Curve:
     segments = list(_segments(x, band))
-    broken = sorted(_nonfinite(band))
+    broken = sorted(band.nonfinite)
     return Curve(
         kind=kind,
         label=label,
@@ -91,13 +91,9 @@ def _curve(kind: str, label: str, x: Sequence[int], band: Band, across: Scale, u
     )
 
 
-def _nonfinite(band: Band) -> set[int]:
-    return set(getattr(band, "nonfinite", ()))
-
-
 def _segments(x: Sequence[int], band: Band) -> Iterator[list[Point]]:
     """Parts without a break. Where nothing was told the line goes on; where something was not finite it breaks."""
-    broken, part = _nonfinite(band), list[Point]()
+    broken, part = set(band.nonfinite), list[Point]()
     for place, at in enumerate(x):
         low, mean, high = band.min[place], band.mean[place], band.max[place]
         if place in broken and part:

@@ -12,19 +12,15 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import select
 
-from backend import models
+from backend import curves, models
 from backend.database import Database
 
 BATCH = 5000
 CHUNK_BYTES = 1 << 20
 
-_FIELDS = {
-    "step": {name: name for name in ("epoch", "loss", "lr", "grad_norm", "tokens", "tokens_per_s", "step_ms", "scale")},
-    "evaluation": {"epoch": "epoch", "validation_loss": "loss", "perplexity": "perplexity"},
-    "system": {
-        name: name
-        for name in ("cpu_percent", "memory_bytes", "gpu_percent", "gpu_memory_bytes", "gpu_temperature", "gpu_power")
-    },
+FIELDS = {
+    kind: {column: field for column, (its, field) in curves.KEYS.items() if its == kind and column != "time"}
+    for kind in ("step", "evaluation", "system")
 }
 """Type of event → column of a table → the event's field."""
 
@@ -37,7 +33,7 @@ def columns(database: Database, run_id: str) -> list[str]:
     with database.read() as connection:
         sampled = connection.execute(query).first() is not None
     kinds = ("step", "evaluation", "system") if sampled else ("step", "evaluation")
-    return list(dict.fromkeys(("step", "epoch", "time", *(name for kind in kinds for name in _FIELDS[kind]))))
+    return list(dict.fromkeys(("step", "epoch", "time", *(name for kind in kinds for name in FIELDS[kind]))))
 
 
 def events(database: Database, run_id: str) -> Iterator[list[dict[str, Any]]]:
@@ -68,7 +64,7 @@ def rows(batches: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any
     for batch in batches:
         finished = []
         for event in batch:
-            if event["type"] not in _FIELDS:
+            if event["type"] not in FIELDS:
                 continue
             # A sample of the system may come late, from another thread: it then belongs to the row that is open.
             if row and event["step"] > row["step"]:
@@ -81,10 +77,12 @@ def rows(batches: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any
 
 
 def _add(row: dict[str, Any], event: dict[str, Any]) -> None:
-    fields, nonfinite = _FIELDS[event["type"]], event.get("nonfinite")
+    fields, nonfinite = FIELDS[event["type"]], event.get("nonfinite")
     row.setdefault("step", event["step"])
     row.setdefault("time", event["time"])
     before = row.setdefault("nonfinite", [])
+    if "epoch" in event:  # an evaluation's too, although it is no curve of its own
+        row["epoch"] = event["epoch"]
     for column, field in fields.items():
         row[column] = event.get(field)
     if nonfinite or before:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
 REVISION = "0006"
 """The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
@@ -54,6 +54,7 @@ runs = Table(
     Column("boot_id", Text),
     Column("log_offset", Integer, nullable=False, server_default="0"),
     Column("last_seq", Integer, nullable=False, server_default="0"),
+    Column("rolled_seq", Integer, nullable=False, server_default="0"),  # events up to here are in curves
 )
 
 events = Table(
@@ -87,4 +88,16 @@ webhook_deliveries = Table(
     Column("body", Text, nullable=False),  # JSON, without the time of sending, and never signed
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("due", Float, nullable=False),  # time of the next try, in seconds since 1970
+)
+
+curves = Table(
+    "curves",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("level", Integer, primary_key=True),
+    Column("block", Integer, primary_key=True),
+    Column("first_step", Integer, nullable=False),
+    Column("last_step", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # see curves.py
 )

@@ -15,24 +15,10 @@ from typing import Any
 
 import google_crc32c
 
-TAGS = {
-    "step": {
-        "loss": "train/loss",
-        "lr": "train/lr",
-        "grad_norm": "train/grad_norm",
-        "tokens": "train/tokens",
-        "tokens_per_s": "train/tokens_per_s",
-        "step_ms": "train/step_ms",
-        "epoch": "train/epoch",
-        "scale": "train/scale",
-    },
-    "evaluation": {"loss": "validation/loss", "perplexity": "validation/perplexity"},
-    "system": {
-        name: f"system/{name}"
-        for name in ("cpu_percent", "memory_bytes", "gpu_percent", "gpu_memory_bytes", "gpu_temperature", "gpu_power")
-    },
-}
-"""Type of event → its field → the scalar's name."""
+from backend.exports import FIELDS
+
+_FOLDERS = {"step": "train", "evaluation": "validation", "system": "system"}
+"""Type of event → what the names of its scalars begin with, by which TensorBoard groups them."""
 
 
 def event_file(batches: Iterable[list[dict[str, Any]]], started: str, texts: dict[str, str]) -> Iterator[bytes]:
@@ -44,7 +30,10 @@ def event_file(batches: Iterable[list[dict[str, Any]]], started: str, texts: dic
     began = _seconds(started)
     yield _record(_event(began, None, _bytes(3, b"brain.Event:2")))
     yield b"".join(_record(_event(began, 0, _bytes(5, _text(tag, text)))) for tag, text in texts.items())
-    heads = {kind: {field: _scalar_head(tag) for field, tag in tags.items()} for kind, tags in TAGS.items()}
+    heads = {
+        kind: {field: _scalar_head(f"{folder}/{field}") for field in FIELDS[kind].values()}
+        for kind, folder in _FOLDERS.items()
+    }
     prompts: dict[str, str] = {}
     for batch in batches:
         yield b"".join(_record(event) for event in _encoded(batch, heads, prompts))

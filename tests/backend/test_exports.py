@@ -42,7 +42,7 @@ def served(records: Records, run_id: str, start_server: Callable[..., Server]) -
 
 
 def add_system(records: Records, run_id: str, step: int, **values: Any) -> None:
-    """A sample of the system, as workers will report them."""
+    """A sample of the system, as if a worker had told it."""
     event = {"type": "system", "step": step, "time": "2026-01-01T00:00:00.000000Z", **values}
     with records.database.write() as connection:
         connection.execute(

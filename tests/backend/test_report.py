@@ -68,10 +68,18 @@ def test_curves_break_where_a_value_was_not_a_number() -> None:
     band = Band(min=values, max=values, mean=values)
     whole = drawing.picture("Loss", "nats", [1, 2, 3, 4, 5], {("train", "training"): band}, str)
     assert whole.curves[0].line.count("M") == 1, "a step of which nothing was told is no break"
-    object.__setattr__(band, "nonfinite", [2])
+    band.nonfinite = [2]
     broken = drawing.picture("Loss", "nats", [1, 2, 3, 4, 5], {("train", "training"): band}, str)
     assert broken.curves[0].line.count("M") == 2
     assert broken.curves[0].steps == [3]
+
+
+def test_what_was_not_a_number_is_marked(records: Records) -> None:
+    page, record = made(records)
+    loss = report.pictures(record.series)[0].curves[0]
+    assert loss.steps == [7]
+    assert loss.line.count("M") == 2
+    assert "training: not a number at step 7" in page
 
 
 def test_the_band_reaches_the_spike() -> None:
