@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from backend.settings import Settings
+from backend.webhooks import FOR_RECEIVERS
 from docs.openapi import document
 from worker import contract
 
@@ -22,6 +23,7 @@ def reference() -> str:
         ("Run configuration", table(("field", "default", "accepted", "meaning"), fields())),
         ("REST calls", table(("call", "what it does"), calls())),
         ("Events", "\n\n".join(events())),
+        ("Webhook", FOR_RECEIVERS.strip()),
     )
     return "\n\n".join(f"{'#' if i == 0 else '##'} {title}\n\n{text}" for i, (title, text) in enumerate(sections)) + "\n"
 

@@ -126,7 +126,7 @@ def test_only_an_end_is_told_and_each_once(records: Records, run_async, start_re
 
 
 def test_what_fails_is_tried_again_and_holds_up_nothing(records: Records, run_async, start_receiver) -> None:
-    receiver = start_receiver(500, 302)
+    receiver = start_receiver(500, 307)
     run_id = records.add("starting", "running")
 
     async def work(_: Webhooks) -> None:
