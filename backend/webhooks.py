@@ -35,17 +35,18 @@ TRY_S = 10
 
 
 FOR_RECEIVERS = """\
-When a run has ended, `TRAINBOARD_WEBHOOK_URL` is sent a POST. Its body is JSON: `event` (`run.completed`, `run.stopped`,
-`run.failed` or `run.interrupted`), `id` of the delivery, `time` of the event, `sent` (the time of this try), and `run`: `id`,
-`name`, `status`, `reason`, `step`, `total_steps`, `epoch`, `loss`, `validation_loss`, `best_validation_loss`, `started_at`,
-`url`. The headers `X-Trainboard-Event` and `X-Trainboard-Delivery` repeat `event` and `id`.
+When a run has ended, `TRAINBOARD_WEBHOOK_URL` is sent a POST. Its body is JSON: `event` (`run.completed`,
+`run.stopped`, `run.failed` or `run.interrupted`), `id` of the delivery, `time` of the event, `sent` (the time of this
+try), and `run`: `id`, `name`, `status`, `reason`, `step`, `total_steps`, `epoch`, `loss`, `validation_loss`,
+`best_validation_loss`, `started_at`, `url`. The headers `X-Trainboard-Event` and `X-Trainboard-Delivery` repeat `event`
+and `id`.
 
-With `TRAINBOARD_WEBHOOK_SECRET` set, `X-Trainboard-Signature` is `sha256=` and the HMAC-SHA256 of the raw body with that key, in
-hexadecimal: compare it in constant time, and refuse a body whose `sent` is old.
+With `TRAINBOARD_WEBHOOK_SECRET` set, `X-Trainboard-Signature` is `sha256=` and the HMAC-SHA256 of the raw body with
+that key, in hexadecimal: compare it in constant time, and refuse a body whose `sent` is old.
 
-Any 2xx answer within 10 seconds takes the delivery. Otherwise it is tried again after 1 second, 2, 4 and so on up to 10 minutes,
-12 times in all, also by a restarted server; redirects are not followed. Should the server be killed between an answer and its
-note of it, the same `id` comes twice. `GET /api/system` tells how it stands.
+Any 2xx answer within 10 seconds takes the delivery. Otherwise it is tried again after 1 second, 2, 4 and so on up to 10
+minutes, 12 times in all, also by a restarted server; redirects are not followed. Should the server be killed between an
+answer and its note of it, the same `id` comes twice. `GET /api/system` tells how it stands.
 """
 """For docs/reference.md."""
 

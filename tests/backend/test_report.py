@@ -82,6 +82,16 @@ def test_what_was_not_a_number_is_marked(records: Records) -> None:
     assert "training: not a number at step 7" in page
 
 
+def test_a_run_that_waits_has_a_report_without_curves(records: Records) -> None:
+    datasets = Datasets(records.settings.datasets_dir)
+    with records.database.read() as connection:
+        record = report.gather(connection, records.add(), datasets)
+    page = report.render(record)
+    assert "It is queued" in page
+    assert "The dataset sample has been deleted" in page
+    assert "<svg" not in page
+
+
 def test_the_band_reaches_the_spike() -> None:
     band = Band(min=[1.0, 1.0], max=[1.0, 9.0], mean=[1.0, 1.2])
     picture = drawing.picture("Loss", "nats", [1, 100], {("train", "training"): band}, str)
