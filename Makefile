@@ -14,7 +14,7 @@ run: .venv/installed-run ## start Trainboard on http://127.0.0.1:8000
 	@exec $(BIN)/trainboard serve
 
 test: .venv/installed-test ## all tests but the slow ones and the random faults
-	$(BIN)/pytest -m "not slow and not faults"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not slow and not faults"
 
 test-slow: .venv/installed-bench ## the tests that take minutes or need the pretrained model
 	$(BIN)/pytest -m slow
