@@ -10,14 +10,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from backend import devices, errors
-from backend.api import datasets, generate, history, models, pages, preflight, runs, streams, system
+from backend import curves, devices, errors
+from backend.api import datasets, generate, history, models, pages, preflight, runs, series, streams, system
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
 from backend.datasets import Datasets
 from backend.forecasts import Forecasts
 from backend.helper import Helper
+from backend.machine import Sampler
 from backend.security import Security
 from backend.services import Services
 from backend.settings import Settings
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         runs,
         preflight,
         history,
+        series,
         streams,
         datasets,
         models,
@@ -71,7 +73,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     """The parts of a server, running; workers go on when it ends."""
     await asyncio.to_thread(_prepare_folders, settings)
     database = Database(settings.database)
-    await asyncio.to_thread(database.migrate)
+    await asyncio.to_thread(_prepare_database, database)
     own_datasets = Datasets(settings.datasets_dir)
     await asyncio.to_thread(own_datasets.prepare)
     found = await asyncio.to_thread(devices.find)
@@ -100,6 +102,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             inspector=inspector,
             forecasts=Forecasts(forecaster, found, settings.data_dir),
             devices=found,
+            sampler=Sampler(settings.data_dir),
         )
     finally:
         await supervisor.stop()
@@ -108,6 +111,12 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await forecaster.release()
         await broadcaster.stop()
         database.close()
+
+
+def _prepare_database(database: Database) -> None:
+    database.migrate()
+    with database.write() as connection:
+        curves.catch_up(connection)
 
 
 def _prepare_folders(settings: Settings) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
 
 metadata = MetaData()
@@ -54,6 +54,7 @@ runs = Table(
     Column("boot_id", Text),
     Column("log_offset", Integer, nullable=False, server_default="0"),
     Column("last_seq", Integer, nullable=False, server_default="0"),
+    Column("rolled_seq", Integer, nullable=False, server_default="0"),  # events up to here are in curves
 )
 
 events = Table(
@@ -70,4 +71,16 @@ events = Table(
     Index("ix_events_run_id_type", "run_id", "type"),
     Index("ix_events_run_id", "run_id"),
     sqlite_autoincrement=True,  # a cursor is never given twice, even if the newest row is deleted
+)
+
+curves = Table(
+    "curves",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("level", Integer, primary_key=True),
+    Column("block", Integer, primary_key=True),
+    Column("first_step", Integer, nullable=False),
+    Column("last_step", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # see curves.py
 )

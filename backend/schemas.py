@@ -70,14 +70,18 @@ class RunList(Schema):
 
 
 class Band(Schema):
-    """One key of a series, per bucket of steps; null where the bucket has no value."""
+    """One key of a series, per bucket of steps, over its finite values; null where the bucket has none.
+
+    ``nonfinite`` are the places in ``x`` of the buckets in which a value was NaN or infinite.
+    """
 
     min: list[float | None]
     max: list[float | None]
     mean: list[float | None]
+    nonfinite: list[int] = []
 
 
-class Series(Schema):
+class Curves(Schema):
     """``x`` are steps, each the first of its bucket; ``points`` is their number; ``from`` and ``to`` the range."""
 
     x: list[int]
@@ -85,6 +89,24 @@ class Series(Schema):
     from_: int | None = Field(alias="from")
     to: int | None
     points: int
+
+
+class Series(Curves):
+    """The curves of one run."""
+
+    stream_cursor: int
+
+
+class SeriesOfRun(Curves):
+    """The same as one of several."""
+
+    run: str
+
+
+class SeriesList(Schema):
+    """In the order in which the runs were named."""
+
+    items: list[SeriesOfRun]
     stream_cursor: int
 
 
@@ -343,6 +365,29 @@ class Device(Schema):
     memory_bytes: int
 
 
+class Gpu(Schema):
+    """``percent``: how busy it is; degrees Celsius and watts; null what its driver does not tell."""
+
+    number: int
+    name: str
+    memory_used_bytes: int
+    memory_bytes: int
+    percent: float | None = None
+    temperature: float | None = None
+    power: float | None = None
+
+
+class Machine(Schema):
+    """What the machine is doing now. ``cpu_percent`` is of all processors together, since it was asked before."""
+
+    cpu_percent: float
+    memory_used_bytes: int
+    memory_bytes: int
+    disk_free_bytes: int
+    disk_bytes: int
+    gpus: list[Gpu]
+
+
 class System(Schema):
     version: str
     python: str
@@ -353,6 +398,7 @@ class System(Schema):
     memory_bytes: int
     memory_available_bytes: int
     disk_free_bytes: int
+    now: Machine
 
 
 class Health(Schema):

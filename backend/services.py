@@ -10,6 +10,7 @@ from backend.database import Database
 from backend.datasets import Datasets
 from backend.forecasts import Forecasts
 from backend.helper import Helper
+from backend.machine import Sampler
 from backend.schemas import Device
 from backend.settings import Settings
 from backend.supervisor import Supervisor
@@ -27,3 +28,4 @@ class Services:
     inspector: Helper
     forecasts: Forecasts
     devices: list[Device]
+    sampler: Sampler

@@ -38,30 +38,21 @@ export type StepEvent = Schemas["StepEvent"] & Envelope;
 export type EvaluationEvent = Schemas["EvaluationEvent"] & Envelope;
 export type SampleEvent = Schemas["SampleEvent"] & Envelope;
 export type CheckpointEvent = Schemas["CheckpointEvent"] & Envelope;
+export type SystemEvent = Schemas["SystemEvent"] & Envelope;
 export type MessageEvent = Schemas["MessageEvent"] & Envelope;
 /** The server's own event, which stands in no schema: it is never in a run's log. */
 export type ServerEvent = Envelope & { type: "server"; time: string; fact: string; status: Status; reason?: string | null };
 
-/** What the machine was doing at about this step; null or missing where it is not known. */
-export type SystemEvent = Envelope & {
-  type: "system";
-  time: string;
-  step: number;
-  cpu_percent?: number | null;
-  memory_bytes?: number | null;
-  gpu_percent?: number | null;
-  gpu_memory_bytes?: number | null;
-};
-
 export type RunEvent =
-  | StatusEvent | StepEvent | EvaluationEvent | SampleEvent | CheckpointEvent | SystemEvent | MessageEvent | ServerEvent;
+  | StatusEvent | StepEvent | EvaluationEvent | SampleEvent | CheckpointEvent | SystemEvent | MessageEvent
+  | ServerEvent;
 
 export type Values = (number | null)[];
 
-/** `nonfinite` lists the rows in which a value was NaN or infinite. */
-export type SeriesSnapshot = Omit<Schemas["Series"], "series"> & {
-  series: Record<string, { min: Values; max: Values; mean: Values; nonfinite: number[] }>;
-};
+export type SeriesSnapshot = Schemas["Series"];
+export type SeriesList = Schemas["SeriesList"];
+/** What a stream's heartbeat tells of the machine; it has no cursor. */
+export type Machine = Schemas["Machine"];
 export type Sample = Schemas["Sample"];
 export type Checkpoint = Schemas["Checkpoint"];
 export type Dataset = Schemas["Dataset"];
