@@ -56,8 +56,7 @@ function signOf({ kind, title }) {
   const sign = element("chart-mark");
   sign.dataset.kind = kind;
   sign.dataset.title = title;
-  sign.setAttribute("role", "img");
-  sign.setAttribute("aria-label", title);
+  sign.ariaHidden = "true"; // each chart has them all; the cursor tells of them in words
   return sign;
 }
 

@@ -112,7 +112,7 @@ function createPlot(host, { describe, data, onCursor, look = {}, plugins, onSele
       width: host.clientWidth,
       height: host.clientHeight,
       ...lines,
-      padding: [8, 12, 0, 0],
+      padding: [8, 24, 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: SYNC, scales: ["x", null], filters: { pub: (type) => type === "mousemove" } },
@@ -154,7 +154,7 @@ function axesOf(color, font, { log, format = number, x }) {
     filter: (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) => ticks,
   };
   return [
-    { ...axis, size: 24, space: 76, ...across },
+    { ...axis, size: 34, gap: 13, space: 76, ...across }, // in the gap are the marks
     { ...axis, size: 56, space: 30, values: values(format), ...(log ? logarithmic : {}) },
   ];
 }
@@ -185,13 +185,15 @@ function takeSelection(chart, onSelect) {
  */
 function extent(low, high) {
   if (low === null || high === null) return [0, 1];
-  const air = (high - low) * 0.08 || high * 0.1 || 1;
+  // Averaging leaves a last digit that differs: a flat line must not look like mountains.
+  const flat = high - low < Math.abs(high) * 1e-6;
+  const air = flat ? Math.abs(high) * 0.1 || 1 : (high - low) * 0.08;
   return [Math.max(0, low - air), high + air];
 }
 
 /** @param {number | null} low the lowest that is above 0 @param {number | null} high @returns {uPlot.Range.MinMax} */
 function logExtent(low, high) {
   if (low === null || high === null || !(low > 0) || !Number.isFinite(high)) return [0.1, 1];
-  const air = Math.max((high / low) ** 0.06, 1.02);
+  const air = Math.max((high / low) ** 0.06, 1.05);
   return [low / air, high * air];
 }

@@ -44,7 +44,7 @@ export function FigureCard({ figure, store, view, scene }) {
   const label = `${figure.title} by ${X_SCALES[x].unit}. ${KEYS_HELP}`;
 
   const speak = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key.startsWith("Arrow")) view.spoken.value = valuesAt(figure, shown.peek(), scene.row.peek());
+    if (event.key.startsWith("Arrow")) view.spoken.value = [valuesAt(figure, shown.peek(), scene.row.peek()), ...marksAt(scene)].join(". ");
   };
   const file = () => `${store.run.peek()?.name ?? store.id} ${figure.title}`.replace(/[^\w.-]+/g, "-").toLowerCase();
   const picture = () => {
@@ -75,6 +75,12 @@ export function FigureCard({ figure, store, view, scene }) {
       <${Chart} label=${label} data=${data} describe=${lines} look=${look} plugins=${plugins} ...${actions} />
     </section>
   `;
+}
+
+/** @param {Scene} scene @returns {string[]} what happened since the row before the cursor's */
+function marksAt({ xs, row, marks }) {
+  const [before, here] = [xs.peek()[row.peek() - 1] ?? -Infinity, xs.peek()[row.peek()]];
+  return marks.peek().flatMap(({ at, title }) => (at > before && at <= here ? [title] : []));
 }
 
 /** @param {Figure} figure */

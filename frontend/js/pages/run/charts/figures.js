@@ -13,7 +13,7 @@
  * @typedef {object} Figure
  * @property {string} id
  * @property {string} title
- * @property {string} unit
+ * @property {string} unit empty where the values bring it along, or have none
  * @property {string} help what it is and what to look for, for people new to it
  * @property {Line[]} lines
  * @property {(value: number | null | undefined) => string} format
@@ -62,8 +62,8 @@ export const FIGURES = [
   {
     id: "grad_norm",
     title: "Gradient norm",
-    unit: "before clipping",
-    help: "How strongly one update pulls on all weights together. Rare spikes are clipped and harmless; a steady climb means that training is about to go wrong.",
+    unit: "",
+    help: "How strongly one update pulls on all weights together, before it is clipped. Rare spikes are clipped and harmless; a steady climb means that training is about to go wrong.",
     lines: [{ key: "grad_norm", name: "Norm", color: "train" }],
     format: format.number,
   },
@@ -88,7 +88,7 @@ export const FIGURES = [
   {
     id: "memory",
     title: "Memory",
-    unit: "bytes",
+    unit: "",
     help: "What the training process holds: in the machine's memory, and on the GPU where there is one. If it only ever grows, the run may run out of it.",
     lines: [
       { key: "memory_bytes", name: "Process", color: "train" },
@@ -100,7 +100,7 @@ export const FIGURES = [
   {
     id: "gpu",
     title: "GPU in use",
-    unit: "% of the time",
+    unit: "% of time",
     help: "How much of the time the GPU has work. Far below 100 it waits: for data, or for a batch that is too small.",
     lines: [{ key: "gpu_percent", name: "GPU", color: "train" }],
     format: percent,

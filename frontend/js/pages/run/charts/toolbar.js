@@ -26,33 +26,25 @@ export function Toolbar({ store, view }) {
   const slide = (/** @type {Event} */ event) => view.choose({ smooth: Number(/** @type {HTMLInputElement} */ (event.target).value) });
   return html`
     <div class="chart-tools" role="group" aria-label="All charts">
-      <div class="chart-tool">
-        <span>Across</span>
-        <${Segmented} label="What the charts run along" name="chart-x" options=${AXES} value=${x} onChange=${(/** @type {any} */ axis) => view.choose({ x: axis })} />
-      </div>
-      <div class="chart-tool">
-        <span>Scale</span>
-        <${Segmented}
-          label="Scale of the values"
-          name="chart-y"
-          options=${SCALES}
-          value=${log ? "log" : "linear"}
-          onChange=${(/** @type {string} */ scale) => view.choose({ log: scale === "log" })}
-        />
-      </div>
-      <label class="chart-tool">
+      <${Segmented} label="What the charts run along" name="chart-x" options=${AXES} value=${x} onChange=${(/** @type {any} */ axis) => view.choose({ x: axis })} />
+      <${Segmented}
+        label="Scale of the values"
+        name="chart-y"
+        options=${SCALES}
+        value=${log ? "log" : "linear"}
+        onChange=${(/** @type {string} */ scale) => view.choose({ log: scale === "log" })}
+      />
+      <label class="smoothing">
         <span>Smoothing</span>
         <input type="range" min="0" max="0.99" step="0.01" value=${smooth} onInput=${slide} />
         <output>${smooth.toFixed(2)}</output>
       </label>
-      ${range
-        ? html`
-            <button class="button small push" type="button" onClick=${() => view.show(null)}>
-              <${Icon} name="again" />Reset zoom
-            </button>
-            <span class="muted chart-range">Steps ${format.count(range.from)} to ${format.count(range.to)}</span>
-          `
-        : html`<span class="muted push chart-range">Drag across a chart to zoom in</span>`}
+      <button class="button small push" type="button" disabled=${!range} onClick=${() => view.show(null)}>
+        <${Icon} name="again" />Reset zoom
+      </button>
+      <p class="muted chart-range">
+        ${range ? `Steps ${format.count(range.from)} to ${format.count(range.to)}` : "The whole run. Drag across a chart to zoom in."}
+      </p>
       ${store.zoom.error.value && html`<${ErrorNotice} error=${store.zoom.error.value} />`}
     </div>
   `;
