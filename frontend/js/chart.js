@@ -147,7 +147,8 @@ function axesOf(color, font, { log, format = number, x }) {
     grid: { stroke: color("--border"), width: 1 },
     ticks: { show: false },
   };
-  const values = (/** @type {(value: number) => string} */ text) => (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) => ticks.map(text);
+  const values = (/** @type {(value: number) => string} */ text) => (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) =>
+    ticks.map(text).map((each, i, all) => (each === all[i - 1] ? "" : each)); // closer together than digits are shown
   const across = x ? { incrs: x.strides, values: values(x.format) } : {};
   const logarithmic = {
     splits: (/** @type {uPlot} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) => logTicks(low, high),

@@ -1,7 +1,7 @@
 /**
  * How a run's charts are looked at: what x counts, the y axis, smoothing, and the range of steps. Pure.
  *
- * @import { Axis } from "./axes.js"
+ * @import { Axis } from "./x-scale.js"
  *
  * @typedef {object} Choices remembered from run to run
  * @property {Axis} x
