@@ -1,10 +1,7 @@
 /**
  * A chart by keys: arrows move the cursor, plus and minus zoom around it, 0 and Escape show the whole again.
  *
- * @typedef {object} Actions
- * @property {(index: number | null) => void} onCursor
- * @property {(factor: number, around: number | null) => void} [onZoom]
- * @property {() => void} [onReset]
+ * @import { Actions } from "./chart.js"
  */
 
 export const KEYS_HELP = "Arrow keys move the cursor, plus and minus zoom, 0 or Escape shows all.";
@@ -32,11 +29,11 @@ export function onChartKey(event, plot, { onCursor, onZoom, onReset }) {
     case "+":
     case "=":
     case "-":
-      onZoom?.(event.key === "-" ? 1 / NEARER : NEARER, idx == null ? null : plot.data[0][idx]);
+      onZoom(event.key === "-" ? 1 / NEARER : NEARER, idx == null ? null : plot.data[0][idx]);
       return true;
     case "0":
     case "Escape":
-      onReset?.();
+      onReset();
       return true;
     default:
       return false;
@@ -62,9 +59,14 @@ function move(plot, direction, stride, onCursor) {
     row = next;
   }
   if (row < first || row > last) return;
-  // The third argument, which has the charts in step follow, is not in uPlot's types.
-  /** @type {any} */ (plot).setCursor({ left: plot.valToPos(plot.data[0][row], "x"), top: 0 }, true, true);
+  moveCursor(plot, plot.valToPos(plot.data[0][row], "x"));
   onCursor(row);
+}
+
+/** @param {uPlot} plot and those in step with it @param {number} left in CSS pixels; below 0 takes the cursor away */
+export function moveCursor(plot, left) {
+  // The third argument, which has the others follow, is not in uPlot's types.
+  /** @type {any} */ (plot).setCursor({ left, top: Math.min(left, 0) }, true, true);
 }
 
 /** @param {uPlot} plot @returns {[first: number, last: number]} rows */

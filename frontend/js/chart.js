@@ -6,7 +6,7 @@
  *
  * @typedef {object} ChartData
  * @property {uPlot.AlignedData} columns x first
- * @property {number} [start] where the x axis begins; 0 without
+ * @property {number} start where the x axis begins
  * @property {number} end where it ends
  * @property {{ run: string, cursor: number, time: string } | null} newest event among the data
  *
@@ -14,17 +14,22 @@
  *   label is an edge of a band: the cursor puts no dot on it
  *
  * @typedef {object} Look
- * @property {boolean} [log] whether y is logarithmic
+ * @property {boolean} log whether y is logarithmic
  * @property {[number, number]} [limits] of y; the data's without
- * @property {(value: number) => string} [format] of the values of y
- * @property {XScale} [x] what x counts; plain numbers without
+ * @property {(value: number) => string} format of the values of y
+ * @property {XScale} x what x counts
+ *
+ * @typedef {object} Actions
+ * @property {(index: number | null) => void} onCursor only of the chart that a person points at
+ * @property {(from: number, to: number) => void} onSelect a range of x was drawn
+ * @property {(factor: number, around: number | null) => void} onZoom by keys, around a place on x; below 1 comes nearer
+ * @property {() => void} onReset
  */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { onChartKey } from "./chart-keys.js";
-import { number } from "./format.js";
+import { moveCursor, onChartKey } from "./chart-keys.js";
 import { logTicks } from "./x-scale.js";
 
 /** Charts with the same key share the cursor. */
@@ -38,14 +43,11 @@ const SHORTEST_DRAG = 6;
  * @param {string} props.label for those who cannot see it
  * @param {ReadonlySignal<ChartData>} props.data
  * @param {Describe} props.describe the lines, given a lookup of the theme's colours
- * @param {(index: number | null) => void} props.onCursor only of the chart that a person points at
- * @param {Look} [props.look] the chart is made anew when another object is given
- * @param {uPlot.Plugin[]} [props.plugins]
- * @param {(from: number, to: number) => void} [props.onSelect] a range of x was drawn
- * @param {(factor: number, around: number | null) => void} [props.onZoom] by keys; below 1 comes nearer
- * @param {() => void} [props.onReset]
+ * @param {Look} props.look the chart is made anew when another object is given
+ * @param {uPlot.Plugin[]} props.plugins
+ * @param {Actions} props.actions
  */
-export function Chart({ label, data, describe, onCursor, look, plugins, onSelect, onZoom, onReset }) {
+export function Chart({ label, data, describe, look, plugins, actions }) {
   const host = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
   const visible = useSignal(true);
@@ -54,7 +56,7 @@ export function Chart({ label, data, describe, onCursor, look, plugins, onSelect
     const element = /** @type {HTMLDivElement} */ (host.current);
     const draw = () => {
       plot.current?.destroy();
-      plot.current = createPlot(element, { describe, data, onCursor, look, plugins, onSelect, onReset });
+      plot.current = createPlot(element, { describe, data, look, plugins, actions });
     };
     draw();
     const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight }));
@@ -77,13 +79,12 @@ export function Chart({ label, data, describe, onCursor, look, plugins, onSelect
   });
 
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-    if (plot.current && onChartKey(event, plot.current, { onCursor, onZoom, onReset })) event.preventDefault();
+    if (plot.current && onChartKey(event, plot.current, actions)) event.preventDefault();
   };
   const leave = () => {
-    /** @type {any} */ (plot.current)?.setCursor({ left: -10, top: -10 }, true, true);
-    onCursor(null);
+    if (plot.current) moveCursor(plot.current, -1);
+    actions.onCursor(null);
   };
-  if (!onZoom) return html`<div class="chart" ref=${host} role="img" aria-label=${label}></div>`;
   return html`
     <div
       class="chart"
@@ -98,11 +99,8 @@ export function Chart({ label, data, describe, onCursor, look, plugins, onSelect
   `;
 }
 
-/**
- * @param {HTMLElement} host
- * @param {Pick<Parameters<typeof Chart>[0], "describe" | "data" | "onCursor" | "look" | "plugins" | "onSelect" | "onReset">} props
- */
-function createPlot(host, { describe, data, onCursor, look = {}, plugins, onSelect, onReset }) {
+/** @param {HTMLElement} host @param {Omit<Parameters<typeof Chart>[0], "label">} props */
+function createPlot(host, { describe, data, look, plugins, actions }) {
   const style = getComputedStyle(host);
   const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   const lines = describe(color);
@@ -116,22 +114,22 @@ function createPlot(host, { describe, data, onCursor, look = {}, plugins, onSele
       legend: { show: false },
       cursor: {
         sync: { key: SYNC, scales: ["x", null], filters: { pub: (type) => type === "mousemove" } },
-        drag: { x: onSelect !== undefined, y: false, setScale: false, dist: SHORTEST_DRAG },
+        drag: { x: true, y: false, setScale: false, dist: SHORTEST_DRAG },
         y: false,
-        bind: { dblclick: () => () => (onReset?.(), null) },
+        bind: { dblclick: () => () => (actions.onReset(), null) },
         // Without this a line that has no value here would put its dot at its nearest one.
         dataIdx: (chart, line, index) => (edges.has(line) || chart.data[line][index] == null ? null : index),
       },
       scales: {
-        x: { time: false, range: () => [data.peek().start ?? 0, data.peek().end] },
+        x: { time: false, range: () => [data.peek().start, data.peek().end] },
         y: look.log ? { distr: 3, range: (_, low, high) => logExtent(low, high) } : { range: (_, low, high) => look.limits ?? extent(low, high) },
       },
       axes: axesOf(color, `12px ${style.fontFamily}`, look),
       plugins,
       hooks: {
         draw: [announcer(host, data)],
-        setCursor: [(chart) => chart.cursor.event && onCursor(chart.cursor.idx ?? null)],
-        setSelect: [(chart) => takeSelection(chart, onSelect)],
+        setCursor: [(chart) => chart.cursor.event && actions.onCursor(chart.cursor.idx ?? null)],
+        setSelect: [(chart) => takeSelection(chart, actions.onSelect)],
       },
     },
     data.peek().columns,
@@ -140,7 +138,7 @@ function createPlot(host, { describe, data, onCursor, look = {}, plugins, onSele
 }
 
 /** @param {(name: string) => string} color @param {string} font @param {Look} look @returns {uPlot.Axis[]} */
-function axesOf(color, font, { log, format = number, x }) {
+function axesOf(color, font, { log, format, x }) {
   const axis = {
     stroke: color("--text-muted"),
     font,
@@ -149,13 +147,12 @@ function axesOf(color, font, { log, format = number, x }) {
   };
   const values = (/** @type {(value: number) => string} */ text) => (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) =>
     ticks.map(text).map((each, i, all) => (each === all[i - 1] ? "" : each)); // closer together than digits are shown
-  const across = x ? { incrs: x.strides, values: values(x.format) } : {};
   const logarithmic = {
     splits: (/** @type {uPlot} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) => logTicks(low, high),
     filter: (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) => ticks,
   };
   return [
-    { ...axis, size: 34, gap: 13, space: 76, ...across }, // in the gap are the marks
+    { ...axis, size: 34, gap: 13, space: 76, incrs: x.strides, values: values(x.format) }, // in the gap are the marks
     { ...axis, size: 56, space: 30, values: values(format), ...(log ? logarithmic : {}) },
   ];
 }
@@ -171,12 +168,12 @@ function announcer(host, data) {
   };
 }
 
-/** @param {uPlot} chart @param {((from: number, to: number) => void) | undefined} onSelect */
+/** @param {uPlot} chart @param {Actions["onSelect"]} onSelect */
 function takeSelection(chart, onSelect) {
   const { left, width } = chart.select;
   // The other charts show it too while it is drawn.
   for (const each of uPlot.sync(SYNC).plots) each.setSelect(NOTHING, false);
-  if (width >= SHORTEST_DRAG) onSelect?.(chart.posToVal(left, "x"), chart.posToVal(left + width, "x"));
+  if (width >= SHORTEST_DRAG) onSelect(chart.posToVal(left, "x"), chart.posToVal(left + width, "x"));
 }
 
 /**

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.backend.records import Records
 from tests.serving import Server
 from worker.contract import (
+    LOCK_FILE,
     CheckpointEvent,
     EvaluationEvent,
     MessageEvent,
@@ -259,3 +262,31 @@ def test_a_chart_fills_the_screen_and_is_saved_as_a_picture(page: Page, address:
     assert large["height"] > 1.5 * small["height"]
     loss.get_by_role("button", name="Leave full screen").click()
     expect(loss.get_by_role("button", name="Loss: Full screen")).to_be_visible()
+
+
+def test_a_range_goes_on_while_the_run_does(page: Page, start_server: Callable[..., Server], tmp_path: Path) -> None:
+    records = Records(tmp_path / "data")
+    run_id = records.add("starting", "running")
+    lock = (records.directory(run_id) / LOCK_FILE).open("a")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # as a living worker does
+    events = [event for event in long_story() if getattr(event, "step", 0) <= 60][:-1]
+    records.append(run_id, *events[:-1])
+    server = start_server()
+    page.goto(f"{server.url}/#/runs/{run_id}")
+    loss = figure(page, "loss")
+    step = loss.locator(".legend > div").first
+    expect(step).to_have_text("Step60")
+
+    page.goto(f"{server.url}/#/runs/{run_id}?from=40&to=70")
+    expect(page.locator(".chart-range")).to_have_text("Steps 40 to 70")
+    later = [event for event in long_story() if isinstance(event, StepEvent) and 60 < event.step <= 80]
+    for seq, event in enumerate(later, events[-1].seq):
+        event.seq = seq
+    records.append(run_id, *later[:5])
+    expect(step).to_have_text("Step65")
+    records.append(run_id, *later[5:])
+    expect(page.get_by_text("step 80 of 3,000")).to_be_visible()
+    expect(step).to_have_text("Step70")
+    assert [row[0] for row in rows_of_csv(page, "loss")] == ["step", *map(str, range(40, 71))]
+    page.get_by_role("button", name="Reset zoom").click()
+    expect(step).to_have_text("Step80")

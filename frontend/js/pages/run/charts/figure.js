@@ -1,6 +1,7 @@
 /**
  * One chart with its title, its values under the cursor, and what can be done with it.
  *
+ * @import { Actions } from "../../../chart.js"
  * @import { ChartView } from "../../../chart-view.js"
  * @import { RunStore } from "../../../run-store.js"
  * @import { Series } from "../../../series.js"
@@ -72,7 +73,7 @@ export function FigureCard({ figure, store, view, scene }) {
         </div>
       </div>
       <${Legend} figure=${figure} view=${view} scene=${scene} />
-      <${Chart} label=${label} data=${data} describe=${lines} look=${look} plugins=${plugins} ...${actions} />
+      <${Chart} label=${label} data=${data} describe=${lines} look=${look} plugins=${plugins} actions=${actions} />
     </section>
   `;
 }
@@ -86,17 +87,17 @@ function marksAt({ xs, row, marks }) {
 /** @param {Figure} figure */
 const titleOf = ({ title, unit }) => (unit ? `${title}, ${unit}` : title);
 
-/** What pointing, drawing and keys do. @param {RunStore} store @param {ChartView} view @param {Scene} scene */
+/** What pointing, drawing and keys do. @param {RunStore} store @param {ChartView} view @param {Scene} scene @returns {Actions} */
 function actionsOf(store, view, scene) {
   return {
-    onCursor: (/** @type {number | null} */ index) => {
+    onCursor: (index) => {
       view.cursor.value = index === null ? null : (scene.shown.peek().x[index] ?? null);
     },
-    onSelect: (/** @type {number} */ from, /** @type {number} */ to) => {
+    onSelect: (from, to) => {
       const range = rangeOf(scene.stepAt(from), scene.stepAt(to));
       if (range) view.show(range);
     },
-    onZoom: (/** @type {number} */ factor, /** @type {number | null} */ around) => {
+    onZoom: (factor, around) => {
       const end = store.series.peek().x.at(-1) ?? 0;
       const range = view.range.peek() ?? { from: 0, to: end };
       view.show(zoomed(range, around === null ? (range.from + range.to) / 2 : scene.stepAt(around), factor, end));

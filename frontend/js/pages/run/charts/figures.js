@@ -162,7 +162,7 @@ export function describe({ lines }) {
   };
 }
 
-/** @param {Figure} figure @param {boolean} log @returns {Look} */
+/** @param {Figure} figure @param {boolean} log @returns {Omit<Look, "x">} */
 export function lookOf({ format: text, tick = text, linear, limits }, log) {
   return { log: log && !linear, limits, format: tick };
 }
