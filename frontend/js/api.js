@@ -3,6 +3,7 @@
  *
  * @import * as T from "./types.js"
  */
+import { SERIES_KEYS } from "./series.js";
 import { readEvents } from "./sse.js";
 
 /** The server's answer was an error; `message` and `hint` are sentences for people. */
@@ -127,8 +128,17 @@ export const actOnRun = async (id, action) => (await send(`${runPath(id)}/${acti
 /** @param {string} id */
 export const deleteRun = (id) => send(runPath(id), { method: "DELETE" });
 
-/** @param {string} id @returns {Promise<T.SeriesSnapshot>} */
-export const getSeries = (id) => get(`${runPath(id)}/series?keys=loss,lr,validation_loss&px=1000`);
+/**
+ * @param {string} id
+ * @param {number} px most points
+ * @param {{ from: number, to: number } | null} [range] steps; the whole run without
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<T.SeriesSnapshot>} all that the charts draw
+ */
+export function getSeries(id, px, range, signal) {
+  const query = queryOf({ keys: SERIES_KEYS.join(","), px, from: range?.from ?? null, to: range?.to ?? null });
+  return get(`${runPath(id)}/series?${query}`, signal);
+}
 
 /** @param {string} id @returns {Promise<{ items: T.MessageEvent[] }>} */
 export const getMessages = (id) => get(`${runPath(id)}/events?type=message`);

@@ -70,7 +70,7 @@ function CurrentPage({ route }) {
         <${NewRunPage} key=${String(route.query)} from=${route.query.get("from")} dataset=${route.query.get("dataset")} />
       `;
     case "run":
-      return html`<${RunPage} key=${route.id} id=${route.id} />`;
+      return html`<${RunPage} key=${route.id} id=${route.id} query=${route.query} />`;
     case "playground":
       return html`<${PlaygroundPage} key=${route.query.get("model")} model=${route.query.get("model")} />`;
     case "datasets":
