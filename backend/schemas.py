@@ -388,7 +388,19 @@ class Machine(Schema):
     gpus: list[Gpu]
 
 
+class Webhook(Schema):
+    """Who is told of a run's end. ``last_status`` is what it answered last, ``last_error`` why the last try failed, both of
+    this server's lifetime; ``pending`` counts what it has not taken yet. Credentials and query are left out of ``url``."""
+
+    url: str
+    last_status: int | None
+    last_error: str | None
+    pending: int
+
+
 class System(Schema):
+    """``webhook`` is null if none is set."""
+
     version: str
     python: str
     platform: str
@@ -399,6 +411,7 @@ class System(Schema):
     memory_available_bytes: int
     disk_free_bytes: int
     now: Machine
+    webhook: Webhook | None
 
 
 class Health(Schema):

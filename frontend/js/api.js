@@ -152,6 +152,9 @@ export const getCheckpoints = (id) => get(`${runPath(id)}/checkpoints`);
 /** @param {string} id @param {number} offset negative: that many bytes from the end @returns {Promise<T.LogChunk>} */
 export const getLog = (id, offset) => get(`${runPath(id)}/log?offset=${offset}`);
 
+/** @param {string} id @param {string} file one of those that a run can be had as @returns {string} its address */
+export const filePath = (id, file) => `${runPath(id)}/files/${file}`;
+
 /** @param {string} id */
 const datasetPath = (id) => `/api/datasets/${encodeURIComponent(id)}`;
 

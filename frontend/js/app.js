@@ -7,6 +7,7 @@ import { useSignal } from "@preact/signals";
 import { html, render } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./components/icon.js";
+import { NotifyToggle } from "./components/notify-toggle.js";
 import { ThemeToggle } from "./components/theme-toggle.js";
 import { BoardPage } from "./pages/board.js";
 import { DatasetPage } from "./pages/dataset.js";
@@ -52,6 +53,7 @@ function App() {
         </nav>
         <div class="topbar-tools">
           <a class="quiet" href="/docs">API <${Icon} name="external" /></a>
+          <${NotifyToggle} />
           <${ThemeToggle} />
         </div>
       </div>

@@ -8,6 +8,7 @@
 import { batch, signal } from "@preact/signals";
 import * as api from "./api.js";
 import { coalesce } from "./coalesce.js";
+import { announce } from "./notifications.js";
 import { applyEvent, beyond, mergeSnapshot } from "./run-state.js";
 import { Stream } from "./stream.js";
 
@@ -100,7 +101,7 @@ export class BoardStore {
     const known = new Map((this.runs.value ?? []).map((run) => [run.peek().id, run]));
     for (const event of events) {
       const entry = known.get(event.run);
-      if (entry) entry.value = applyEvent(entry.peek(), event);
+      if (entry) announce(entry.peek(), (entry.value = applyEvent(entry.peek(), event)));
     }
     // The server's facts (created, started, ended, renamed, deleted) are rare and move more than one row's queue place.
     // A run that goes on from a checkpoint has lost its losses until the server tells them.
