@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from backend import devices, errors
-from backend.api import datasets, generate, history, models, pages, preflight, runs, streams, system
+from backend.api import compare, datasets, generate, history, models, pages, preflight, runs, streams, system, tags
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
@@ -51,6 +51,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     for part in (
         runs,
+        tags,
+        compare,
         preflight,
         history,
         streams,
