@@ -35,7 +35,7 @@ def sentences(runs: list[Run], differences: list[Difference], outcomes: list[Out
     else:
         incomparable = _incomparable(differences)
         between = [one for one in differences if _tells_arms_apart(one, groups)]
-        besides = _list(one.label for one in differences if one.field in ("device", "num_workers"))
+        besides = _list(one.label for one in differences if one not in between and one.field != "name")
         said = [*incomparable, *_what_differed(arms, between, f" besides {besides}" if besides else "", runs)]
     return [*said, *_unfinished(runs, outcomes)]
 
@@ -121,17 +121,25 @@ def _against_chance(apart: float, *arms: Arm) -> str:
         return "With one seed each, this may be chance. Repeat both with other seeds to know."
     spread = max(spreads)
     seeds = " and ".join(str(arm.seeds) for arm in arms)
+    measure = f"(standard deviation {_short(spread)}, {seeds} seeds)"
     if apart > spread:
-        return f"That is more than the spread between seeds (standard deviation {_short(spread)}, {seeds} seeds)."
-    return f"That is within the spread between seeds (standard deviation {_short(spread)}, {seeds} seeds): it may be chance."
+        return f"That is more than the spread between seeds {measure}."
+    return f"That is within the spread between seeds {measure}: it may be chance."
 
 
 def _lowest(arms: list[Arm], called: Callable[[Arm], str]) -> list[str]:
-    ranked = sorted((arm for arm in arms if arm.loss is not None), key=lambda arm: arm.loss or 0)
+    """The arms with the lowest losses, and what the first two are apart."""
+    known = [(arm.loss, arm) for arm in arms if arm.loss is not None]
+    ranked = sorted(known, key=lambda pair: pair[0])
     if len(ranked) < 2:
         return []
-    first, *rest = [f"{called(arm)} ({_loss(arm.loss)})" for arm in ranked[:_NAMED]]
-    return [f"Lowest best validation loss: {first}, then {', '.join(rest)}."]
+    first, *rest = [f"{called(arm)} ({_loss(loss)})" for loss, arm in ranked[:_NAMED]]
+    mean = " on average" if any(arm.seeds > 1 for arm in arms) else ""
+    said = f"Lowest best validation loss{mean}: {first}, then {', '.join(rest)}."
+    (least, low), (second, next_one) = ranked[:2]
+    if low.deviation is None and next_one.deviation is None:
+        return [said]
+    return [f"{said} The first two are {_short(second - least)} apart.", _against_chance(second - least, low, next_one)]
 
 
 def _unfinished(runs: list[Run], outcomes: list[Outcome]) -> list[str]:

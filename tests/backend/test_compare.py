@@ -64,7 +64,7 @@ def repeated(losses: dict[float, list[float]]) -> list[str]:
 def test_a_difference_is_held_against_the_spread_between_seeds() -> None:
     clear = repeated({1e-3: [1.0, 1.02, 1.04], 1e-2: [1.5, 1.52]})
     assert clear == [
-        "Only Learning rate differed: 0.001 ended 0.49 lower in best validation loss than 0.01 on average "
+        "Only Learning rate differed besides Seed: 0.001 ended 0.49 lower in best validation loss than 0.01 on average "
         "(1.020 against 1.510).",
         "That is more than the spread between seeds (standard deviation 0.02, 3 and 2 seeds).",
     ]
@@ -79,6 +79,12 @@ def test_several_values_of_one_setting_are_ranked() -> None:
     assert said(runs, [3.0, 1.0, 2.0]) == [
         "Only Batch size differed.",
         "Lowest best validation loss: 2 (1.000), then 4 (2.000), 1 (3.000).",
+    ]
+    assert repeated({1e-3: [1.0, 1.1], 1e-2: [1.3, 1.3], 1e-1: [2.0, 2.0]}) == [
+        "Only Learning rate differed besides Seed.",
+        "Lowest best validation loss on average: 0.001 (1.050), then 0.01 (1.300), 0.1 (2.000). "
+        "The first two are 0.25 apart.",
+        "That is more than the spread between seeds (standard deviation 0.071, 2 and 2 seeds).",
     ]
 
 

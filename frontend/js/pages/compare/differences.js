@@ -12,7 +12,7 @@ export function Differences({ comparison: { runs, differences } }) {
         ? html`<p class="muted">All settings are the same.</p>`
         : html`
             <div class="scroll" tabindex="0" role="region" aria-label="What differed">
-              <table class="compare side-by-side">
+              <table class="compare side-by-side narrow">
                 <thead>
                   <tr>
                     <th scope="col">Run</th>
