@@ -47,7 +47,7 @@ export class CompareStore {
 
   async open() {
     await this.#compare();
-    await this.#loadLines();
+    if (!this.error.value) await this.#loadLines();
     if (this.#closed) return;
     if (this.error.value) {
       if (this.error.value.passing) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
