@@ -11,7 +11,21 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from backend import curves, devices, errors, outbox
-from backend.api import datasets, files, generate, history, models, pages, preflight, runs, series, streams, system
+from backend.api import (
+    compare,
+    datasets,
+    files,
+    generate,
+    history,
+    models,
+    pages,
+    preflight,
+    runs,
+    series,
+    streams,
+    system,
+    tags,
+)
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
@@ -53,6 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     for part in (
         runs,
+        tags,
+        compare,
         preflight,
         history,
         series,

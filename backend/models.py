@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
 
 metadata = MetaData()
@@ -16,6 +16,9 @@ runs = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("idempotency_key", Text, unique=True),
     Column("name", Text, nullable=False),
+    Column("tags", Text, nullable=False, server_default="[]"),  # JSON; these three and the name are about.json's
+    Column("notes", Text, nullable=False, server_default=""),
+    Column("archived", Boolean, nullable=False, server_default="0"),
     Column("status", Text, nullable=False, index=True),
     Column("reason", Text),
     Column("hint", Text),

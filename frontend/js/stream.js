@@ -48,7 +48,7 @@ export class Stream {
   }
 
   #open() {
-    const source = new EventSource(`${this.#path}?after=${this.#cursor}`);
+    const source = new EventSource(`${this.#path}${this.#path.includes("?") ? "&" : "?"}after=${this.#cursor}`);
     this.#source = source;
     source.onopen = () => this.#handlers.onConnection("live");
     source.onerror = () => this.#onError(source);
