@@ -92,7 +92,7 @@ def _curve(kind: str, label: str, x: Sequence[int], band: Band, across: Scale, u
 
 
 def _nonfinite(band: Band) -> set[int]:
-    return set(getattr(band, "nonfinite", ()))
+    return set(band.nonfinite)
 
 
 def _segments(x: Sequence[int], band: Band) -> Iterator[list[Point]]:

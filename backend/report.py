@@ -19,7 +19,7 @@ from backend import drawing, history, runs, wording
 from backend.datasets import Datasets
 from backend.drawing import Picture
 from backend.errors import NotFoundError
-from backend.schemas import Dataset, Run, Sample, Series
+from backend.schemas import Curves, Dataset, Run, Sample
 from backend.version import VERSION
 from worker.contract import now
 
@@ -46,7 +46,7 @@ class Record(NamedTuple):
     """What a report is made from."""
 
     run: Run
-    series: Series
+    series: Curves
     samples: list[Sample]
     warnings: list[str]
     dataset: Dataset | None
@@ -57,10 +57,9 @@ def gather(connection: Connection, run_id: str, datasets: Datasets) -> Record:
     run = runs.get(connection, run_id)
     messages = history.of_type(connection, run_id, "message")
     warnings = dict.fromkeys(message["text"] for message in messages if message["level"] != "info")
-    keys = [key for key in KEYS if key in history.SERIES_KEYS]
     return Record(
         run=run,
-        series=history.series(connection, run_id, keys, None, None, POINTS, run.stream_cursor),
+        series=history.series(connection, runs.row(connection, run_id), list(KEYS), None, None, POINTS),
         samples=history.samples(connection, run_id),
         warnings=list(warnings)[-MOST_WARNINGS:],
         dataset=_dataset(datasets, run.config.dataset),
@@ -111,7 +110,7 @@ def _template() -> Template:
     return environment.get_template("report.html")
 
 
-def outcome(run: Run, series: Series) -> str:
+def outcome(run: Run, series: Curves) -> str:
     """How it ended and what came of it, in sentences."""
     ended = run.status in runs.TERMINAL
     sentences = [
@@ -161,7 +160,7 @@ def _seconds_between(start: str | None, end: str | None) -> float | None:
     return (ended - began).total_seconds()
 
 
-def pictures(series: Series) -> list[Picture]:
+def pictures(series: Curves) -> list[Picture]:
     """The curves that there are numbers for."""
     bands = series.series
     digits = lambda value: wording.number(value, 4)  # noqa: E731
