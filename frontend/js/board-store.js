@@ -3,7 +3,7 @@
  *
  * @import { Signal } from "@preact/signals"
  * @import { Filter } from "./board-filter.js"
- * @import { Run, RunEvent, TagCount } from "./types.js"
+ * @import { Machine, Run, RunEvent, TagCount } from "./types.js"
  * @import { Connection } from "./stream.js"
  */
 import { batch, signal } from "@preact/signals";
@@ -27,6 +27,7 @@ export class BoardStore {
   tags = signal(/** @type {TagCount[]} */ ([]));
   selected = signal(/** @type {ReadonlySet<string>} */ (new Set()));
   nextPage = signal(/** @type {string | null} */ (null));
+  machine = signal(/** @type {Machine | null} */ (null));
   connection = signal(/** @type {Connection} */ ("connecting"));
   error = signal(/** @type {api.ApiError | null} */ (null));
   #work;
@@ -56,7 +57,13 @@ export class BoardStore {
     this.#stream = new Stream("/api/stream", this.#cursor, {
       onEvents: (events) => batch(() => this.#apply(events)),
       onConnection: (connection) => (this.connection.value = connection),
+      onMachine: (machine) => (this.machine.value = machine),
     });
+    // The first heartbeat is some seconds away. Should this fail, it brings the same.
+    api.getSystem().then(
+      ({ now }) => (this.machine.value ??= now),
+      () => {},
+    );
   }
 
   close() {
