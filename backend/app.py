@@ -11,7 +11,21 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from backend import curves, devices, errors, outbox
-from backend.api import datasets, files, generate, history, models, pages, preflight, runs, series, streams, system
+from backend.api import (
+    compare,
+    datasets,
+    files,
+    generate,
+    history,
+    models,
+    pages,
+    preflight,
+    runs,
+    series,
+    streams,
+    system,
+    tags,
+)
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
@@ -53,6 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     for part in (
         runs,
+        tags,
+        compare,
         preflight,
         history,
         series,
@@ -120,6 +136,12 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         database.close()
 
 
+def _prepare_database(database: Database) -> None:
+    database.migrate()
+    with database.write() as connection:
+        curves.catch_up(connection)
+
+
 async def _webhooks(settings: Settings, database: Database, broadcaster: Broadcaster) -> Webhooks | None:
     if settings.webhook_url is None:
         await asyncio.to_thread(outbox.forget, database)
@@ -128,12 +150,6 @@ async def _webhooks(settings: Settings, database: Database, broadcaster: Broadca
     webhooks = Webhooks(database, broadcaster.run_ended, settings.webhook_url.get_secret_value(), secret, page_url(settings))
     await webhooks.start()
     return webhooks
-
-
-def _prepare_database(database: Database) -> None:
-    database.migrate()
-    with database.write() as connection:
-        curves.catch_up(connection)
 
 
 def _prepare_folders(settings: Settings) -> None:

@@ -16,6 +16,9 @@ runs = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("idempotency_key", Text, unique=True),
     Column("name", Text, nullable=False),
+    Column("tags", Text, nullable=False, server_default="[]"),  # JSON; these three and the name are about.json's
+    Column("notes", Text, nullable=False, server_default=""),
+    Column("archived", Boolean, nullable=False, server_default="0"),
     Column("status", Text, nullable=False, index=True),
     Column("reason", Text),
     Column("hint", Text),
@@ -73,6 +76,18 @@ events = Table(
     sqlite_autoincrement=True,  # a cursor is never given twice, even if the newest row is deleted
 )
 
+curves = Table(
+    "curves",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("level", Integer, primary_key=True),
+    Column("block", Integer, primary_key=True),
+    Column("first_step", Integer, nullable=False),
+    Column("last_step", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # see curves.py
+)
+
 webhook_position = Table(
     "webhook_position",
     metadata,
@@ -88,16 +103,4 @@ webhook_deliveries = Table(
     Column("body", Text, nullable=False),  # JSON, without the time of sending, and never signed
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("due", Float, nullable=False),  # time of the next try, in seconds since 1970
-)
-
-curves = Table(
-    "curves",
-    metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("level", Integer, primary_key=True),
-    Column("block", Integer, primary_key=True),
-    Column("first_step", Integer, nullable=False),
-    Column("last_step", Integer, nullable=False),
-    Column("data", LargeBinary, nullable=False),  # see curves.py
 )

@@ -30,6 +30,9 @@ class Run(Schema):
 
     id: str
     name: str
+    tags: list[str]
+    notes: str
+    archived: bool
     status: Status
     phase: str | None
     reason: str | None
@@ -64,9 +67,34 @@ class Run(Schema):
 
 
 class RunList(Schema):
+    """``matching`` counts the runs that fit the filter, on all pages; ``known`` all runs, the archived ones too."""
+
     items: list[Run]
     next_cursor: str | None
+    matching: int
+    known: int
     stream_cursor: int
+
+
+class Refusal(Schema):
+    id: str
+    message: str
+
+
+class Deletion(Schema):
+    """``refused`` are those that stay, and why."""
+
+    deleted: list[str]
+    refused: list[Refusal]
+
+
+class TagCount(Schema):
+    tag: str
+    runs: int
+
+
+class TagList(Schema):
+    items: list[TagCount]
 
 
 class Band(Schema):

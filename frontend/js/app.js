@@ -10,6 +10,7 @@ import { Icon } from "./components/icon.js";
 import { NotifyToggle } from "./components/notify-toggle.js";
 import { ThemeToggle } from "./components/theme-toggle.js";
 import { BoardPage } from "./pages/board.js";
+import { ComparePage } from "./pages/compare.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DatasetsPage } from "./pages/datasets.js";
 import { NewRunPage } from "./pages/new-run.js";
@@ -19,7 +20,7 @@ import { RunPage } from "./pages/run.js";
 import { parseRoute } from "./router.js";
 
 const LINKS = /** @type {const} */ ([
-  ["#/", "Runs", ["board", "run"]],
+  ["#/", "Runs", ["board", "run", "compare"]],
   ["#/new", "New run", ["new"]],
   ["#/playground", "Playground", ["playground"]],
   ["#/datasets", "Datasets", ["datasets", "dataset"]],
@@ -66,13 +67,15 @@ function App() {
 function CurrentPage({ route }) {
   switch (route.page) {
     case "board":
-      return html`<${BoardPage} />`;
+      return html`<${BoardPage} query=${route.query} />`;
+    case "compare":
+      return html`<${ComparePage} key=${String(route.query)} query=${route.query} />`;
     case "new":
       return html`
         <${NewRunPage} key=${String(route.query)} from=${route.query.get("from")} dataset=${route.query.get("dataset")} />
       `;
     case "run":
-      return html`<${RunPage} key=${route.id} id=${route.id} />`;
+      return html`<${RunPage} key=${route.id} id=${route.id} query=${route.query} />`;
     case "playground":
       return html`<${PlaygroundPage} key=${route.query.get("model")} model=${route.query.get("model")} />`;
     case "datasets":
