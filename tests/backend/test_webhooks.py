@@ -115,8 +115,8 @@ def test_only_an_end_is_told_and_each_once(records: Records, run_async, start_re
     def rename_and_go_on() -> None:
         end(records, run_id, "stopped")
         with records.database.write() as connection:
-            runs.rename(connection, run_id, "another name")  # repeats that it is stopped
-            runs.rename(connection, before, "another name")
+            runs.tell(connection, run_id, "renamed", "stopped")  # repeats the status
+            runs.tell(connection, before, "renamed", "completed")
             runs.request_resume(connection, run_id)
             runs.transition(connection, run_id, "starting")
         end(records, run_id, "completed")

@@ -120,5 +120,5 @@ def test_a_browser_that_blocks_notifications_is_told_of(shared_server: Server, p
 def test_without_notifications_in_the_browser_there_is_no_bell(shared_server: Server, page: Page) -> None:
     page.add_init_script("delete window.Notification;")
     page.goto(shared_server.url)
-    expect(page.get_by_role("link", name="New run")).to_be_visible()
+    expect(page.get_by_role("button", name="Switch to the")).to_be_visible()
     expect(page.get_by_role("button", name="Notify me when a run ends")).to_have_count(0)
