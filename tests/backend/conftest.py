@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,16 @@ def records(tmp_path: Path) -> Iterator[Records]:
 
 @pytest.fixture
 def run_async() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine to its end, within a generous limit."""
-    return lambda work: asyncio.run(asyncio.wait_for(work, 60))
+    """Run a coroutine to its end, within a generous limit.
+
+    On a thread of its own: in ours, Playwright's loop goes on once a browser test has run in this process.
+    """
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, asyncio.wait_for(work, 60)).result()
+
+    return run
 
 
 @pytest.fixture
