@@ -15,6 +15,12 @@ from backend import models, runs
 from backend.database import Database
 from backend.errors import NotFoundError
 
+_TOLD = (
+    *("id", "name", "tags", "step", "total_steps", "epoch"),
+    *("loss", "validation_loss", "best_validation_loss", "started_at"),
+)
+"""What a delivery says of the run, besides its status and reason, which are those of the event."""
+
 _events, _deliveries = models.events.c, models.webhook_deliveries.c
 
 
@@ -55,8 +61,7 @@ def _add(connection: Connection, run_id: str, event: dict[str, Any], page: str, 
         run = runs.get(connection, run_id).model_dump()
     except NotFoundError:  # it has been deleted meanwhile, and nobody wants to hear of it
         return
-    shown = ("id", "name", "step", "total_steps", "epoch", "loss", "validation_loss", "best_validation_loss", "started_at")
-    told = {name: run[name] for name in shown} | {"status": event["status"], "reason": event["reason"]}
+    told = {name: run[name] for name in _TOLD} | {"status": event["status"], "reason": event["reason"]}
     kind, delivery = f"run.{event['status']}", secrets.token_hex(16)
     body = {"event": kind, "id": delivery, "time": event["time"], "run": told | {"url": f"{page}/#/runs/{run_id}"}}
     connection.execute(

@@ -172,8 +172,8 @@ def pictures(series: Curves) -> list[Picture]:
                 ("lr", "Learning rate", "", _four_digits),
                 ("grad_norm", "Gradient norm", "before clipping", _four_digits),
                 ("tokens_per_s", "Speed", "tokens/s", wording.short),
-                ("memory_bytes", "Memory of the worker", "bytes", wording.size),
-                ("gpu_memory_bytes", "Memory of the GPU in use", "bytes", wording.size),
+                ("memory_bytes", "Memory of the worker", "", wording.size),
+                ("gpu_memory_bytes", "Memory of the GPU in use", "", wording.size),
             )
         ),
     ]

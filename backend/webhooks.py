@@ -37,7 +37,7 @@ TRY_S = 10
 FOR_RECEIVERS = """\
 When a run has ended, `TRAINBOARD_WEBHOOK_URL` is sent a POST. Its body is JSON: `event` (`run.completed`,
 `run.stopped`, `run.failed` or `run.interrupted`), `id` of the delivery, `time` of the event, `sent` (the time of this
-try), and `run`: `id`, `name`, `status`, `reason`, `step`, `total_steps`, `epoch`, `loss`, `validation_loss`,
+try), and `run`: `id`, `name`, `tags`, `status`, `reason`, `step`, `total_steps`, `epoch`, `loss`, `validation_loss`,
 `best_validation_loss`, `started_at`, `url`. The headers `X-Trainboard-Event` and `X-Trainboard-Delivery` repeat `event`
 and `id`.
 

@@ -33,16 +33,18 @@ def made(records: Records, *more: object, name: str = "a run", steps: int = 20) 
 
 
 def test_whatever_people_wrote_stays_text(records: Records) -> None:
-    page, _ = made(
+    _, record = made(
         records,
         SampleEvent(step=20, prompt=EVIL, text=EVIL),
         MessageEvent(level="warning", text=EVIL),
         name=EVIL,
     )
+    said = {"notes": EVIL, "tags": [EVIL], "reason": EVIL, "hint": EVIL}
+    page = report.render(record._replace(run=record.run.model_copy(update=said)))
     assert "<script" not in page
     assert "<img" not in page
     assert "{{ 7 * 7 }}" in page
-    assert page.count("&lt;img src=x onerror=alert(2)&gt;") >= 5, "name, title, prompt, sample, warning"
+    assert page.count("&lt;img src=x onerror=alert(2)&gt;") >= 9, "name, title, prompt, sample, warning and what is said"
     assert "http" not in re.sub(r"http-equiv|<pre>curl[^<]*</pre>", "", page), "it names no address but that of the command"
 
 
