@@ -188,6 +188,8 @@ def test_time_runs_from_the_first_step(page: Page, address: str) -> None:
     expect(figure(page, "loss").locator(".legend")).to_contain_text(re.compile("Time2[45] min"))
     drag(page, figure(page, "loss"), 0.5, 0.75)
     expect(page.get_by_text(re.compile(r"^Steps 1,[45]\d\d to 2,[23]\d\d$"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".chart-range")).to_have_text(WHOLE)
 
 
 def test_keys_move_the_cursor_zoom_and_reset(page: Page, address: str) -> None:
