@@ -10,8 +10,22 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from backend import curves, devices, errors
-from backend.api import datasets, generate, history, models, pages, preflight, runs, series, streams, system
+from backend import curves, devices, errors, outbox
+from backend.api import (
+    compare,
+    datasets,
+    files,
+    generate,
+    history,
+    models,
+    pages,
+    preflight,
+    runs,
+    series,
+    streams,
+    system,
+    tags,
+)
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
@@ -24,6 +38,7 @@ from backend.services import Services
 from backend.settings import Settings
 from backend.supervisor import Supervisor
 from backend.version import VERSION
+from backend.webhooks import Webhooks, page_url
 
 DESCRIPTION = """Launch the training of language models, watch it, and try what came out.
 
@@ -52,9 +67,12 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     for part in (
         runs,
+        tags,
+        compare,
         preflight,
         history,
         series,
+        files,
         streams,
         datasets,
         models,
@@ -88,6 +106,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         if device.startswith("cuda"):
             await generator.release()
 
+    # Before the supervisor, which may find at once that a run has ended.
+    webhooks = await _webhooks(settings, database, broadcaster)
     supervisor = Supervisor(database, settings.runs_dir, found, before_start=free_gpu)
     supervisor.start()
     try:
@@ -103,12 +123,15 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             forecasts=Forecasts(forecaster, found, settings.data_dir),
             devices=found,
             sampler=Sampler(settings.data_dir),
+            webhooks=webhooks,
         )
     finally:
         await supervisor.stop()
         await generator.release()
         await inspector.release()
         await forecaster.release()
+        if webhooks:
+            await webhooks.stop()
         await broadcaster.stop()
         database.close()
 
@@ -117,6 +140,16 @@ def _prepare_database(database: Database) -> None:
     database.migrate()
     with database.write() as connection:
         curves.catch_up(connection)
+
+
+async def _webhooks(settings: Settings, database: Database, broadcaster: Broadcaster) -> Webhooks | None:
+    if settings.webhook_url is None:
+        await asyncio.to_thread(outbox.forget, database)
+        return None
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+    webhooks = Webhooks(database, broadcaster.run_ended, settings.webhook_url.get_secret_value(), secret, page_url(settings))
+    await webhooks.start()
+    return webhooks
 
 
 def _prepare_folders(settings: Settings) -> None:

@@ -33,7 +33,7 @@ ROLL_EVERY = 1024
 """Events that may wait until they are put into blocks."""
 
 _BLOCK = 256  # entries
-_FINER = 4  # entries that make up a bucket at least, so that rounding its width to whole entries does little
+_FINER = 2  # entries that make up a bucket at least, so that rounding its width to whole entries does little
 _WIDTHS = (1, 16, 256, 4096, 65536)  # steps that an entry of each level stands for
 
 Entries = NDArray[np.float64]

@@ -69,15 +69,15 @@ def _column(length: int, places: NDArray[np.intp], values: NDArray[np.float64]) 
 
 def samples(connection: Connection, run_id: str) -> list[Sample]:
     """What the model wrote at each evaluation, oldest first."""
-    last = {(event["step"], event["prompt"]): event for event in _of_type(connection, run_id, "sample")}
+    last = {(event["step"], event["prompt"]): event for event in of_type(connection, run_id, "sample")}
     return [Sample(**event) for event in last.values()]
 
 
 def checkpoints(connection: Connection, run_id: str, directory: Path) -> list[Checkpoint]:
     """The run's folders of weights that are on disk now, oldest first, the final model last."""
-    losses = {event["step"]: event["loss"] for event in _of_type(connection, run_id, "evaluation")}
+    losses = {event["step"]: event["loss"] for event in of_type(connection, run_id, "evaluation")}
     # The same folder may be told of twice, as periodic and then as best: the later event holds.
-    told = {event["path"]: event for event in _of_type(connection, run_id, "checkpoint")}
+    told = {event["path"]: event for event in of_type(connection, run_id, "checkpoint")}
     return [
         Checkpoint(
             name=Path(path).name,
@@ -100,7 +100,7 @@ def _model_name(run_id: str, path: str) -> str | None:
     return f"run:{run_id}" if path == MODEL_DIR else f"run:{run_id}@{Path(path).name}"
 
 
-def _of_type(connection: Connection, run_id: str, kind: str) -> list[dict[str, Any]]:
+def of_type(connection: Connection, run_id: str, kind: str) -> list[dict[str, Any]]:
     """Its events of a type that still count."""
     query = select(_events.data).where(_events.run_id == run_id, _events.type == kind, ~_events.superseded)
     return [json.loads(data) for data in connection.execute(query.order_by(_events.cursor)).scalars()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-REVISION = "0004"
+REVISION = "0006"
 """The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
 
 metadata = MetaData()
@@ -16,6 +16,9 @@ runs = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("idempotency_key", Text, unique=True),
     Column("name", Text, nullable=False),
+    Column("tags", Text, nullable=False, server_default="[]"),  # JSON; these three and the name are about.json's
+    Column("notes", Text, nullable=False, server_default=""),
+    Column("archived", Boolean, nullable=False, server_default="0"),
     Column("status", Text, nullable=False, index=True),
     Column("reason", Text),
     Column("hint", Text),
@@ -83,4 +86,21 @@ curves = Table(
     Column("first_step", Integer, nullable=False),
     Column("last_step", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),  # see curves.py
+)
+
+webhook_position = Table(
+    "webhook_position",
+    metadata,
+    Column("cursor", Integer, nullable=False),  # one row: the events up to here have been looked at; none: no webhook is set
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),  # what the receiver knows it by, however often it is tried
+    Column("event", Text, nullable=False),  # such as run.completed
+    Column("body", Text, nullable=False),  # JSON, without the time of sending, and never signed
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("due", Float, nullable=False),  # time of the next try, in seconds since 1970
 )

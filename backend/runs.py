@@ -10,7 +10,7 @@ import secrets
 from datetime import datetime, timezone
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from backend import curves, models, summary
 from backend.errors import ConflictError, NotFoundError
@@ -146,24 +146,7 @@ def row(connection: Connection, run_id: str) -> Row[Any]:
 
 def get(connection: Connection, run_id: str) -> Run:
     """The run as the API shows it. Raises NotFoundError."""
-    return _describe(row(connection, run_id), _queue(connection), newest_cursor(connection))
-
-
-def page(
-    connection: Connection, *, statuses: list[str], text: str, limit: int, before: int | None
-) -> tuple[list[Run], int | None, int]:
-    """Runs, newest first; where the next page begins, if there is one; the cursor that all this is true for."""
-    query = select(models.runs).order_by(_runs.number.desc()).limit(limit + 1)
-    if statuses:
-        query = query.where(_runs.status.in_(statuses))
-    if text:
-        query = query.where(or_(_runs.name.icontains(text, autoescape=True), _runs.id.startswith(text, autoescape=True)))
-    if before is not None:
-        query = query.where(_runs.number < before)
-    found = connection.execute(query).all()
-    queue, cursor = _queue(connection), newest_cursor(connection)
-    following = found[limit - 1].number if len(found) > limit else None
-    return [_describe(one, queue, cursor) for one in found[:limit]], following, cursor
+    return describe(row(connection, run_id), queue(connection), newest_cursor(connection))
 
 
 def with_status(connection: Connection, *statuses: Status) -> list[Row[Any]]:
@@ -173,13 +156,6 @@ def with_status(connection: Connection, *statuses: Status) -> list[Row[Any]]:
 
 def newest_cursor(connection: Connection) -> int:
     return connection.execute(select(func.max(_events.cursor))).scalar() or 0
-
-
-def rename(connection: Connection, run_id: str, name: str) -> None:
-    """Raises NotFoundError."""
-    status = row(connection, run_id).status
-    connection.execute(update(models.runs).where(_runs.id == run_id).values(name=name))
-    tell(connection, run_id, "renamed", status)
 
 
 def request_stop(connection: Connection, run_id: str) -> Status:
@@ -228,7 +204,7 @@ def request_retry(connection: Connection, run_id: str) -> bool:
 
 
 def _queue_again(connection: Connection, run_id: str) -> bool:
-    connection.execute(update(models.runs).where(_runs.id == run_id).values(queued_at=now()))
+    connection.execute(update(models.runs).where(_runs.id == run_id).values(queued_at=now(), archived=False))
     return transition(connection, run_id, "queued")
 
 
@@ -259,16 +235,18 @@ def remove(connection: Connection, run_id: str) -> None:
     tell(connection, run_id, "deleted", status)
 
 
-def _queue(connection: Connection) -> dict[int, int]:
+def queue(connection: Connection) -> dict[int, int]:
     """Run number → place in the queue, from 1."""
     numbers = connection.execute(select(_runs.number).where(_runs.status == "queued").order_by(*_QUEUE_ORDER)).scalars()
     return {number: place for place, number in enumerate(numbers, 1)}
 
 
-def _describe(found: Row[Any], queue: dict[int, int], cursor: int) -> Run:
+def describe(found: Row[Any], queue: dict[int, int], cursor: int) -> Run:
+    """A row as the API shows it, given every run's place in the queue and the newest cursor."""
     columns = found._asdict()
     shown = {name: columns[name] for name in Run.model_fields.keys() & columns.keys()}
     shown["config"] = RunConfig.model_validate_json(found.config)
     shown["predicted"] = Preflight.model_validate_json(found.predicted) if found.predicted else None
+    shown["tags"] = json.loads(found.tags)
     shown["sparkline"] = summary.sparkline_points(found.sparkline)
     return Run(**shown, queue_position=queue.get(found.number), stream_cursor=cursor)

@@ -30,6 +30,9 @@ class Run(Schema):
 
     id: str
     name: str
+    tags: list[str]
+    notes: str
+    archived: bool
     status: Status
     phase: str | None
     reason: str | None
@@ -64,9 +67,34 @@ class Run(Schema):
 
 
 class RunList(Schema):
+    """``matching`` counts the runs that fit the filter, on all pages; ``known`` all runs, the archived ones too."""
+
     items: list[Run]
     next_cursor: str | None
+    matching: int
+    known: int
     stream_cursor: int
+
+
+class Refusal(Schema):
+    id: str
+    message: str
+
+
+class Deletion(Schema):
+    """``refused`` are those that stay, and why."""
+
+    deleted: list[str]
+    refused: list[Refusal]
+
+
+class TagCount(Schema):
+    tag: str
+    runs: int
+
+
+class TagList(Schema):
+    items: list[TagCount]
 
 
 class Band(Schema):
@@ -388,7 +416,19 @@ class Machine(Schema):
     gpus: list[Gpu]
 
 
+class Webhook(Schema):
+    """Who is told of a run's end. ``last_status`` is what it answered last, ``last_error`` why the last try failed, both of
+    this server's lifetime; ``pending`` counts what it has not taken yet. Credentials and query are left out of ``url``."""
+
+    url: str
+    last_status: int | None
+    last_error: str | None
+    pending: int
+
+
 class System(Schema):
+    """``webhook`` is null if none is set."""
+
     version: str
     python: str
     platform: str
@@ -399,6 +439,7 @@ class System(Schema):
     memory_available_bytes: int
     disk_free_bytes: int
     now: Machine
+    webhook: Webhook | None
 
 
 class Health(Schema):

@@ -14,6 +14,7 @@ from backend.machine import Sampler
 from backend.schemas import Device
 from backend.settings import Settings
 from backend.supervisor import Supervisor
+from backend.webhooks import Webhooks
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,4 @@ class Services:
     forecasts: Forecasts
     devices: list[Device]
     sampler: Sampler
+    webhooks: Webhooks | None

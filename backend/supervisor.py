@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
-from sqlalchemy import Row, update
+from sqlalchemy import Connection, Row, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 
-from backend import models, runs
+from backend import about, models, runs
 from backend.database import Database
 from backend.devices import candidates, choose, visibility
 from backend.errors import ConflictError
@@ -89,7 +89,7 @@ class Supervisor:
         """From any thread. Raises NotFoundError, ConflictError."""
         with self._database.write() as connection:
             if runs.request_resume(connection, run_id):
-                self._clear_for_next_worker(run_id)
+                self._clear_for_next_worker(connection, run_id)
             else:
                 self._write_control(run_id, "resume")
         self.wake()
@@ -98,7 +98,7 @@ class Supervisor:
         """From any thread. Raises NotFoundError, ConflictError."""
         with self._database.write() as connection:
             if runs.request_retry(connection, run_id):
-                self._clear_for_next_worker(run_id)
+                self._clear_for_next_worker(connection, run_id)
         self.wake()
 
     def kill(self, run_id: str) -> None:
@@ -230,13 +230,17 @@ class Supervisor:
         temporary.write_text(Control(command=command).model_dump_json())
         os.replace(temporary, path)
 
-    def _clear_for_next_worker(self, run_id: str) -> None:
-        """What was asked of an earlier worker is not meant for the next, and its identity is not the next one's."""
+    def _clear_for_next_worker(self, connection: Connection, run_id: str) -> None:
+        """What was asked of an earlier worker is not meant for the next, and its identity is not the next one's.
+
+        A run that goes on is no longer archived, so its about.json is written anew too.
+        """
         directory = self._runs_dir / run_id
         if not directory.is_dir():
             raise ConflictError("The directory of this run is gone, and with it all that it could go on from.")
         (directory / CONTROL_FILE).unlink(missing_ok=True)
         (directory / LOCK_FILE).write_bytes(b"")
+        about.write(connection, directory, run_id)
 
     async def _until_answered(self, action: Callable[[], Awaitable[None]]) -> None:
         """Do something that must be done in the end, however long another program keeps the database locked."""

@@ -12,9 +12,9 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from backend import hub_datasets, runs
+from backend.about import OneLine
 from backend.api.deps import ServicesDep
 from backend.api.events import as_events
-from backend.api.runs import OneLine
 from backend.errors import ConflictError
 from backend.jobs import plan
 from backend.schemas import Dataset, DatasetList, Preview, TokenView

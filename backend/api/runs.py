@@ -1,4 +1,4 @@
-"""Create, list, show, rename, pause, resume, retry, stop and delete runs."""
+"""Create, list, show, describe, pause, resume, retry, stop and delete runs."""
 
 from __future__ import annotations
 
@@ -6,34 +6,26 @@ import shutil
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from backend import runs
+from backend import about, board, runs
+from backend.about import AboutChange
 from backend.api.deps import ServicesDep
-from backend.errors import InvalidFieldError
+from backend.board import Archived, Order, Sort
+from backend.errors import ApiError, InvalidFieldError
 from backend.forecasts import require_fitting
 from backend.jobs import plan, write_job
-from backend.schemas import Run, RunList
+from backend.schemas import Deletion, Refusal, Run, RunList
 from worker.contract import RunConfig
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 
 
-def _one_line(value: str) -> str:
-    value = value.strip()
-    if not value or not value.isprintable():
-        raise ValueError("must be one line of printable characters")
-    return value
-
-
-OneLine = Annotated[str, Field(max_length=120), AfterValidator(_one_line)]
-
-
-class Rename(BaseModel):
+class Ids(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: OneLine
+    ids: Annotated[list[Annotated[str, Field(pattern=runs.ID_PATTERN)]], Field(min_length=1, max_length=1000)]
 
 
 @router.post("", status_code=201)
@@ -83,21 +75,47 @@ def create_run(
 def list_runs(
     services: ServicesDep,
     status: Annotated[str, Query(description="One or more, separated by commas")] = "",
-    q: Annotated[str, Query(max_length=200, description="Part of the name, or the beginning of the id")] = "",
+    q: Annotated[
+        str, Query(max_length=200, description="Part of name, model, dataset, tags or notes; or the id's start")
+    ] = "",
+    tag: Annotated[str, Query(max_length=40, description="One that the run has")] = "",
+    archived: Annotated[Archived, Query(description="true: only archived runs")] = "false",
+    sort: Annotated[
+        Sort, Query(description="Runs without such a value come last; duration is known of ended runs")
+    ] = "created",
+    order: Annotated[
+        Order | None, Query(description="Left out: by name from a, by loss from the best, else from the most")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str, Query(pattern=r"^\d{0,18}$", description="next_cursor of the page before")] = "",
+    cursor: Annotated[str, Query(max_length=800, description="next_cursor of the page before")] = "",
 ) -> RunList:
-    """Runs, newest first."""
+    """Runs, newest first unless sorted otherwise."""
     statuses = [part for part in status.split(",") if part]
     for unknown in set(statuses) - set(runs.TRANSITIONS):
         raise InvalidFieldError(
             "status", f"There is no status {unknown[:40]!r}.", hint=f"Use: {', '.join(runs.TRANSITIONS)}."
         )
+    text = q.strip()
+    fitting = [one.id for one in services.datasets.all() if text.lower() in one.name.lower()] if text else []
+    wanted = board.Filter(statuses, text, tag, archived, fitting)
     with services.database.read() as connection:
-        items, following, newest = runs.page(
-            connection, statuses=statuses, text=q.strip(), limit=limit, before=int(cursor) if cursor else None
-        )
-    return RunList(items=items, next_cursor=str(following) if following else None, stream_cursor=newest)
+        page = board.page(connection, wanted, sort, order, limit, cursor)
+    return RunList(
+        items=page.items, next_cursor=page.following, matching=page.matching, known=page.known, stream_cursor=page.cursor
+    )
+
+
+@router.post("/delete")
+def delete_runs(wanted: Ids, services: ServicesDep) -> Deletion:
+    """Delete several ended runs. Each is deleted whole or, like those that are still active, refused and left as it was."""
+    deleted, refused = [], []
+    for run_id in dict.fromkeys(wanted.ids):
+        try:
+            delete_run(run_id, services)
+            deleted.append(run_id)
+        except ApiError as error:
+            refused.append(Refusal(id=run_id, message=error.detail.message))
+    return Deletion(deleted=deleted, refused=refused)
 
 
 @router.get("/{run_id}")
@@ -107,9 +125,10 @@ def get_run(run_id: str, services: ServicesDep) -> Run:
 
 
 @router.patch("/{run_id}")
-def rename_run(run_id: str, change: Rename, services: ServicesDep) -> Run:
+def change_run(run_id: str, change: AboutChange, services: ServicesDep) -> Run:
+    """Change its name, tags or notes, or archive it. The board leaves archived runs out unless asked; nothing is deleted."""
     with services.database.write() as connection:
-        runs.rename(connection, run_id, change.name)
+        about.change(connection, services.settings.runs_dir / run_id, run_id, change)
         return runs.get(connection, run_id)
 
 

@@ -37,6 +37,7 @@ def get_system(services: ServicesDep) -> System:
         memory_available_bytes=memory.available,
         now=services.sampler.now(),
         disk_free_bytes=shutil.disk_usage(services.settings.data_dir).free,
+        webhook=services.webhooks.state() if services.webhooks else None,
     )
 
 

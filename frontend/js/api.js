@@ -100,8 +100,27 @@ export const getSystem = () => get("/api/system");
 /** @returns {Promise<T.ConfigSchema>} */
 export const getConfigSchema = () => get("/api/config-schema");
 
-/** @param {string | null} [cursor] @returns {Promise<T.Page<T.Run>>} */
-export const listRuns = (cursor) => get(`/api/runs?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+/**
+ * @param {import("./board-filter.js").Filter} filter
+ * @param {number} limit
+ * @param {string | null} cursor of the next page
+ * @returns {Promise<T.RunList>}
+ */
+export const listRuns = ({ archived, ...filter }, limit, cursor) =>
+  get(`/api/runs?${queryOf({ ...filter, archived: String(archived), limit, cursor })}`);
+
+/** @returns {Promise<{ items: T.TagCount[] }>} */
+export const listTags = () => get("/api/tags");
+
+/** @param {string[]} ids 2 to 50 @returns {Promise<T.Comparison>} */
+export const compareRuns = (ids) => get(`/api/compare?${queryOf({ runs: ids.join(",") })}`);
+
+/** Each run's series, in at most 500 points. @param {string[]} ids @param {string[]} keys @returns {Promise<T.RunSeries[]>} */
+export async function getSeriesOf(ids, keys) {
+  const query = queryOf({ runs: ids.join(","), keys: keys.join(","), px: 500 });
+  const { items, stream_cursor } = /** @type {T.SeriesList} */ (await get(`/api/series?${query}`));
+  return items.map((item) => ({ ...item, stream_cursor }));
+}
 
 /** @param {string} id @returns {Promise<T.Run>} */
 export const getRun = (id) => get(runPath(id));
@@ -119,6 +138,9 @@ export async function createRun(config, key, override = false) {
 
 /** @param {string} id @param {string} name @returns {Promise<T.Run>} */
 export const renameRun = async (id, name) => (await sendJson("PATCH", runPath(id), { name })).json();
+
+/** @param {string} id @param {Partial<T.About>} change @returns {Promise<T.Run>} */
+export const changeRun = async (id, change) => (await sendJson("PATCH", runPath(id), change)).json();
 
 /** @typedef {"pause" | "resume" | "retry" | "stop" | "kill"} RunAction */
 
@@ -139,6 +161,8 @@ export function getSeries(id, px, range, signal) {
   const query = queryOf({ keys: SERIES_KEYS.join(","), px, from: range?.from ?? null, to: range?.to ?? null });
   return get(`${runPath(id)}/series?${query}`, signal);
 }
+/** @param {string[]} ids @returns {Promise<T.Deletion>} */
+export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();
 
 /** @param {string} id @returns {Promise<{ items: T.MessageEvent[] }>} */
 export const getMessages = (id) => get(`${runPath(id)}/events?type=message`);
@@ -151,6 +175,9 @@ export const getCheckpoints = (id) => get(`${runPath(id)}/checkpoints`);
 
 /** @param {string} id @param {number} offset negative: that many bytes from the end @returns {Promise<T.LogChunk>} */
 export const getLog = (id, offset) => get(`${runPath(id)}/log?offset=${offset}`);
+
+/** @param {string} id @param {string} file one of those that a run can be had as @returns {string} its address */
+export const filePath = (id, file) => `${runPath(id)}/files/${file}`;
 
 /** @param {string} id */
 const datasetPath = (id) => `/api/datasets/${encodeURIComponent(id)}`;

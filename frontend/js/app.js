@@ -7,8 +7,10 @@ import { useSignal } from "@preact/signals";
 import { html, render } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./components/icon.js";
+import { NotifyToggle } from "./components/notify-toggle.js";
 import { ThemeToggle } from "./components/theme-toggle.js";
 import { BoardPage } from "./pages/board.js";
+import { ComparePage } from "./pages/compare.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DatasetsPage } from "./pages/datasets.js";
 import { NewRunPage } from "./pages/new-run.js";
@@ -18,7 +20,7 @@ import { RunPage } from "./pages/run.js";
 import { parseRoute } from "./router.js";
 
 const LINKS = /** @type {const} */ ([
-  ["#/", "Runs", ["board", "run"]],
+  ["#/", "Runs", ["board", "run", "compare"]],
   ["#/new", "New run", ["new"]],
   ["#/playground", "Playground", ["playground"]],
   ["#/datasets", "Datasets", ["datasets", "dataset"]],
@@ -52,6 +54,7 @@ function App() {
         </nav>
         <div class="topbar-tools">
           <a class="quiet" href="/docs">API <${Icon} name="external" /></a>
+          <${NotifyToggle} />
           <${ThemeToggle} />
         </div>
       </div>
@@ -64,7 +67,9 @@ function App() {
 function CurrentPage({ route }) {
   switch (route.page) {
     case "board":
-      return html`<${BoardPage} />`;
+      return html`<${BoardPage} query=${route.query} />`;
+    case "compare":
+      return html`<${ComparePage} key=${String(route.query)} query=${route.query} />`;
     case "new":
       return html`
         <${NewRunPage} key=${String(route.query)} from=${route.query.get("from")} dataset=${route.query.get("dataset")} />

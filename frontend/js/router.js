@@ -2,7 +2,7 @@
  * Views are hash routes, so that each is a link.
  *
  * @typedef {object} Route
- * @property {"board" | "new" | "run" | "playground" | "datasets" | "dataset" | "unknown"} page
+ * @property {"board" | "compare" | "new" | "run" | "playground" | "datasets" | "dataset" | "unknown"} page
  * @property {string} id of the run or dataset, else empty
  * @property {URLSearchParams} query
  */
@@ -20,6 +20,7 @@ export function parseRoute(hash) {
   if (parts.length === 2 && parts[0] === "datasets") return { page: "dataset", id: decode(parts[1]), query };
   if (parts.length === 1) {
     if (parts[0] === "new") return { page: "new", id: "", query };
+    if (parts[0] === "compare") return { page: "compare", id: "", query };
     if (parts[0] === "playground") return { page: "playground", id: "", query };
     if (parts[0] === "datasets") return { page: "datasets", id: "", query };
   }
@@ -37,6 +38,9 @@ function decode(part) {
 
 /** @param {string} id */
 export const runLink = (id) => `#/runs/${encodeURIComponent(id)}`;
+
+/** @param {string[]} runs */
+export const compareLink = (runs) => `#/compare?runs=${runs.map(encodeURIComponent).join(",")}`;
 
 /** @param {string} model */
 export const playgroundLink = (model) => `#/playground?model=${encodeURIComponent(model)}`;

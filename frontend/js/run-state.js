@@ -127,16 +127,3 @@ export function mergeSnapshot(current, snapshot) {
 export function progress(run) {
   return run.total_steps ? Math.min(1, run.step / run.total_steps) : null;
 }
-
-/**
- * Of the runs that "Show older runs" brought earlier, those that lie beyond the renewed first page. A run's id begins
- * with the time it was made, so ids sort as runs do.
- *
- * @param {{ items: Run[], next_cursor: string | null }} page the first page
- * @param {Run[]} known
- */
-export function beyond(page, known) {
-  const oldest = page.items.at(-1)?.id ?? "";
-  const shown = new Set(page.items.map((run) => run.id));
-  return page.next_cursor ? known.filter((run) => run.id < oldest && !shown.has(run.id)) : [];
-}

@@ -7,6 +7,7 @@
 import { batch, signal } from "@preact/signals";
 import * as api from "./api.js";
 import { coalesce } from "./coalesce.js";
+import { announce } from "./notifications.js";
 import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
 import { appendEvents, emptySeries, fromSnapshot } from "./series.js";
 import { Stream } from "./stream.js";
@@ -126,7 +127,8 @@ export class RunStore {
 
   /** @param {RunEvent[]} events */
   #apply(events) {
-    this.run.value = events.reduce(applyEvent, /** @type {Run} */ (this.run.value));
+    const before = /** @type {Run} */ (this.run.value);
+    announce(before, (this.run.value = events.reduce(applyEvent, before)));
     this.series.value = appendEvents(this.series.value, events);
     this.zoom.append(events);
     for (const event of events) {

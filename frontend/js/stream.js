@@ -1,13 +1,14 @@
 /**
  * One server-sent event stream, handed on once per animation frame.
  *
- * @import { RunEvent } from "./types.js"
+ * @import { Machine, RunEvent } from "./types.js"
  *
  * @typedef {"connecting" | "live" | "reconnecting" | "ended"} Connection
  *
  * @typedef {object} StreamHandlers
  * @property {(events: RunEvent[]) => void} onEvents new events in order, each exactly once
  * @property {(connection: Connection) => void} onConnection
+ * @property {(machine: Machine) => void} [onMachine] every few seconds, what the server's machine is doing
  * @property {() => void} [onEnd] the server has said that no more will come
  */
 
@@ -48,11 +49,12 @@ export class Stream {
   }
 
   #open() {
-    const source = new EventSource(`${this.#path}?after=${this.#cursor}`);
+    const source = new EventSource(`${this.#path}${this.#path.includes("?") ? "&" : "?"}after=${this.#cursor}`);
     this.#source = source;
     source.onopen = () => this.#handlers.onConnection("live");
     source.onerror = () => this.#onError(source);
     for (const type of TYPES) source.addEventListener(type, (message) => this.#receive(JSON.parse(message.data)));
+    source.addEventListener("machine", (message) => this.#handlers.onMachine?.(JSON.parse(message.data)));
     source.addEventListener("end", () => this.#end());
   }
 

@@ -21,11 +21,15 @@ export type Run = Omit<Schemas["Run"], "config" | Losses> & { [name in Losses]?:
 type Losses = "loss" | "validation_loss" | "best_validation_loss";
 export type Status = Run["status"];
 
-export interface Page<T> {
-  items: T[];
-  next_cursor: string | null;
-  stream_cursor: number;
-}
+export type RunList = Omit<Schemas["RunList"], "items"> & { items: Run[] };
+export type TagCount = Schemas["TagCount"];
+export type Deletion = Schemas["Deletion"];
+/** What people say about a run. */
+export type About = Pick<Run, "name" | "tags" | "notes" | "archived">;
+export type Comparison = Omit<Schemas["Comparison"], "runs"> & { runs: Run[] };
+export type Difference = Schemas["Difference"];
+export type Outcome = Schemas["Outcome"];
+export type SeedGroup = Schemas["SeedGroup"];
 
 /** What the server adds to every event. */
 interface Envelope {
@@ -53,6 +57,7 @@ export type SeriesSnapshot = Schemas["Series"];
 export type SeriesList = Schemas["SeriesList"];
 /** What a stream's heartbeat tells of the machine; it has no cursor. */
 export type Machine = Schemas["Machine"];
+export type RunSeries = SeriesList["items"][number] & { stream_cursor: number };
 export type Sample = Schemas["Sample"];
 export type Checkpoint = Schemas["Checkpoint"];
 export type Dataset = Schemas["Dataset"];

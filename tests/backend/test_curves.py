@@ -121,6 +121,10 @@ def check(run: LongRun, first: int | None, last: int | None, px: int) -> None:
     assert len(shown.x) <= px
     for key, truth in (("loss", run.loss), ("validation_loss", run.validation)):
         band = shown.series[key]
+        inside = {step for step in truth if low <= step <= high}
+        if not shown.x:
+            assert not inside
+            continue
         for place, (start, end) in enumerate(zip(shown.x, [*shown.x[1:], high + 1], strict=True)):
             values = [truth[step] for step in range(start, end) if step in truth]
             finite = [value for value in values if not math.isnan(value)]
@@ -130,8 +134,7 @@ def check(run: LongRun, first: int | None, last: int | None, px: int) -> None:
                 assert band.mean[place] == pytest.approx(sum(finite) / len(finite))
             else:
                 assert band.mean[place] is None
-        inside = {step for step in truth if low <= step <= high}
-        assert not inside or (shown.x[0] <= min(inside))
+        assert not inside or shown.x[0] <= min(inside)
         if px >= high - low + 1:
             assert inside <= set(shown.x), "there was room for every step"
 

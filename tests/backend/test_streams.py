@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import httpx
 import psutil
 import pytest
+from httpx_sse import connect_sse
 
 from backend import broadcast, runs
 from backend.broadcast import Broadcaster

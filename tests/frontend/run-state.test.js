@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { applyEvent, beyond, hasEnded, mergeSnapshot, progress } from "../../frontend/js/run-state.js";
+import { applyEvent, hasEnded, mergeSnapshot, progress } from "../../frontend/js/run-state.js";
 
 const RUN = /** @type {any} */ ({
   id: "r", name: "tiny on sample", status: "running", phase: "training", reason: null, hint: null,
@@ -87,12 +87,4 @@ test("progress and ends", () => {
   assert.equal(progress({ ...RUN, total_steps: null }), null);
   assert.equal(progress({ ...RUN, step: 25 }), 0.25);
   assert.ok(hasEnded("interrupted") && !hasEnded("stopping"));
-});
-
-test("renewing the first page keeps older runs and brings back none that was deleted", () => {
-  const run = (/** @type {string} */ id) => /** @type {any} */ ({ id });
-  const known = ["5", "4", "3", "2", "1"].map(run); // the page was 5, 4, 3; then 4 was deleted
-  const page = { items: ["5", "3", "2"].map(run), next_cursor: "2" };
-  assert.deepEqual(beyond(page, known).map((each) => each.id), ["1"]);
-  assert.deepEqual(beyond({ ...page, next_cursor: null }, known), []);
 });

@@ -1,144 +1,98 @@
 /**
- * All runs, newest first.
+ * All runs: filtered, sorted, described, and taken to be compared, archived or deleted.
  *
- * @import { Signal } from "@preact/signals"
- * @import { Run } from "../types.js"
- * @import { ApiError } from "../api.js"
+ * @import { Filter } from "../board-filter.js"
  */
-import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
-import * as api from "../api.js";
+import { boardLink, filterOf, narrows } from "../board-filter.js";
 import { BoardStore } from "../board-store.js";
 import { ConnectionState } from "../components/connection.js";
 import { Icon } from "../components/icon.js";
+import { MachineLine } from "../components/machine-line.js";
 import { ErrorNotice } from "../components/notice.js";
-import { Progress } from "../components/progress.js";
-import { Sparkline } from "../components/sparkline.js";
-import { StatusBadge } from "../components/status-badge.js";
 import { useNow } from "../components/use-now.js";
-import * as format from "../format.js";
-import { runLink } from "../router.js";
-import { hasEnded, progress } from "../run-state.js";
+import { BulkBar } from "./board/bulk-bar.js";
+import { Filters } from "./board/filters.js";
+import { FirstVisit } from "./board/first-visit.js";
+import { BoardRow } from "./board/row.js";
 
-export function BoardPage() {
+const TYPING_PAUSE_MS = 250;
+
+/** @param {{ query: URLSearchParams }} props of the link, a new object whenever one is followed */
+export function BoardPage({ query }) {
   const store = useMemo(() => new BoardStore(), []);
   const now = useNow(30_000);
 
   useEffect(() => {
     document.title = "Runs · Trainboard";
-    store.open();
     return () => store.close();
   }, []);
+  useEffect(() => {
+    if (store.runs.peek()) return store.show(filterOf(query), 0);
+    store.filter.value = filterOf(query);
+    store.open();
+  }, [query]);
+
+  const show = (/** @type {Filter} */ filter) => {
+    // The link follows the controls without a step in the history for each letter.
+    history.replaceState(null, "", boardLink(filter));
+    store.show(filter, filter.q === store.filter.value.q ? 0 : TYPING_PAUSE_MS);
+  };
 
   const runs = store.runs.value;
-  if (runs?.length === 0) return html`<${FirstVisit} />`;
+  const filter = store.filter.value;
+  if (runs?.length === 0 && store.known.value === 0) return html`<${FirstVisit} />`;
   return html`
     <div class="page-head">
       <h1>Runs</h1>
       ${runs && html`<${ConnectionState} state=${store.connection.value} />`}
       <a class="button primary push" href="#/new"><${Icon} name="plus" />New run</a>
     </div>
+    <${MachineLine} machine=${store.machine.value} />
+    <${Filters} filter=${filter} tags=${store.tags.value} onChange=${show} />
     <${ErrorNotice} error=${store.error.value} />
+    ${runs?.length === 0 && html`<${NothingFits} filter=${filter} onClear=${show} />`}
     ${runs &&
+    runs.length > 0 &&
     html`
-      <ul class="board">
-        ${runs.map((run) => html`<${BoardRow} key=${run.peek().id} run=${run} now=${now} />`)}
-      </ul>
+      <div class="board">
+        <${BulkBar} store=${store} />
+        <ul>
+          ${runs.map((run) => html`<${BoardRow} key=${run.peek().id} run=${run} store=${store} now=${now} />`)}
+        </ul>
+      </div>
     `}
     ${store.nextPage.value &&
-    html`<button class="button more" onClick=${() => store.loadMore()}>Show older runs</button>`}
+    html`
+      <button type="button" class="button more" onClick=${() => store.loadMore()}>
+        ${filter.sort === "created" ? "Show older runs" : "Show more runs"}
+      </button>
+    `}
   `;
 }
 
-/** @param {{ run: Signal<Run>, now: Date }} props */
-function BoardRow({ run: { value: run }, now }) {
-  return html`
-    <li class="board-row">
-      <div class="board-name">
-        <a href=${runLink(run.id)}>${run.name}</a>
-        <span class="muted">${run.config.model_name} · ${startOf(run, now)}${run.device ? ` · ${run.device}` : ""}</span>
-      </div>
-      <div class="board-status"><${StatusBadge} status=${run.status} /></div>
-      <${BoardProgress} run=${run} />
-      <${Sparkline} values=${run.sparkline} />
-      <dl class="board-numbers">
-        <div><dt>Loss</dt><dd>${format.loss(run.loss)}</dd></div>
-        <div><dt>Validation</dt><dd>${format.loss(run.validation_loss)}</dd></div>
-        <div><dt>Tokens/s</dt><dd>${format.count(run.tokens_per_s)}</dd></div>
-      </dl>
-    </li>
-  `;
-}
-
-/** @param {Run} run @param {Date} now */
-function startOf(run, now) {
-  if (run.started_at) return `started ${format.moment(run.started_at, now)}`;
-  return `created ${format.moment(run.created_at, now)}`;
-}
-
-/** @param {{ run: Run }} props */
-function BoardProgress({ run }) {
-  if (hasEnded(run.status)) {
-    const time = format.elapsed(run.started_at, run.ended_at, new Date());
+/** @param {{ filter: Filter, onClear: (filter: Filter) => void }} props */
+function NothingFits({ filter, onClear }) {
+  if (!narrows(filter)) {
     return html`
-      <div class="board-progress muted">
-        ${run.reason && run.status !== "completed"
-          ? html`<span class="clamp">${run.reason}</span>`
-          : `${format.count(run.step)} steps${time === null ? "" : ` in ${format.duration(time)}`}`}
-      </div>
+      <section class="empty small" role="status">
+        <p>All runs are archived.</p>
+        <button type="button" class="button" onClick=${() => onClear({ ...filter, archived: true })}>Show archived runs</button>
+      </section>
     `;
   }
-  if (run.status === "queued") {
-    const place = run.queue_position === null ? "" : `: number ${run.queue_position} in the queue`;
-    return html`<div class="board-progress muted">Waits for its device${place}</div>`;
-  }
-  const steps = `${format.count(run.step)} of ${format.count(run.total_steps)} steps`;
+  const where = filter.archived ? "No archived run fits" : "No run fits";
   return html`
-    <div class="board-progress">
-      <${Progress} share=${progress(run)} label=${`Progress of ${run.name}`} />
-      <span class="muted">
-        ${run.total_steps === null ? "Preparing" : [steps, format.remaining(run.eta_s)].filter(Boolean).join(" · ")}
-      </span>
-    </div>
-  `;
-}
-
-/** The board before anything was ever run. */
-function FirstVisit() {
-  const busy = useSignal(false);
-  const error = useSignal(/** @type {ApiError | null} */ (null));
-  const key = useMemo(api.idempotencyKey, []);
-
-  const start = async () => {
-    busy.value = true;
-    error.value = null;
-    try {
-      const { presets } = await api.getConfigSchema();
-      const sample = presets.find((preset) => preset.id === "sample");
-      const run = await api.createRun(sample?.config ?? {}, key);
-      location.hash = runLink(run.id);
-    } catch (reason) {
-      error.value = /** @type {ApiError} */ (reason);
-      busy.value = false;
-    }
-  };
-
-  return html`
-    <section class="empty">
-      <h1>Watch a language model learn</h1>
-      <p>
-        Trainboard trains a model on a text file, shows how it gets better step by step, and lets you talk to the result. The
-        sample run teaches a very small model to write short stories. It needs no file, no GPU and no network, and takes
-        about a minute.
-      </p>
-      <div class="actions">
-        <button class="button primary large" disabled=${busy.value} onClick=${start}>
-          <${Icon} name="play" />${busy.value ? "Starting…" : "Start the sample run"}
-        </button>
-        <a class="button large" href="#/new">Set up your own</a>
-      </div>
-      <${ErrorNotice} error=${error.value} />
+    <section class="empty small" role="status">
+      <p>${where}${filter.q || filter.status || filter.tag ? " these filters." : "."}</p>
+      <button
+        type="button"
+        class="button"
+        onClick=${() => onClear({ ...filter, q: "", status: "", tag: "", archived: false })}
+      >
+        Show all runs
+      </button>
     </section>
   `;
 }

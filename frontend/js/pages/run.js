@@ -10,6 +10,7 @@ import { storyOf } from "../story.js";
 import { NotFoundPage } from "./not-found.js";
 import { Charts } from "./run/charts.js";
 import { Checkpoints } from "./run/checkpoints.js";
+import { Downloads } from "./run/downloads.js";
 import { Failure } from "./run/failure.js";
 import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
@@ -70,6 +71,7 @@ function RunView({ store, view }) {
           <${Checkpoints} store=${store} />
           <${ForecastCard} store=${store} />
           <${Settings} store=${store} />
+          <${Downloads} store=${store} />
         </div>
       </div>
     </div>

@@ -1,0 +1,18 @@
+"""The tags in use."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from backend import board
+from backend.api.deps import ServicesDep
+from backend.schemas import TagList
+
+router = APIRouter(prefix="/api/tags", tags=["runs"])
+
+
+@router.get("")
+def list_tags(services: ServicesDep) -> TagList:
+    """The tags of runs that are not archived, and how many runs have each; the most used first."""
+    with services.database.read() as connection:
+        return TagList(items=board.tags(connection))

@@ -1,0 +1,104 @@
+/** @import { BoardStore } from "../../board-store.js" */
+import { useSignal } from "@preact/signals";
+import { html } from "htm/preact";
+import * as api from "../../api.js";
+import { ConfirmButton } from "../../components/confirm-button.js";
+import { Notice } from "../../components/notice.js";
+import { count } from "../../format.js";
+import { compareLink } from "../../router.js";
+
+const MOST_COMPARED = 50;
+
+/** Says how many runs are shown, and what can be done with those that are chosen. @param {{ store: BoardStore }} props */
+export function BulkBar({ store }) {
+  const refused = useSignal(/** @type {string[]} */ ([]));
+  const busy = useSignal(false);
+  const chosen = [...store.selected.value];
+  const shown = store.runs.value?.length ?? 0;
+  const archived = store.filter.value.archived;
+
+  const archive = async () => {
+    busy.value = true;
+    refused.value = await refusals(chosen.map((id) => () => api.changeRun(id, { archived: !archived })));
+    await store.refresh();
+    busy.value = false;
+  };
+  const remove = async () => {
+    refused.value = await refusals([
+      async () => {
+        const answer = await api.deleteRuns(chosen);
+        return answer.refused.map((one) => one.message);
+      },
+    ]);
+    await store.refresh();
+  };
+  return html`
+    <div class="bulk-bar">
+      <label class="check">
+        <input
+          type="checkbox"
+          checked=${chosen.length > 0 && chosen.length === shown}
+          indeterminate=${chosen.length > 0 && chosen.length < shown}
+          onChange=${(/** @type {Event} */ event) => store.selectAll(/** @type {HTMLInputElement} */ (event.target).checked)}
+        />
+        Select all shown
+      </label>
+      <span class="muted" role="status">
+        ${chosen.length ? `${count(chosen.length)} selected` : `${count(shown)} of ${count(store.matching.value)} runs`}
+      </span>
+      ${chosen.length > 0 &&
+      html`
+        <div class="actions push">
+          <${CompareButton} ids=${chosen} />
+          <button type="button" class="button" disabled=${busy.value} onClick=${archive}>
+            ${archived ? "Unarchive" : "Archive"}
+          </button>
+          <${ConfirmButton}
+            question=${`Delete ${runsOf(chosen.length)} with models and checkpoints?`}
+            confirm="Delete"
+            cancel="Keep"
+            onConfirm=${remove}
+            >Delete…<//
+          >
+        </div>
+      `}
+      ${refused.value.length > 0 &&
+      html`<${Notice} tone="error" title=${`${runsOf(refused.value.length)} left as they were:`}>${summary(refused.value)}<//>`}
+    </div>
+  `;
+}
+
+/** @param {{ ids: string[] }} props */
+function CompareButton({ ids }) {
+  if (ids.length >= 2 && ids.length <= MOST_COMPARED) {
+    return html`<a class="button primary" href=${compareLink(ids)}>Compare</a>`;
+  }
+  const why = ids.length < 2 ? "Select two runs or more to compare them" : `At most ${MOST_COMPARED} runs can be compared`;
+  return html`<button type="button" class="button" disabled title=${why}>Compare</button>`;
+}
+
+/**
+ * Do one after the other, and go on after one that the server refuses.
+ *
+ * @param {(() => Promise<unknown>)[]} works each may answer with a list of refusals of its own
+ * @returns {Promise<string[]>} why what was refused was
+ */
+async function refusals(works) {
+  const refused = [];
+  for (const work of works) {
+    try {
+      const answer = await work();
+      if (Array.isArray(answer)) refused.push(...answer);
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      refused.push(error.message);
+    }
+  }
+  return refused;
+}
+
+/** @param {string[]} reasons */
+const summary = (reasons) => [...new Set(reasons)].slice(0, 3).join(" ");
+
+/** @param {number} number */
+const runsOf = (number) => (number === 1 ? "1 run" : `${count(number)} runs`);

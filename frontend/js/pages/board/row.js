@@ -1,0 +1,100 @@
+/**
+ * @import { Signal } from "@preact/signals"
+ * @import { BoardStore } from "../../board-store.js"
+ * @import { Run } from "../../types.js"
+ */
+import { useComputed, useSignal } from "@preact/signals";
+import { html } from "htm/preact";
+import { Icon } from "../../components/icon.js";
+import { Progress } from "../../components/progress.js";
+import { Sparkline } from "../../components/sparkline.js";
+import { StatusBadge } from "../../components/status-badge.js";
+import * as format from "../../format.js";
+import { runLink } from "../../router.js";
+import { hasEnded, progress } from "../../run-state.js";
+import { EditDialog } from "./edit-dialog.js";
+
+/** @param {{ run: Signal<Run>, store: BoardStore, now: Date }} props */
+export function BoardRow({ run: { value: run }, store, now }) {
+  const editing = useSignal(false);
+  return html`
+    <li class="board-row">
+      <${Selector} id=${run.id} name=${run.name} store=${store} />
+      <div class="board-name">
+        <a href=${runLink(run.id)}>${run.name}</a>
+        <span class="muted">${run.config.model_name} · ${startOf(run, now)}${run.device ? ` · ${run.device}` : ""}</span>
+        ${run.tags.length > 0 && html`<span class="tags">${run.tags.map((tag) => html`<span key=${tag} class="tag">${tag}</span>`)}</span>`}
+        ${run.notes && html`<span class="board-notes muted" title=${run.notes}>${run.notes}</span>`}
+      </div>
+      <div class="board-status"><${StatusBadge} status=${run.status} /></div>
+      <${BoardProgress} run=${run} />
+      <${Sparkline} values=${run.sparkline} />
+      <dl class="board-numbers">
+        <div><dt>Loss</dt><dd>${format.loss(run.loss)}</dd></div>
+        <div><dt>Validation</dt><dd>${format.loss(run.validation_loss)}</dd></div>
+        <div><dt>Tokens/s</dt><dd>${format.count(run.tokens_per_s)}</dd></div>
+      </dl>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label=${`Edit ${run.name}`}
+        title="Edit name, tags and notes"
+        onClick=${() => (editing.value = true)}
+      >
+        <${Icon} name="pencil" />
+      </button>
+      ${editing.value &&
+      html`
+        <${EditDialog} run=${run} onClose=${() => (editing.value = false)} onSaved=${(/** @type {Run} */ saved) => store.take(saved)} />
+      `}
+    </li>
+  `;
+}
+
+/** Redraws alone, so that choosing a run does not redraw thousands of rows. @param {{ id: string, name: string, store: BoardStore }} props */
+function Selector({ id, name, store }) {
+  const chosen = useComputed(() => store.selected.value.has(id));
+  return html`
+    <label class="board-select">
+      <input
+        type="checkbox"
+        aria-label=${`Select ${name}`}
+        checked=${chosen.value}
+        onChange=${(/** @type {Event} */ event) => store.select(id, /** @type {HTMLInputElement} */ (event.target).checked)}
+      />
+    </label>
+  `;
+}
+
+/** @param {Run} run @param {Date} now */
+function startOf(run, now) {
+  if (run.started_at) return `started ${format.moment(run.started_at, now)}`;
+  return `created ${format.moment(run.created_at, now)}`;
+}
+
+/** @param {{ run: Run }} props */
+function BoardProgress({ run }) {
+  if (hasEnded(run.status)) {
+    const time = format.elapsed(run.started_at, run.ended_at, new Date());
+    return html`
+      <div class="board-progress muted">
+        ${run.reason && run.status !== "completed"
+          ? html`<span class="clamp">${run.reason}</span>`
+          : `${format.count(run.step)} steps${time === null ? "" : ` in ${format.duration(time)}`}`}
+      </div>
+    `;
+  }
+  if (run.status === "queued") {
+    const place = run.queue_position === null ? "" : `: number ${run.queue_position} in the queue`;
+    return html`<div class="board-progress muted">Waits for its device${place}</div>`;
+  }
+  const steps = `${format.count(run.step)} of ${format.count(run.total_steps)} steps`;
+  return html`
+    <div class="board-progress">
+      <${Progress} share=${progress(run)} label=${`Progress of ${run.name}`} />
+      <span class="muted">
+        ${run.total_steps === null ? "Preparing" : [steps, format.remaining(run.eta_s)].filter(Boolean).join(" · ")}
+      </span>
+    </div>
+  `;
+}
