@@ -35,6 +35,8 @@ import { logTicks } from "./x-scale.js";
 /** Charts with the same key share the cursor. */
 const SYNC = "run";
 const NOTHING = { left: 0, top: 0, width: 0, height: 0 };
+/** So close to the screen a chart is kept current, for one who scrolls. */
+const NEAR = "100px";
 /** A shorter drag is a click, in CSS pixels. */
 const SHORTEST_DRAG = 6;
 
@@ -61,7 +63,8 @@ export function Chart({ label, data, describe, look, plugins, actions }) {
     draw();
     const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight }));
     resized.observe(element);
-    const seen = new IntersectionObserver((entries) => (visible.value = entries[entries.length - 1].isIntersecting));
+    const note = (/** @type {IntersectionObserverEntry[]} */ entries) => (visible.value = entries[entries.length - 1].isIntersecting);
+    const seen = new IntersectionObserver(note, { rootMargin: NEAR });
     seen.observe(element);
     const themed = new MutationObserver(draw);
     themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -152,7 +155,7 @@ function axesOf(color, font, { log, format, x }) {
     filter: (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) => ticks,
   };
   return [
-    { ...axis, size: 34, gap: 13, space: 76, incrs: x.strides, values: values(x.format) }, // in the gap are the marks
+    { ...axis, size: 34, gap: 13, space: x.space, incrs: x.strides, values: values(x.format) }, // in the gap are the marks
     { ...axis, size: 56, space: 30, values: values(format), ...(log ? logarithmic : {}) },
   ];
 }

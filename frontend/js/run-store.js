@@ -48,13 +48,9 @@ export class RunStore {
 
   async open() {
     try {
-      // The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again.
-      const run = await api.getRun(this.id);
-      const [series, samples, checkpoints, messages] = await Promise.all([
-        api.getSeries(this.id, POINTS),
-        api.getSamples(this.id),
-        api.getCheckpoints(this.id),
-        api.getMessages(this.id),
+      const [series, { run, samples, checkpoints, messages }] = await Promise.all([
+        api.getSeries(this.id, POINTS), // brings a cursor of its own
+        this.#fetchAllElse(),
       ]);
       batch(() => {
         this.series.value = fromSnapshot(series);
@@ -72,6 +68,17 @@ export class RunStore {
     }
     if (this.#closed) return; // the visitor has already left
     this.#follow();
+  }
+
+  async #fetchAllElse() {
+    // The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again.
+    const run = await api.getRun(this.id);
+    const [samples, checkpoints, messages] = await Promise.all([
+      api.getSamples(this.id),
+      api.getCheckpoints(this.id),
+      api.getMessages(this.id),
+    ]);
+    return { run, samples, checkpoints, messages };
   }
 
   /** @param {api.RunAction} action @throws {api.ApiError} */

@@ -9,6 +9,7 @@
  * @property {string} title on its button
  * @property {string} unit of the values, as in "by step"
  * @property {number[]} strides that ticks may have
+ * @property {number} space between ticks at least, in CSS pixels
  * @property {(value: number) => string} format
  */
 import * as format from "./format.js";
@@ -21,9 +22,9 @@ const DAY = 86_400;
 
 /** @type {Record<Axis, XScale>} */
 export const X_SCALES = {
-  step: { title: "Step", unit: "step", strides: WHOLE, format: format.count },
-  tokens: { title: "Tokens", unit: "trained tokens", strides: WHOLE, format: format.short },
-  epoch: { title: "Epoch", unit: "epoch", strides: [...FRACTIONS, ...WHOLE], format: format.number },
+  step: { title: "Step", unit: "step", strides: WHOLE, space: 76, format: format.count },
+  tokens: { title: "Tokens", unit: "trained tokens", strides: WHOLE, space: 64, format: format.short },
+  epoch: { title: "Epoch", unit: "epoch", strides: [...FRACTIONS, ...WHOLE], space: 64, format: format.number },
   time: {
     title: "Time",
     unit: "time since the first step",
@@ -31,6 +32,7 @@ export const X_SCALES = {
       ...[1, 2, 5, 10, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE],
       ...[HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 5 * DAY, 10 * DAY, 30 * DAY, 100 * DAY],
     ],
+    space: 96,
     format: format.duration,
   },
 };

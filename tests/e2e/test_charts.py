@@ -188,6 +188,8 @@ def test_time_runs_from_the_first_step(page: Page, address: str) -> None:
     expect(figure(page, "loss").locator(".legend")).to_contain_text(re.compile("Time2[45] min"))
     drag(page, figure(page, "loss"), 0.5, 0.75)
     expect(page.get_by_text(re.compile(r"^Steps 1,[45]\d\d to 2,[23]\d\d$"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".chart-range")).to_have_text(WHOLE)
 
 
 def test_keys_move_the_cursor_zoom_and_reset(page: Page, address: str) -> None:
@@ -200,6 +202,11 @@ def test_keys_move_the_cursor_zoom_and_reset(page: Page, address: str) -> None:
     expect(page.locator('.legend dd:text-is("2,500")')).to_have_count(8)  # to the check before, in all charts
     expect(page.get_by_text("Step 2,500, Validation 90. Checkpoint step 2,500", exact=True)).to_be_attached()
     expect(page.locator("[data-sample-step]")).to_have_text("step 2,500")
+    across = """lines => lines.map(line => {
+      const [here, chart] = [line, line.parentElement].map(element => element.getBoundingClientRect());
+      return Math.round(100 * (here.left - chart.left) / chart.width);
+    })"""
+    assert set(page.locator(".u-cursor-x").evaluate_all(across)) <= {83, 84}, "5/6 of the way in all charts"
     page.keyboard.press("+")
     expect(page.locator(".chart-range")).to_have_text("Steps 1,250 to 2,750")
     page.keyboard.press("+")
@@ -277,7 +284,9 @@ def test_a_range_goes_on_while_the_run_does(page: Page, start_server: Callable[.
     step = loss.locator(".legend > div").first
     expect(step).to_have_text("Step60")
 
-    page.goto(f"{server.url}/#/runs/{run_id}?from=40&to=70")
+    with page.expect_response(re.compile("from=40&to=70")) as detail:
+        page.goto(f"{server.url}/#/runs/{run_id}?from=40&to=70")
+    detail.value.finished()
     expect(page.locator(".chart-range")).to_have_text("Steps 40 to 70")
     later = [event for event in long_story() if isinstance(event, StepEvent) and 60 < event.step <= 80]
     for seq, event in enumerate(later, events[-1].seq):

@@ -76,6 +76,7 @@ def test_pause_resume_stop_resume_and_retry_give_one_curve(page: Page, server: S
 
 def drawn(page: Page) -> list[bytes]:
     """The curves of what is learned, and what the page says of them."""
+    page.mouse.move(0, 0)  # what is under it tells more
     charts = [page.locator(f'[data-figure="{name}"] .chart') for name in ("loss", "lr")]
     for chart in charts:
         expect(chart.locator("canvas")).to_be_visible()

@@ -29,6 +29,13 @@ test("each line has the columns that it is described by", () => {
   }
 });
 
+test("the learning rate is as it was, the loss is smoothed", () => {
+  const series = run(step(1, 5), step(2, 1), { ...step(3, 3), lr: 9 });
+  const at = (/** @type {string} */ id) => columnsOf(/** @type {any} */ (FIGURES.find((figure) => figure.id === id)), series, 0.5)[2];
+  assert.deepEqual(at("lr"), [1e-3, 1e-3, 9]);
+  assert.notEqual(at("loss")[2], 3);
+});
+
 test("every figure says what it is", () => {
   for (const { title, help, lines } of FIGURES) assert.ok(title && help.endsWith(".") && lines.length);
 });

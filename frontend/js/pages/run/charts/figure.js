@@ -111,7 +111,7 @@ function Help({ figure }) {
   const id = `help-${figure.id}`;
   return html`
     <span class="help">
-      <button class="icon-button" type="button" aria-label=${`What is ${figure.title.toLowerCase()}?`} aria-describedby=${id}>
+      <button class="icon-button" type="button" aria-label=${`What is ${figure.title}?`} aria-describedby=${id}>
         <${Icon} name="question" />
       </button>
       <span class="tooltip" role="tooltip" id=${id}>${figure.help}</span>

@@ -8,7 +8,8 @@
  * @property {Key} key
  * @property {string} name in the legend
  * @property {"train" | "validation"} color
- * @property {boolean} [dots] few values, each with a dot, joined by straight lines; never smoothed
+ * @property {boolean} [exact] has no noise that is to be smoothed away
+ * @property {boolean} [dots] few and exact values, each with a dot
  *
  * @typedef {object} Figure
  * @property {string} id
@@ -56,7 +57,7 @@ export const FIGURES = [
     title: "Learning rate",
     unit: "",
     help: "How big each change of the weights is. It climbs during warmup, then follows the schedule.",
-    lines: [{ key: "lr", name: "Rate", color: "train" }],
+    lines: [{ key: "lr", name: "Rate", color: "train", exact: true }],
     format: format.number,
   },
   {
@@ -91,8 +92,8 @@ export const FIGURES = [
     unit: "",
     help: "What the training process holds: in the machine's memory, and on the GPU where there is one. If it only ever grows, the run may run out of it.",
     lines: [
-      { key: "memory_bytes", name: "Process", color: "train" },
-      { key: "gpu_memory_bytes", name: "GPU", color: "validation" },
+      { key: "memory_bytes", name: "Process", color: "train", exact: true },
+      { key: "gpu_memory_bytes", name: "GPU", color: "validation", exact: true },
     ],
     format: format.bytes,
     linear: true,
@@ -133,9 +134,9 @@ export function shownFigures({ bands }) {
  * @returns {Column[]} for each line highest, lowest and smoothed mean; of one with dots its values alone
  */
 export function columnsOf({ lines }, { bands }, weight) {
-  return lines.flatMap(({ key, dots }) => {
+  return lines.flatMap(({ key, exact, dots }) => {
     const { min, max, mean } = bands[key];
-    return dots ? [mean] : [max, min, smooth(mean, weight)];
+    return dots ? [mean] : [max, min, smooth(mean, exact ? 0 : weight)];
   });
 }
 
