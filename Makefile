@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-faults lint format types docs bench bench-training bench-preflight clean
+.PHONY: help run test test-slow test-faults lint format types docs bench-dashboard bench-training bench-preflight clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,7 +14,7 @@ run: .venv/installed-run ## start Trainboard on http://127.0.0.1:8000
 	@exec $(BIN)/trainboard serve
 
 test: .venv/installed-test ## all tests but the slow ones and the random faults
-	$(BIN)/pytest -m "not slow and not faults"
+	$(BIN)/pytest -n 2 --dist loadscope -m "not slow and not faults"
 
 test-slow: .venv/installed-bench ## the tests that take minutes or need the pretrained model
 	$(BIN)/pytest -m slow
@@ -39,7 +39,7 @@ types: .venv/installed-dev frontend/node_modules/installed ## mypy for Python, t
 docs: .venv/installed-test ## write docs/reference.md anew from the code
 	$(BIN)/python -m docs.generate
 
-bench: .venv/installed-test ## figures for docs/benchmarks.md
+bench-dashboard: .venv/installed-test .venv-peers/installed ## live curves beside other dashboards, for docs/benchmarks.md (15 minutes)
 	$(BIN)/python -m tests.benchmarks.dashboard
 
 bench-training: .venv/installed-bench ## training against other trainers, for docs/benchmarks.md (15 minutes, or a GPU)
@@ -49,7 +49,7 @@ bench-preflight: .venv/installed-test ## what a run is said to take against what
 	$(BIN)/python -m tests.benchmarks.preflight
 
 clean: ## remove what make has installed; data/ stays
-	rm -rf .venv frontend/node_modules frontend/vendor
+	rm -rf .venv .venv-peers frontend/node_modules frontend/vendor
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -72,6 +72,11 @@ clean: ## remove what make has installed; data/ stays
 
 .venv/installed-bench: .venv/installed-test
 	@$(PIP) --editable '.[gguf,test,bench]'
+	@touch $@
+
+.venv-peers/installed: constraints.txt
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt tensorboard trackio
 	@touch $@
 
 frontend/node_modules/installed: frontend/package-lock.json .venv/installed-dev

@@ -10,19 +10,35 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from backend import devices, errors
-from backend.api import compare, datasets, generate, history, models, pages, preflight, runs, streams, system, tags
+from backend import curves, devices, errors, outbox
+from backend.api import (
+    compare,
+    datasets,
+    files,
+    generate,
+    history,
+    models,
+    pages,
+    preflight,
+    runs,
+    series,
+    streams,
+    system,
+    tags,
+)
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
 from backend.datasets import Datasets
 from backend.forecasts import Forecasts
 from backend.helper import Helper
+from backend.machine import Sampler
 from backend.security import Security
 from backend.services import Services
 from backend.settings import Settings
 from backend.supervisor import Supervisor
 from backend.version import VERSION
+from backend.webhooks import Webhooks, page_url
 
 DESCRIPTION = """Launch the training of language models, watch it, and try what came out.
 
@@ -55,6 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
         compare,
         preflight,
         history,
+        series,
+        files,
         streams,
         datasets,
         models,
@@ -73,7 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     """The parts of a server, running; workers go on when it ends."""
     await asyncio.to_thread(_prepare_folders, settings)
     database = Database(settings.database)
-    await asyncio.to_thread(database.migrate)
+    await asyncio.to_thread(_prepare_database, database)
     own_datasets = Datasets(settings.datasets_dir)
     await asyncio.to_thread(own_datasets.prepare)
     found = await asyncio.to_thread(devices.find)
@@ -88,6 +106,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         if device.startswith("cuda"):
             await generator.release()
 
+    # Before the supervisor, which may find at once that a run has ended.
+    webhooks = await _webhooks(settings, database, broadcaster)
     supervisor = Supervisor(database, settings.runs_dir, found, before_start=free_gpu)
     supervisor.start()
     try:
@@ -102,14 +122,34 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             inspector=inspector,
             forecasts=Forecasts(forecaster, found, settings.data_dir),
             devices=found,
+            sampler=Sampler(settings.data_dir),
+            webhooks=webhooks,
         )
     finally:
         await supervisor.stop()
         await generator.release()
         await inspector.release()
         await forecaster.release()
+        if webhooks:
+            await webhooks.stop()
         await broadcaster.stop()
         database.close()
+
+
+def _prepare_database(database: Database) -> None:
+    database.migrate()
+    with database.write() as connection:
+        curves.catch_up(connection)
+
+
+async def _webhooks(settings: Settings, database: Database, broadcaster: Broadcaster) -> Webhooks | None:
+    if settings.webhook_url is None:
+        await asyncio.to_thread(outbox.forget, database)
+        return None
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+    webhooks = Webhooks(database, broadcaster.run_ended, settings.webhook_url.get_secret_value(), secret, page_url(settings))
+    await webhooks.start()
+    return webhooks
 
 
 def _prepare_folders(settings: Settings) -> None:

@@ -47,6 +47,8 @@ class Broadcaster:
         self._head = 0
         self._written = asyncio.Event()
         self._arrived = asyncio.Event()
+        self.run_ended = asyncio.Event()
+        """Set whenever a run has ended; whoever waits for it clears it."""
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -81,6 +83,8 @@ class Broadcaster:
             if len(self._recent) == RECENT:
                 self._floor = self._recent[0].cursor
             self._recent.append(message)
+            if message.ended:
+                self.run_ended.set()
         self._head = messages[-1].cursor
         arrived, self._arrived = self._arrived, asyncio.Event()
         arrived.set()

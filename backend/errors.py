@@ -151,7 +151,12 @@ def explain(error: Any, fields: Sequence[str] = tuple(RunConfig.model_fields)) -
         )
     describe = _SENTENCES.get(kind)
     what = describe(context) if describe else f"is not usable: {error['msg']}"
-    given = "" if kind in ("missing", "json_invalid") or field == "body" else f"; you gave {shown(error['input'])}"
+    # A web address may hold a password.
+    given = (
+        ""
+        if kind in ("missing", "json_invalid", "web_address") or field == "body"
+        else f"; you gave {shown(error['input'])}"
+    )
     return ErrorDetail(code="invalid", message=f"{label(field)} {what}{given}.", field=field, hint=_HINTS.get(field))
 
 
@@ -197,6 +202,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "string_too_short": _units("character"),
     "too_long": _units("item"),
     "too_short": _units("item"),
+    "web_address": lambda _: "must begin with http:// or https:// and name a host",
     "value_error": lambda c: str(c.get("error", "cannot be used")),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), lambda _: "must be a whole number"),
     **dict.fromkeys(("float_type", "float_parsing", "finite_number"), lambda _: "must be a number"),

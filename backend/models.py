@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
 
 metadata = MetaData()
@@ -57,6 +57,7 @@ runs = Table(
     Column("boot_id", Text),
     Column("log_offset", Integer, nullable=False, server_default="0"),
     Column("last_seq", Integer, nullable=False, server_default="0"),
+    Column("rolled_seq", Integer, nullable=False, server_default="0"),  # events up to here are in curves
 )
 
 events = Table(
@@ -73,4 +74,33 @@ events = Table(
     Index("ix_events_run_id_type", "run_id", "type"),
     Index("ix_events_run_id", "run_id"),
     sqlite_autoincrement=True,  # a cursor is never given twice, even if the newest row is deleted
+)
+
+curves = Table(
+    "curves",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("level", Integer, primary_key=True),
+    Column("block", Integer, primary_key=True),
+    Column("first_step", Integer, nullable=False),
+    Column("last_step", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # see curves.py
+)
+
+webhook_position = Table(
+    "webhook_position",
+    metadata,
+    Column("cursor", Integer, nullable=False),  # one row: the events up to here have been looked at; none: no webhook is set
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),  # what the receiver knows it by, however often it is tried
+    Column("event", Text, nullable=False),  # such as run.completed
+    Column("body", Text, nullable=False),  # JSON, without the time of sending, and never signed
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("due", Float, nullable=False),  # time of the next try, in seconds since 1970
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from backend import models, summary
+from backend import curves, models, summary
 
 _events = models.events.c
 
@@ -15,6 +15,7 @@ _events = models.events.c
 def roll_back(connection: Connection, run: dict[str, Any], step: int) -> None:
     """Mark the stored events of updates after ``step`` as superseded, and set the columns of ``run`` back to that update."""
     connection.execute(update(models.events).where(_events.run_id == run["id"], _events.step > step).values(superseded=True))
+    curves.truncate(connection, run["id"], step or -1)  # a worker that starts over checks the untrained model again, too
     evaluation = _latest(connection, run["id"], "evaluation")
     best = _latest(connection, run["id"], "evaluation", func.json_extract(_events.data, "$.best"))
     last = _latest(connection, run["id"], "step")

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from backend import models, summary
+from backend import curves, models, summary
 from backend.errors import ConflictError, NotFoundError
 from backend.schemas import Preflight, Run, Status
 from worker.contract import RunConfig, now
@@ -231,6 +231,7 @@ def remove(connection: Connection, run_id: str) -> None:
             )
     connection.execute(delete(models.runs).where(_runs.id == run_id))
     connection.execute(delete(models.events).where(_events.run_id == run_id))
+    curves.forget(connection, run_id)
     tell(connection, run_id, "deleted", status)
 
 

@@ -98,14 +98,18 @@ class TagList(Schema):
 
 
 class Band(Schema):
-    """One key of a series, per bucket of steps; null where the bucket has no value."""
+    """One key of a series, per bucket of steps, over its finite values; null where the bucket has none.
+
+    ``nonfinite`` are the places in ``x`` of the buckets in which a value was NaN or infinite.
+    """
 
     min: list[float | None]
     max: list[float | None]
     mean: list[float | None]
+    nonfinite: list[int] = []
 
 
-class Series(Schema):
+class Curves(Schema):
     """``x`` are steps, each the first of its bucket; ``points`` is their number; ``from`` and ``to`` the range."""
 
     x: list[int]
@@ -113,6 +117,24 @@ class Series(Schema):
     from_: int | None = Field(alias="from")
     to: int | None
     points: int
+
+
+class Series(Curves):
+    """The curves of one run."""
+
+    stream_cursor: int
+
+
+class SeriesOfRun(Curves):
+    """The same as one of several."""
+
+    run: str
+
+
+class SeriesList(Schema):
+    """In the order in which the runs were named."""
+
+    items: list[SeriesOfRun]
     stream_cursor: int
 
 
@@ -371,7 +393,42 @@ class Device(Schema):
     memory_bytes: int
 
 
+class Gpu(Schema):
+    """``percent``: how busy it is; degrees Celsius and watts; null what its driver does not tell."""
+
+    number: int
+    name: str
+    memory_used_bytes: int
+    memory_bytes: int
+    percent: float | None = None
+    temperature: float | None = None
+    power: float | None = None
+
+
+class Machine(Schema):
+    """What the machine is doing now. ``cpu_percent`` is of all processors together, since it was asked before."""
+
+    cpu_percent: float
+    memory_used_bytes: int
+    memory_bytes: int
+    disk_free_bytes: int
+    disk_bytes: int
+    gpus: list[Gpu]
+
+
+class Webhook(Schema):
+    """Who is told of a run's end. ``last_status`` is what it answered last, ``last_error`` why the last try failed, both of
+    this server's lifetime; ``pending`` counts what it has not taken yet. Credentials and query are left out of ``url``."""
+
+    url: str
+    last_status: int | None
+    last_error: str | None
+    pending: int
+
+
 class System(Schema):
+    """``webhook`` is null if none is set."""
+
     version: str
     python: str
     platform: str
@@ -381,6 +438,8 @@ class System(Schema):
     memory_bytes: int
     memory_available_bytes: int
     disk_free_bytes: int
+    now: Machine
+    webhook: Webhook | None
 
 
 class Health(Schema):

@@ -23,13 +23,14 @@ SHUTDOWN_S = 3
 def serve(settings: Settings) -> int:
     """Serve until interrupted. Raises ConflictError if the data directory or the port is taken."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("alembic", "httpx", "watchfiles"):  # their news is not ours
+    for name in ("alembic", "httpx", "httpx2", "watchfiles"):  # their news is not ours, and httpx2 would log whole addresses
         logging.getLogger(name).setLevel(logging.WARNING)
     if settings.token is None and not is_loopback(settings.host):
         settings = settings.model_copy(update={"token": SecretStr(secrets.token_urlsafe(32))})
     with _lock(settings), _listen(settings) as listener:
+        listening = settings.model_copy(update={"port": listener.getsockname()[1]})  # the one that was picked, if it was 0
         config = uvicorn.Config(
-            create_app(settings),
+            create_app(listening),
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_S,

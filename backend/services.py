@@ -10,9 +10,11 @@ from backend.database import Database
 from backend.datasets import Datasets
 from backend.forecasts import Forecasts
 from backend.helper import Helper
+from backend.machine import Sampler
 from backend.schemas import Device
 from backend.settings import Settings
 from backend.supervisor import Supervisor
+from backend.webhooks import Webhooks
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,5 @@ class Services:
     inspector: Helper
     forecasts: Forecasts
     devices: list[Device]
+    sampler: Sampler
+    webhooks: Webhooks | None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +43,16 @@ class Settings(BaseSettings):
         description="Secret that every request must carry.",
         json_schema_extra={"shown": "none; made up when listening beyond this machine"},
     )
+    webhook_url: SecretStr | None = Field(
+        None,
+        description="Address that is sent a POST with JSON when a run has ended.",
+        json_schema_extra={"shown": "none"},
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Key of the signature in X-Trainboard-Signature: HMAC-SHA256 of the body.",
+        json_schema_extra={"shown": "none; unsigned"},
+    )
     max_upload_bytes: int = Field(16 << 30, ge=1, description="Largest dataset file that is accepted.")
 
     @field_validator("data_dir")
@@ -54,6 +66,13 @@ class Settings(BaseSettings):
     def _sqlite(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith("sqlite:///"):
             raise ValueError("only SQLite is supported, such as sqlite:////var/lib/trainboard/trainboard.db")
+        return url
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _web_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _is_web_address(url.get_secret_value()):
+            raise PydanticCustomError("web_address", "must begin with http:// or https:// and name a host")
         return url
 
     @property
@@ -72,3 +91,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL for SQLAlchemy."""
         return self.database_url or f"sqlite:///{self.data_dir / 'trainboard.db'}"
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that is no number
+        return False

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 from watchfiles import awatch
 
-from backend import models, rollback, runs, summary
+from backend import curves, models, rollback, runs, summary
 from backend.database import Database
 from worker.contract import EVENTS_FILE, StatusEvent, decode
 
@@ -76,7 +76,8 @@ def _forget(connection: Connection, run_id: str) -> None:
     """Take back all that was read from a run's log: lines that follow would bear numbers that are taken."""
     events, columns = models.events.c, models.runs.c
     connection.execute(delete(models.events).where(events.run_id == run_id, events.seq.is_not(None)))
-    values: dict[str, Any] = dict.fromkeys(summary.OF_THE_LOG) | {"step": 0, "last_seq": 0, "log_offset": 0}
+    curves.forget(connection, run_id)
+    values: dict[str, Any] = dict.fromkeys(summary.OF_THE_LOG) | {"step": 0, "last_seq": 0, "rolled_seq": 0, "log_offset": 0}
     connection.execute(update(models.runs).where(columns.id == run_id).values(values))
 
 
@@ -120,10 +121,13 @@ def _store(connection: Connection, row: Row[Any], lines: bytes) -> None:
                 "data": event.model_dump_json(),
             }
         )
+    _insert(connection, rows)
+    if run["last_seq"] - run["rolled_seq"] >= curves.ROLL_EVERY:
+        curves.roll(connection, row.id, run["rolled_seq"])
+        run["rolled_seq"] = run["last_seq"]
     before = row._asdict()
     changes = {name: value for name, value in run.items() if value != before[name]}
     connection.execute(update(models.runs).where(models.runs.c.id == row.id).values(changes))
-    _insert(connection, rows)
     if run["phase"] == "paused":
         runs.transition(connection, row.id, "paused")
     elif row.status in ("starting", "paused") and run["last_seq"] > row.last_seq:

@@ -78,7 +78,7 @@ class Server:
             for message in source.iter_sse():
                 if message.event == "end":
                     return
-                if not message.data:
+                if not message.data or message.event == "machine":
                     continue  # a heartbeat
                 yield {**message.json(), "sse_id": message.id, "sse_event": message.event}
         raise AssertionError("the stream broke off without an end event")

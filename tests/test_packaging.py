@@ -59,6 +59,7 @@ def test_wheel_carries_page_modules_and_migrations(tmp_path: Path) -> None:
         "frontend/index.html",
         "frontend/vendor/uplot.js",
         "frontend/vendor/licenses/uplot.txt",
+        "backend/report.html",
         "worker/contract.py",
     ):
         assert name in names

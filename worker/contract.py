@@ -216,6 +216,25 @@ class CheckpointEvent(_Event):
     kind: Literal["periodic", "best", "final", "adapter"]
 
 
+class SystemEvent(_Event):
+    """What the machine was doing some seconds ago at the latest, after update ``step``. Null is what cannot be known here.
+
+    ``cpu_percent``: how busy all processors were since the sample before, by whatever process; ``memory_bytes``: of the
+    worker's process, resident; ``disk_free_bytes``: where the run directory lies. Of the GPU that the worker trains on, of
+    several the first: how busy it was, memory in use by all, degrees Celsius, and watts.
+    """
+
+    type: Literal["system"] = "system"
+    step: int
+    cpu_percent: float
+    memory_bytes: int
+    disk_free_bytes: int
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
+    gpu_temperature: float | None = None
+    gpu_power: float | None = None
+
+
 class MessageEvent(_Event):
     """A sentence for a person, such as what the worker is preparing."""
 
@@ -225,7 +244,7 @@ class MessageEvent(_Event):
 
 
 Event = Annotated[
-    Union[StatusEvent, StepEvent, EvaluationEvent, SampleEvent, CheckpointEvent, MessageEvent],
+    Union[StatusEvent, StepEvent, EvaluationEvent, SampleEvent, CheckpointEvent, SystemEvent, MessageEvent],
     Field(discriminator="type"),
 ]
 

@@ -60,6 +60,11 @@ class Design:
         return int(self.model.get_input_embeddings().embedding_dim)
 
     @property
+    def tied(self) -> bool:
+        """Whether the output layer's weight is the input layer's too."""
+        return self.model.get_input_embeddings().weight is self.head
+
+    @property
     def head(self) -> Any:
         """The weight of the output layer: [vocabulary, width]. May be that of the input layer too."""
         return self.model.get_output_embeddings().weight

@@ -12,6 +12,7 @@ from worker.data import Examples
 from worker.design import Design
 from worker.errors import DataError
 from worker.footprint import LABELS, Footprint
+from worker.loss import chunk_rows
 from worker.machine import Machine, machine, name_of
 from worker.optimization import Precision
 from worker.passes import Passes
@@ -19,7 +20,7 @@ from worker.passes import Passes
 _BYTES = 4  # of a number in fp32
 _SMALL_FILES_BYTES = 50_000  # of a checkpoint: its settings and the states of the random generators
 _TOKEN_BYTES = 70  # of the tokenizer's files for each token it knows, in GPT-2's and those like it
-_UPDATE_BYTES = 44  # that AdamW and clipping read and write of each trained weight: 11 numbers
+_LARGE = 32 << 20  # bytes, from which on the C library has memory from the system and gives it back
 
 
 class MemoryPart(BaseModel):
@@ -123,9 +124,22 @@ def _step_seconds(footprint: Footprint, measured: Machine, devices: int) -> floa
     flops = counted.flops * mean.passes + 2 * mean.targets * vocabulary * width * products_of_head
     moved = counted.moved * mean.passes + mean.targets * vocabulary * (28 if half else 36)
     busy = flops / measured.flops_per_s(width) + moved / measured.bytes_per_s
+    busy += counted.attention * mean.passes / measured.attention + _new_bytes(footprint) / measured.new_bytes_per_s
     telling = counted.operations * mean.passes * measured.seconds_an_operation
     passes_seconds = busy + telling if footprint.device.type == "cpu" else max(busy, telling)
-    return passes_seconds / devices + _UPDATE_BYTES * design.trained_parameters / measured.bytes_per_s
+    return passes_seconds / devices + design.trained_parameters / measured.updates_per_s
+
+
+def _new_bytes(footprint: Footprint) -> float:
+    """Of an update, what the C library asks of the system anew, as it is too large to be kept between uses: the gradients;
+    where the output layer is the input layer too, those of both before they are added; the logits and what softmax makes
+    of them."""
+    design, mean = footprint.design, footprint.passes.mean
+    vocabulary, width = (int(size) for size in design.head.shape)
+    rows = min(mean.targets / mean.passes, chunk_rows(footprint.device.type, vocabulary))
+    both = 2 * vocabulary * width if design.tied and design.head.requires_grad else 0
+    made = (design.trained_parameters, 1), (both, mean.passes), (rows * vocabulary, 2 * mean.targets / rows)
+    return sum(_BYTES * size * times for size, times in made if _BYTES * size >= _LARGE)
 
 
 def _largest_batch_size(footprint: Footprint, config: RunConfig, memory_available_bytes: int) -> int | None:

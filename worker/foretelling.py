@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -10,7 +9,6 @@ import torch
 from worker.contract import Job
 from worker.design import design_of
 from worker.forecast import foretell as forecast
-from worker.machine import machine, name_of
 from worker.optimization import Precision
 from worker.samples import Samples
 
@@ -18,11 +16,8 @@ from worker.samples import Samples
 def foretell(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:
     """What of backend/schemas.py's Preflight a worker can know. Raises DataError, ModelError."""
     device = torch.device(job.device)
-    with ThreadPoolExecutor(1) as pool:  # the first time this takes seconds, and so does the rest
-        measured = pool.submit(machine, name_of(device), _precision(job))
-        sample = samples.sample(job)
-        design = design_of(job, sample.vocabulary)
-        measured.result()
+    sample = samples.sample(job)
+    design = design_of(job, sample.vocabulary)
     train, validation = sample.train, sample.validation
     found = forecast(
         job,

@@ -39,8 +39,8 @@ class Rehearsal(NamedTuple):
     """What one pass takes besides the weights. Sizes are bytes, ``cells`` tokens with padding counted.
 
     ``forward`` is the most while going forward and ``kept`` what stays for the way back, without the output head;
-    ``backward`` the most on the way back, gradients included. ``flops`` are those of products, without the head's;
-    ``moved`` are bytes that all other ``operations`` read and write.
+    ``backward`` the most on the way back, gradients included. ``flops`` are those of products, without the head's, and
+    ``attention`` those within attention; ``moved`` are bytes that all other ``operations`` read and write.
     """
 
     cells: float
@@ -48,6 +48,7 @@ class Rehearsal(NamedTuple):
     kept: float
     backward: float
     flops: float
+    attention: float
     moved: float
     operations: float
 
@@ -110,14 +111,14 @@ class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, known: Sequence[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.live = self.peak = 0
-        self.flops = self.moved = self.operations = 0
+        self.flops = self.attention = self.moved = self.operations = 0
         self._known = [tensor.untyped_storage() for tensor in known]
         self._storages: dict[int, Any] = {id(storage): None for storage in self._known}
 
     @property
-    def work(self) -> tuple[int, int, int]:
-        """Flops, bytes moved, and operations so far."""
-        return self.flops, self.moved, self.operations
+    def work(self) -> tuple[int, int, int, int]:
+        """Flops, those within attention, bytes moved, and operations so far."""
+        return self.flops, self.attention, self.moved, self.operations
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -127,8 +128,15 @@ class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not any(new) and not func._schema.is_mutable:
             return out  # a view costs nothing to speak of
         self.operations += 1
-        if flops := _flops(func._overloadpacket, args):
-            self.flops += flops
+        operation = func._overloadpacket
+        if operation in _PRODUCTS:
+            place = _PRODUCTS[operation]
+            left, right = args[place], args[place + 1]
+            self.flops += 2 * int(left.numel() * right.shape[-1])
+        elif operation in _ATTENTION:
+            place, products = _ATTENTION[operation]
+            query, key = args[place], args[place + 1]
+            self.attention += 2 * products * int(query.numel() * key.shape[-2])
         else:
             read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
             self.moved += sum(tensor.numel() * tensor.element_size() for tensor in (*read, *made))
@@ -147,15 +155,3 @@ class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._storages[key] = weakref.ref(storage, gone)
         self.live += size
         return True
-
-
-def _flops(operation: Any, args: Sequence[Any]) -> int:
-    """Two for each multiplication of a matrix product; 0 for what is none."""
-    if operation in _PRODUCTS:
-        left, right = args[_PRODUCTS[operation]], args[_PRODUCTS[operation] + 1]
-        return 2 * int(left.numel() * right.shape[-1])
-    if operation in _ATTENTION:
-        place, products = _ATTENTION[operation]
-        query, key = args[place], args[place + 1]
-        return 2 * products * int(query.numel() * key.shape[-2])
-    return 0

@@ -26,6 +26,7 @@ from worker.readback import Readback, Update
 from worker.setup import Setup
 from worker.sharding import whole, whole_weights
 from worker.state import Tally
+from worker.telemetry import Telemetry
 from worker.usage import peak_memory_bytes
 
 _SMALLEST_SCALE = 1.0  # fp16 loss scaling that has fallen so far no longer meets overflow but broken gradients
@@ -72,6 +73,7 @@ class Trainer:
             self.group,
         )
         self.saver = saving.Saver(setup.run_dir, self.config.keep_checkpoints, report)
+        self.telemetry = Telemetry(setup.device, setup.run_dir, report)
         self.readback = Readback(lag=1 if setup.device.type == "cuda" else 0)
         self.compiled = False
         self.broken = torch.zeros((), device=setup.device)
@@ -206,6 +208,7 @@ class Trainer:
             due = update.step >= self.total_steps or update.step % self.config.log_steps == 0
             if due or not math.isfinite(update.grad_norm):
                 self._report_step(update, self.since_report.loss_sum / self.since_report.tokens)
+            self.telemetry.note(update.step)
 
     def _set_learning_rate(self, step: int) -> float:
         share = learning_rate_share(self.config.lr_scheduler, step, self.total_steps, self.config.warmup_ratio)

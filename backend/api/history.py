@@ -1,4 +1,4 @@
-"""What a run has told so far: series, events, log, samples, checkpoints."""
+"""What a run has told so far: events, log, samples, checkpoints."""
 
 from __future__ import annotations
 
@@ -9,35 +9,12 @@ from fastapi import APIRouter, Query
 
 from backend import history, runs
 from backend.api.deps import ServicesDep
-from backend.errors import InvalidFieldError
-from backend.schemas import CheckpointList, EventPage, LogChunk, SampleList, Series
+from backend.schemas import CheckpointList, EventPage, LogChunk, SampleList
 from worker.contract import LOG_FILE
 
 router = APIRouter(prefix="/api/runs/{run_id}", tags=["history"])
 
 LOG_CHUNK_BYTES = 64 * 1024
-DEFAULT_KEYS = "loss,lr,validation_loss"
-
-
-@router.get("/series")
-def get_series(
-    run_id: str,
-    services: ServicesDep,
-    keys: Annotated[str, Query(description=f"Some of {', '.join(history.SERIES_KEYS)}")] = DEFAULT_KEYS,
-    from_: Annotated[int | None, Query(alias="from", ge=0, le=2**62, description="First step")] = None,
-    to: Annotated[int | None, Query(ge=0, le=2**62, description="Last step")] = None,
-    px: Annotated[int, Query(ge=1, le=10_000, description="Most points, as many as the chart has pixels")] = 1000,
-) -> Series:
-    """Metrics over steps, at most ``px`` points of minimum, maximum and mean each."""
-    wanted = list(dict.fromkeys(key for key in keys.split(",") if key))
-    for key in wanted:
-        if key not in history.SERIES_KEYS:
-            raise InvalidFieldError(
-                "keys", f"There is no series {key[:40]!r}.", hint=f"Use: {', '.join(history.SERIES_KEYS)}."
-            )
-    with services.database.read() as connection:
-        runs.row(connection, run_id)
-        return history.series(connection, run_id, wanted, from_, to, px, runs.newest_cursor(connection))
 
 
 @router.get("/events")

@@ -1,4 +1,4 @@
-"""Server-sent events."""
+"""Server-sent events. A stream's heartbeat tells what the machine is doing: ``event: machine``, without an id."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from sse_starlette import EventSourceResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from backend import runs
 from backend.api.deps import AfterCursor, ServicesDep
@@ -14,7 +14,7 @@ from backend.services import Services
 
 router = APIRouter(prefix="/api", tags=["streams"], default_response_class=EventSourceResponse)
 
-HEARTBEAT_S = 15
+HEARTBEAT_S = 5
 STALLED_CLIENT_S = 30  # one that takes nothing for so long is dropped; it can reconnect and miss nothing
 
 
@@ -37,7 +37,13 @@ async def stream_runs(
 async def _stream(services: Services, run_ids: frozenset[str] | None, after: int | None) -> EventSourceResponse:
     newest = await asyncio.to_thread(_check, services, run_ids or frozenset())
     frames = services.broadcaster.follow(newest if after is None else after, run_ids)
-    return EventSourceResponse(frames, ping=HEARTBEAT_S, send_timeout=STALLED_CLIENT_S, sep="\n")
+
+    def heartbeat() -> ServerSentEvent:
+        return ServerSentEvent(event="machine", data=services.sampler.now().model_dump_json(), sep="\n")
+
+    return EventSourceResponse(
+        frames, ping=HEARTBEAT_S, ping_message_factory=heartbeat, send_timeout=STALLED_CLIENT_S, sep="\n"
+    )
 
 
 def _check(services: Services, run_ids: frozenset[str]) -> int:

@@ -24,7 +24,7 @@ def get_health() -> Health:
 
 @router.get("/system")
 def get_system(services: ServicesDep) -> System:
-    """Versions, devices, and how much memory and disk there is."""
+    """Versions, devices, how much memory and disk there is, and what the machine is doing now."""
     memory = psutil.virtual_memory()
     return System(
         version=VERSION,
@@ -35,7 +35,9 @@ def get_system(services: ServicesDep) -> System:
         cpu_count=psutil.cpu_count() or 1,
         memory_bytes=memory.total,
         memory_available_bytes=memory.available,
+        now=services.sampler.now(),
         disk_free_bytes=shutil.disk_usage(services.settings.data_dir).free,
+        webhook=services.webhooks.state() if services.webhooks else None,
     )
 
 

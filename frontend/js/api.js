@@ -3,6 +3,7 @@
  *
  * @import * as T from "./types.js"
  */
+import { SERIES_KEYS } from "./series.js";
 import { readEvents } from "./sse.js";
 
 /** The server's answer was an error; `message` and `hint` are sentences for people. */
@@ -115,10 +116,11 @@ export const listTags = () => get("/api/tags");
 export const compareRuns = (ids) => get(`/api/compare?${queryOf({ runs: ids.join(",") })}`);
 
 /** Each run's series, in at most 500 points. @param {string[]} ids @param {string[]} keys @returns {Promise<T.RunSeries[]>} */
-export const getSeriesOf = (ids, keys) =>
-  Promise.all(
-    ids.map(async (run) => ({ run, ...(await get(`${runPath(run)}/series?${queryOf({ keys: keys.join(","), px: 500 })}`)) })),
-  );
+export async function getSeriesOf(ids, keys) {
+  const query = queryOf({ runs: ids.join(","), keys: keys.join(","), px: 500 });
+  const { items, stream_cursor } = /** @type {T.SeriesList} */ (await get(`/api/series?${query}`));
+  return items.map((item) => ({ ...item, stream_cursor }));
+}
 
 /** @param {string} id @returns {Promise<T.Run>} */
 export const getRun = (id) => get(runPath(id));
@@ -148,11 +150,19 @@ export const actOnRun = async (id, action) => (await send(`${runPath(id)}/${acti
 /** @param {string} id */
 export const deleteRun = (id) => send(runPath(id), { method: "DELETE" });
 
+/**
+ * @param {string} id
+ * @param {number} px most points
+ * @param {{ from: number, to: number } | null} [range] steps; the whole run without
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<T.SeriesSnapshot>} all that the charts draw
+ */
+export function getSeries(id, px, range, signal) {
+  const query = queryOf({ keys: SERIES_KEYS.join(","), px, from: range?.from ?? null, to: range?.to ?? null });
+  return get(`${runPath(id)}/series?${query}`, signal);
+}
 /** @param {string[]} ids @returns {Promise<T.Deletion>} */
 export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();
-
-/** @param {string} id @returns {Promise<T.SeriesSnapshot>} */
-export const getSeries = (id) => get(`${runPath(id)}/series?keys=loss,lr,validation_loss&px=1000`);
 
 /** @param {string} id @returns {Promise<{ items: T.MessageEvent[] }>} */
 export const getMessages = (id) => get(`${runPath(id)}/events?type=message`);
@@ -165,6 +175,9 @@ export const getCheckpoints = (id) => get(`${runPath(id)}/checkpoints`);
 
 /** @param {string} id @param {number} offset negative: that many bytes from the end @returns {Promise<T.LogChunk>} */
 export const getLog = (id, offset) => get(`${runPath(id)}/log?offset=${offset}`);
+
+/** @param {string} id @param {string} file one of those that a run can be had as @returns {string} its address */
+export const filePath = (id, file) => `${runPath(id)}/files/${file}`;
 
 /** @param {string} id */
 const datasetPath = (id) => `/api/datasets/${encodeURIComponent(id)}`;

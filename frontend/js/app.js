@@ -7,6 +7,7 @@ import { useSignal } from "@preact/signals";
 import { html, render } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./components/icon.js";
+import { NotifyToggle } from "./components/notify-toggle.js";
 import { ThemeToggle } from "./components/theme-toggle.js";
 import { BoardPage } from "./pages/board.js";
 import { ComparePage } from "./pages/compare.js";
@@ -53,6 +54,7 @@ function App() {
         </nav>
         <div class="topbar-tools">
           <a class="quiet" href="/docs">API <${Icon} name="external" /></a>
+          <${NotifyToggle} />
           <${ThemeToggle} />
         </div>
       </div>
@@ -73,7 +75,7 @@ function CurrentPage({ route }) {
         <${NewRunPage} key=${String(route.query)} from=${route.query.get("from")} dataset=${route.query.get("dataset")} />
       `;
     case "run":
-      return html`<${RunPage} key=${route.id} id=${route.id} />`;
+      return html`<${RunPage} key=${route.id} id=${route.id} query=${route.query} />`;
     case "playground":
       return html`<${PlaygroundPage} key=${route.query.get("model")} model=${route.query.get("model")} />`;
     case "datasets":

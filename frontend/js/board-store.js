@@ -3,13 +3,14 @@
  *
  * @import { Signal } from "@preact/signals"
  * @import { Filter } from "./board-filter.js"
- * @import { Run, RunEvent, TagCount } from "./types.js"
+ * @import { Machine, Run, RunEvent, TagCount } from "./types.js"
  * @import { Connection } from "./stream.js"
  */
 import { batch, signal } from "@preact/signals";
 import * as api from "./api.js";
 import { NO_FILTER } from "./board-filter.js";
 import { coalesce } from "./coalesce.js";
+import { announce } from "./notifications.js";
 import { applyEvent, mergeSnapshot } from "./run-state.js";
 import { Stream } from "./stream.js";
 
@@ -27,6 +28,7 @@ export class BoardStore {
   tags = signal(/** @type {TagCount[]} */ ([]));
   selected = signal(/** @type {ReadonlySet<string>} */ (new Set()));
   nextPage = signal(/** @type {string | null} */ (null));
+  machine = signal(/** @type {Machine | null} */ (null));
   connection = signal(/** @type {Connection} */ ("connecting"));
   error = signal(/** @type {api.ApiError | null} */ (null));
   #work;
@@ -56,7 +58,13 @@ export class BoardStore {
     this.#stream = new Stream("/api/stream", this.#cursor, {
       onEvents: (events) => batch(() => this.#apply(events)),
       onConnection: (connection) => (this.connection.value = connection),
+      onMachine: (machine) => (this.machine.value = machine),
     });
+    // The first heartbeat is some seconds away. Should this fail, it brings the same.
+    api.getSystem().then(
+      ({ now }) => (this.machine.value ??= now),
+      () => {},
+    );
   }
 
   close() {
@@ -168,7 +176,7 @@ export class BoardStore {
     const known = new Map((this.runs.peek() ?? []).map((run) => [run.peek().id, run]));
     for (const event of events) {
       const entry = known.get(event.run);
-      if (entry) entry.value = applyEvent(entry.peek(), event);
+      if (entry) announce(entry.peek(), (entry.value = applyEvent(entry.peek(), event)));
     }
     // The server's facts (created, started, ended, described, deleted) are rare, and decide what fits the filter and where
     // it stands. A run that goes on from a checkpoint has lost its losses until the server tells them.

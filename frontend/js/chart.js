@@ -1,111 +1,179 @@
 /**
- * A line chart: uPlot in a box that follows the box's size, the theme and the data.
+ * A line chart: uPlot in a box that follows the box's size, the theme and the data. Drawn only while it is on screen.
  *
  * @import { ReadonlySignal } from "@preact/signals"
+ * @import { XScale } from "./x-scale.js"
  *
  * @typedef {object} ChartData
  * @property {uPlot.AlignedData} columns x first
- * @property {number} end where the x axis ends
+ * @property {number} start where the x axis begins
+ * @property {number} end where it ends
  * @property {{ run: string, cursor: number, time: string } | null} newest event among the data
  *
- * @typedef {(color: (name: string) => string) => Pick<uPlot.Options, "series" | "bands">} Describe
+ * @typedef {(color: (name: string) => string) => Pick<uPlot.Options, "series" | "bands">} Describe a line without a
+ *   label is an edge of a band: the cursor puts no dot on it
+ *
+ * @typedef {object} Look
+ * @property {boolean} log whether y is logarithmic
+ * @property {[number, number]} [limits] of y; the data's without
+ * @property {(value: number) => string} format of the values of y
+ * @property {XScale} x what x counts
+ *
+ * @typedef {object} Actions
+ * @property {(index: number | null) => void} onCursor only of the chart that a person points at
+ * @property {(from: number, to: number) => void} onSelect a range of x was drawn
+ * @property {(factor: number, around: number | null) => void} onZoom by keys, around a place on x; below 1 comes nearer
+ * @property {() => void} onReset
  */
-import { useSignalEffect } from "@preact/signals";
+import { useSignal, useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { number } from "./format.js";
+import { moveCursor, onChartKey } from "./chart-keys.js";
+import { logTicks } from "./x-scale.js";
 
 /** Charts with the same key share the cursor. */
 const SYNC = "run";
+const NOTHING = { left: 0, top: 0, width: 0, height: 0 };
+/** A shorter drag is a click, in CSS pixels. */
+const SHORTEST_DRAG = 6;
 
 /**
  * @param {object} props
  * @param {string} props.label for those who cannot see it
  * @param {ReadonlySignal<ChartData>} props.data
  * @param {Describe} props.describe the lines, given a lookup of the theme's colours
- * @param {(index: number | null) => void} props.onCursor
+ * @param {Look} props.look the chart is made anew when another object is given
+ * @param {uPlot.Plugin[]} props.plugins
+ * @param {Actions} props.actions
  */
-export function Chart({ label, data, describe, onCursor }) {
+export function Chart({ label, data, describe, look, plugins, actions }) {
   const host = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
+  const visible = useSignal(true);
 
   useEffect(() => {
     const element = /** @type {HTMLDivElement} */ (host.current);
     const draw = () => {
       plot.current?.destroy();
-      plot.current = createPlot(element, describe, data, onCursor);
+      plot.current = createPlot(element, { describe, data, look, plugins, actions });
     };
-    const size = () => plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight });
     draw();
-    const resized = new ResizeObserver(size);
+    const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight }));
     resized.observe(element);
+    const seen = new IntersectionObserver((entries) => (visible.value = entries[entries.length - 1].isIntersecting));
+    seen.observe(element);
     const themed = new MutationObserver(draw);
     themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     return () => {
       resized.disconnect();
+      seen.disconnect();
       themed.disconnect();
       plot.current?.destroy();
       plot.current = null;
     };
-  }, []);
+  }, [look, describe]);
 
   useSignalEffect(() => {
-    plot.current?.setData(data.value.columns);
+    if (visible.value) plot.current?.setData(data.value.columns);
   });
 
-  return html`<div class="chart" ref=${host} role="img" aria-label=${label}></div>`;
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (plot.current && onChartKey(event, plot.current, actions)) event.preventDefault();
+  };
+  const leave = () => {
+    if (plot.current) moveCursor(plot.current, -1);
+    actions.onCursor(null);
+  };
+  return html`
+    <div
+      class="chart"
+      ref=${host}
+      tabindex="0"
+      role="application"
+      aria-roledescription="chart"
+      aria-label=${label}
+      onKeyDown=${onKeyDown}
+      onBlur=${leave}
+    ></div>
+  `;
 }
 
-/**
- * @param {HTMLElement} host
- * @param {Describe} describe
- * @param {ReadonlySignal<ChartData>} data
- * @param {(index: number | null) => void} onCursor
- */
-function createPlot(host, describe, data, onCursor) {
+/** @param {HTMLElement} host @param {Omit<Parameters<typeof Chart>[0], "label">} props */
+function createPlot(host, { describe, data, look, plugins, actions }) {
   const style = getComputedStyle(host);
   const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  const lines = describe(color);
+  const edges = new Set(lines.series.map((line, i) => (line.label === "" ? i : 0)));
+  return new uPlot(
+    {
+      width: host.clientWidth,
+      height: host.clientHeight,
+      ...lines,
+      padding: [8, 24, 0, 0],
+      legend: { show: false },
+      cursor: {
+        sync: { key: SYNC, scales: ["x", null], filters: { pub: (type) => type === "mousemove" } },
+        drag: { x: true, y: false, setScale: false, dist: SHORTEST_DRAG },
+        y: false,
+        bind: { dblclick: () => () => (actions.onReset(), null) },
+        // Without this a line that has no value here would put its dot at its nearest one.
+        dataIdx: (chart, line, index) => (edges.has(line) || chart.data[line][index] == null ? null : index),
+      },
+      scales: {
+        x: { time: false, range: () => [data.peek().start, data.peek().end] },
+        y: look.log ? { distr: 3, range: (_, low, high) => logExtent(low, high) } : { range: (_, low, high) => look.limits ?? extent(low, high) },
+      },
+      axes: axesOf(color, `12px ${style.fontFamily}`, look),
+      plugins,
+      hooks: {
+        draw: [announcer(host, data)],
+        setCursor: [(chart) => chart.cursor.event && actions.onCursor(chart.cursor.idx ?? null)],
+        setSelect: [(chart) => takeSelection(chart, actions.onSelect)],
+      },
+    },
+    data.peek().columns,
+    host,
+  );
+}
+
+/** @param {(name: string) => string} color @param {string} font @param {Look} look @returns {uPlot.Axis[]} */
+function axesOf(color, font, { log, format, x }) {
   const axis = {
     stroke: color("--text-muted"),
-    font: `12px ${style.fontFamily}`,
+    font,
     grid: { stroke: color("--border"), width: 1 },
     ticks: { show: false },
   };
+  const values = (/** @type {(value: number) => string} */ text) => (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) =>
+    ticks.map(text).map((each, i, all) => (each === all[i - 1] ? "" : each)); // closer together than digits are shown
+  const logarithmic = {
+    splits: (/** @type {uPlot} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) => logTicks(low, high),
+    filter: (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) => ticks,
+  };
+  return [
+    { ...axis, size: 34, gap: 13, space: 76, incrs: x.strides, values: values(x.format) }, // in the gap are the marks
+    { ...axis, size: 56, space: 30, values: values(format), ...(log ? logarithmic : {}) },
+  ];
+}
+
+/** @param {HTMLElement} host @param {ReadonlySignal<ChartData>} data @returns {() => void} tells of each newer event once it is drawn */
+function announcer(host, data) {
   let drawn = data.peek().newest?.cursor ?? 0;
-  const announce = () => {
+  return () => {
     const { newest } = data.peek();
     if (!newest || newest.cursor <= drawn) return;
     drawn = newest.cursor;
     host.dispatchEvent(new CustomEvent("trainboard:drawn", { bubbles: true, detail: newest }));
   };
-  return new uPlot(
-    {
-      width: host.clientWidth,
-      height: host.clientHeight,
-      ...describe(color),
-      padding: [8, 12, 0, 0],
-      legend: { show: false },
-      cursor: {
-        sync: { key: SYNC },
-        drag: { x: false, y: false },
-        y: false,
-        // Without this a line that has no value here would put its dot at its nearest one.
-        dataIdx: (chart, line, index) => (chart.data[line][index] == null ? null : index),
-      },
-      scales: {
-        x: { time: false, range: () => [0, data.peek().end] },
-        y: { range: (_, low, high) => extent(low, high) },
-      },
-      axes: [
-        { ...axis, size: 24, space: 64 },
-        { ...axis, size: 52, space: 30, values: (_, ticks) => ticks.map(number) },
-      ],
-      hooks: { draw: [announce], setCursor: [(chart) => onCursor(chart.cursor.idx ?? null)] },
-    },
-    data.peek().columns,
-    host,
-  );
+}
+
+/** @param {uPlot} chart @param {Actions["onSelect"]} onSelect */
+function takeSelection(chart, onSelect) {
+  const { left, width } = chart.select;
+  // The other charts show it too while it is drawn.
+  for (const each of uPlot.sync(SYNC).plots) each.setSelect(NOTHING, false);
+  if (width >= SHORTEST_DRAG) onSelect(chart.posToVal(left, "x"), chart.posToVal(left + width, "x"));
 }
 
 /**
@@ -115,6 +183,15 @@ function createPlot(host, describe, data, onCursor) {
  */
 function extent(low, high) {
   if (low === null || high === null) return [0, 1];
-  const air = (high - low) * 0.08 || high * 0.1 || 1;
+  // Averaging leaves a last digit that differs: a flat line must not look like mountains.
+  const flat = high - low < Math.abs(high) * 1e-6;
+  const air = flat ? Math.abs(high) * 0.1 || 1 : (high - low) * 0.08;
   return [Math.max(0, low - air), high + air];
+}
+
+/** @param {number | null} low the lowest that is above 0 @param {number | null} high @returns {uPlot.Range.MinMax} */
+function logExtent(low, high) {
+  if (low === null || high === null || !(low > 0) || !Number.isFinite(high)) return [0.1, 1];
+  const air = Math.max((high / low) ** 0.06, 1.05);
+  return [low / air, high * air];
 }

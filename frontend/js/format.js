@@ -37,6 +37,11 @@ export function short(value) {
   return scaled(value, ["", "K", "M", "B", "T"], "");
 }
 
+/** @param {number | null | undefined} value of a hundred */
+export function percent(value) {
+  return known(value) ? `${Math.round(value)}%` : NONE;
+}
+
 /** @param {number | null | undefined} value a size in bytes */
 export function bytes(value) {
   if (!known(value)) return NONE;

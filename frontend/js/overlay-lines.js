@@ -45,7 +45,7 @@ export const keysFor = (metric, axis) => (axis === "step" ? [metric.key] : [metr
  * @returns {Line}
  */
 export function lineOf(snapshot, metric, axis) {
-  const { mean, nonfinite } = /** @type {{ mean: (number | null)[], nonfinite?: number[] }} */ (snapshot.series[metric.key]);
+  const { mean, nonfinite } = snapshot.series[metric.key];
   const along = axis === "step" ? snapshot.x : carried(snapshot.series[axis].mean);
   const broken = new Set(nonfinite);
   const start = axis === "time" ? (along.find((value) => value > 0) ?? 0) : 0;
@@ -53,7 +53,7 @@ export function lineOf(snapshot, metric, axis) {
   /** @type {Line} */
   const line = { steps: [], x: [], y: [], counts: [], width: Math.ceil((range + 1) / MOST_POINTS), start, cursor: snapshot.stream_cursor };
   snapshot.x.forEach((step, i) => {
-    const gap = broken.has(i) || (mean[i] === null && nonfinite === undefined);
+    const gap = broken.has(i);
     if (mean[i] === null && !gap) return; // nothing of this metric in that bucket
     push(line, step, Math.max(0, along[i] - start), gap ? null : mean[i]);
   });

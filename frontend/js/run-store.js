@@ -7,9 +7,14 @@
 import { batch, signal } from "@preact/signals";
 import * as api from "./api.js";
 import { coalesce } from "./coalesce.js";
+import { announce } from "./notifications.js";
 import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
 import { appendEvents, emptySeries, fromSnapshot } from "./series.js";
 import { Stream } from "./stream.js";
+import { Zoom } from "./zoom.js";
+
+/** Points of a whole run: about as many as a wide chart has pixels. */
+const POINTS = 800;
 
 export class RunStore {
   run = signal(/** @type {Run | null} */ (null));
@@ -20,6 +25,7 @@ export class RunStore {
   connection = signal(/** @type {Connection} */ ("connecting"));
   /** Why the page could not be loaded. */
   error = signal(/** @type {api.ApiError | null} */ (null));
+  zoom;
   refreshRun;
   refreshCheckpoints;
   id;
@@ -31,6 +37,7 @@ export class RunStore {
   /** @param {string} id */
   constructor(id) {
     this.id = id;
+    this.zoom = new Zoom(id);
     this.refreshRun = coalesce(() => this.#refresh(async () => this.take(await api.getRun(id))));
     this.refreshCheckpoints = coalesce(() =>
       this.#refresh(async () => {
@@ -44,7 +51,7 @@ export class RunStore {
       // The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again.
       const run = await api.getRun(this.id);
       const [series, samples, checkpoints, messages] = await Promise.all([
-        api.getSeries(this.id),
+        api.getSeries(this.id, POINTS),
         api.getSamples(this.id),
         api.getCheckpoints(this.id),
         api.getMessages(this.id),
@@ -77,6 +84,7 @@ export class RunStore {
     this.#closed = true;
     clearTimeout(this.#retry);
     this.#stream?.close();
+    this.zoom.close();
   }
 
   /** @param {Run} snapshot */
@@ -112,8 +120,10 @@ export class RunStore {
 
   /** @param {RunEvent[]} events */
   #apply(events) {
-    this.run.value = events.reduce(applyEvent, /** @type {Run} */ (this.run.value));
+    const before = /** @type {Run} */ (this.run.value);
+    announce(before, (this.run.value = events.reduce(applyEvent, before)));
     this.series.value = appendEvents(this.series.value, events);
+    this.zoom.append(events);
     for (const event of events) {
       if (event.type === "sample") this.#addSample(event);
       else if (event.type === "message") this.#addMessage(event);

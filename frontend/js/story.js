@@ -31,13 +31,13 @@ export function storyOf(run, series) {
     return overfitting ? { tone: "warning", text: `${result.text} ${overfitting}` } : result;
   }
   if (overfitting) return { tone: "warning", text: overfitting };
-  return trendOf(series.mean);
+  return trendOf(series.bands.loss.mean);
 }
 
 /** @param {Run} run @param {Series} series @returns {Story | null} */
 function resultOf(run, series) {
-  const checks = numbers(series.validation);
-  const [kind, values] = checks.length > 1 ? ["Validation loss", checks] : ["Training loss", numbers(series.mean)];
+  const checks = numbers(series.bands.validation_loss.mean);
+  const [kind, values] = checks.length > 1 ? ["Validation loss", checks] : ["Training loss", numbers(series.bands.loss.mean)];
   if (values.length < 2) return null;
   const first = values[0];
   const last = values[values.length - 1];
@@ -55,13 +55,13 @@ function resultOf(run, series) {
 
 /** Validation loss has clearly left its lowest point while training loss went on down. @param {Series} series */
 function turnedUp(series) {
-  const steps = series.x.filter((_, i) => series.validation[i] != null);
-  const checks = numbers(series.validation);
+  const steps = series.x.filter((_, i) => series.bands.validation_loss.mean[i] != null);
+  const checks = numbers(series.bands.validation_loss.mean);
   const best = checks.indexOf(Math.min(...checks));
   const last = checks.length - 1;
   if (last < 2 || best === last || checks[last] < checks[best] * (1 + NOTICEABLE)) return null;
-  const trainedThen = lastNumber(series.mean, series.x.indexOf(steps[best]) + 1);
-  const trainedNow = lastNumber(series.mean);
+  const trainedThen = lastNumber(series.bands.loss.mean, series.x.indexOf(steps[best]) + 1);
+  const trainedNow = lastNumber(series.bands.loss.mean);
   if (trainedThen === null || trainedNow === null || trainedNow >= trainedThen) return null;
   return (
     `Since step ${format.count(steps[best])} validation loss has risen from ${format.loss(checks[best])} to ` +
@@ -70,7 +70,8 @@ function turnedUp(series) {
 }
 
 /** The model does far better on what it learns from than on what it has not seen. @param {Series} series */
-function gap({ mean: trained, validation }) {
+function gap({ bands }) {
+  const [trained, validation] = [bands.loss.mean, bands.validation_loss.mean];
   const row = validation.findLastIndex((value) => value != null);
   const latest = numbers(trained.slice(0, row + 1)).slice(-STEPS_AVERAGED);
   if (latest.length < STEPS_AVERAGED) return null;

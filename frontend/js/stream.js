@@ -1,17 +1,18 @@
 /**
  * One server-sent event stream, handed on once per animation frame.
  *
- * @import { RunEvent } from "./types.js"
+ * @import { Machine, RunEvent } from "./types.js"
  *
  * @typedef {"connecting" | "live" | "reconnecting" | "ended"} Connection
  *
  * @typedef {object} StreamHandlers
  * @property {(events: RunEvent[]) => void} onEvents new events in order, each exactly once
  * @property {(connection: Connection) => void} onConnection
+ * @property {(machine: Machine) => void} [onMachine] every few seconds, what the server's machine is doing
  * @property {() => void} [onEnd] the server has said that no more will come
  */
 
-const TYPES = ["status", "step", "evaluation", "sample", "checkpoint", "message", "server"];
+const TYPES = ["status", "step", "evaluation", "sample", "checkpoint", "system", "message", "server"];
 const REOPEN_AFTER_MS = 2000;
 /** Hidden pages get no animation frames; without this limit their events would pile up. */
 const LONGEST_WAIT_MS = 500;
@@ -53,6 +54,7 @@ export class Stream {
     source.onopen = () => this.#handlers.onConnection("live");
     source.onerror = () => this.#onError(source);
     for (const type of TYPES) source.addEventListener(type, (message) => this.#receive(JSON.parse(message.data)));
+    source.addEventListener("machine", (message) => this.#handlers.onMachine?.(JSON.parse(message.data)));
     source.addEventListener("end", () => this.#end());
   }
 

@@ -42,17 +42,22 @@ export type StepEvent = Schemas["StepEvent"] & Envelope;
 export type EvaluationEvent = Schemas["EvaluationEvent"] & Envelope;
 export type SampleEvent = Schemas["SampleEvent"] & Envelope;
 export type CheckpointEvent = Schemas["CheckpointEvent"] & Envelope;
+export type SystemEvent = Schemas["SystemEvent"] & Envelope;
 export type MessageEvent = Schemas["MessageEvent"] & Envelope;
 /** The server's own event, which stands in no schema: it is never in a run's log. */
 export type ServerEvent = Envelope & { type: "server"; time: string; fact: string; status: Status; reason?: string | null };
 
 export type RunEvent =
-  | StatusEvent | StepEvent | EvaluationEvent | SampleEvent | CheckpointEvent | MessageEvent | ServerEvent;
+  | StatusEvent | StepEvent | EvaluationEvent | SampleEvent | CheckpointEvent | SystemEvent | MessageEvent
+  | ServerEvent;
 
 export type Values = (number | null)[];
 
 export type SeriesSnapshot = Schemas["Series"];
-export type RunSeries = SeriesSnapshot & { run: string };
+export type SeriesList = Schemas["SeriesList"];
+/** What a stream's heartbeat tells of the machine; it has no cursor. */
+export type Machine = Schemas["Machine"];
+export type RunSeries = SeriesList["items"][number] & { stream_cursor: number };
 export type Sample = Schemas["Sample"];
 export type Checkpoint = Schemas["Checkpoint"];
 export type Dataset = Schemas["Dataset"];

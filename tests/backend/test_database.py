@@ -39,14 +39,14 @@ def test_runs_of_an_earlier_version_are_kept_and_keep_their_place_in_the_queue(t
                 "INSERT INTO runs (id, name, status, config, created_at) VALUES (?, ?, ?, ?, ?)", values
             )
         connection.exec_driver_sql(
-            "INSERT INTO events (run_id, type, step, data) VALUES ('first', 'step', 1, '{\"loss\": 2}')"
+            "INSERT INTO events (run_id, seq, type, step, data) VALUES ('first', 1, 'step', 1, '{\"loss\": 2}')"
         )
     engine.dispose()
     database = Database(f"sqlite:///{tmp_path}/old.db")
     database.migrate()
     with database.read() as connection:
         assert [row.id for row in runs.with_status(connection, "queued")] == ["first", "second"]
-        assert history.series(connection, "first", ["loss"], None, None, 10, 0).x == [1]
+        assert history.series(connection, runs.row(connection, "first"), ["loss"], None, None, 10).x == [1]
     database.close()
 
 

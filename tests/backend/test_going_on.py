@@ -46,7 +46,7 @@ def test_what_was_reported_after_the_checkpoint_no_longer_counts(records: Record
             assert run.sparkline[-1] == 5.8
 
     with records.database.read() as connection:
-        series = history.series(connection, run_id, ["loss"], None, None, 1000, 0)
+        series = history.series(connection, runs.row(connection, run_id), ["loss"], None, None, 1000)
         samples = history.samples(connection, run_id)
         told, _ = history.page(connection, run_id, 0, 1000, None)
     assert series.x == list(range(1, 18))
@@ -69,7 +69,7 @@ def test_starting_over_leaves_the_untrained_models_check_once(records: Records) 
     records.append(run_id, *first, *again)
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     with records.database.read() as connection:
-        assert history.series(connection, run_id, ["validation_loss"], None, None, 1000, 0).x == [0]
+        assert history.series(connection, runs.row(connection, run_id), ["validation_loss"], None, None, 1000).x == [0]
         assert [sample.step for sample in history.samples(connection, run_id)] == [0]
     run = described(records, run_id)
     assert (run.step, run.resumed_step, run.best_validation_loss) == (3, 0, 7.0)
@@ -91,7 +91,7 @@ def test_a_log_that_lost_its_end_in_a_power_cut_is_what_counts(records: Records)
     records.append(run_id, *going_on(len(left) + 1, after=5, steps=12))
     tailer.ingest(run_id)
     with records.database.read() as connection:
-        assert history.series(connection, run_id, ["loss"], None, None, 1000, 0).x == list(range(1, 13))
+        assert history.series(connection, runs.row(connection, run_id), ["loss"], None, None, 1000).x == list(range(1, 13))
     assert described(records, run_id).step == 12
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import httpx
 import psutil
 import pytest
+from httpx_sse import connect_sse
 
 from backend import broadcast, runs
 from backend.broadcast import Broadcaster
@@ -88,13 +89,15 @@ def test_series_are_exact_and_bucketed_without_losing_a_spike(ended) -> None:
     assert (series["x"], series["from"], series["to"], series["points"]) == (list(range(21)), 0, 20, 21)
     assert series["series"]["loss"]["mean"][:2] == [None, 6.9], "step 0 has a check, and no update"
     assert series["series"]["loss"]["mean"][7] is None, "a NaN is a gap"
+    assert series["series"]["loss"]["nonfinite"] == [7]
+    assert series["series"]["validation_loss"]["nonfinite"] == []
     assert [v for v in series["series"]["validation_loss"]["mean"] if v is not None] == [7.0, 6.0, 5.0]
     few = server.client.get(f"/api/runs/{run_id}/series?keys=loss&px=4").json()
     assert (few["points"], set(few["series"])) == (4, {"loss"})
     shown = few["series"]["loss"]
     assert max(value for value in shown["max"] if value is not None) == 6.9
     assert min(value for value in shown["min"] if value is not None) == 5.0
-    assert shown["mean"].count(None) == 1, "the bucket in which a NaN came says so"
+    assert (shown["mean"].count(None), shown["nonfinite"]) == (0, [1]), "the bucket in which a NaN came says so"
     part = server.client.get(f"/api/runs/{run_id}/series?from=5&to=9").json()
     assert part["x"] == [5, 6, 7, 8, 9]
     unknown = server.client.get(f"/api/runs/{run_id}/series?keys=loss,accuracy")
@@ -237,3 +240,25 @@ def test_a_client_that_stops_reading_costs_no_memory(records: Records, start_ser
     assert grown < 30_000_000
     for connection in frozen:
         connection.close()
+
+
+def test_the_heartbeat_of_a_stream_tells_what_the_machine_does(server: Server) -> None:
+    with httpx.Client(base_url=server.url, timeout=30) as client, connect_sse(client, "GET", "/api/stream") as source:
+        beat = next(message for message in source.iter_sse() if message.event == "machine")
+    machine = json.loads(beat.data)
+    assert beat.id == "", "a heartbeat is no place to go on from"
+    assert 0 < machine["memory_used_bytes"] < machine["memory_bytes"]
+    assert 0 <= machine["cpu_percent"] <= 100
+    assert machine["gpus"] == [] or machine["gpus"][0]["memory_bytes"] > 0
+    assert server.client.get("/api/system").json()["now"]["disk_bytes"] == machine["disk_bytes"]
+
+
+def test_several_runs_are_fetched_at_once(ended) -> None:
+    server, run_id = ended
+    alone = server.client.get(f"/api/runs/{run_id}/series?keys=loss&px=9").json()
+    together = server.client.get(f"/api/series?runs={run_id},{run_id}&keys=loss&px=9").json()
+    (item,) = together["items"]
+    assert item.pop("run") == run_id
+    assert {**item, "stream_cursor": together["stream_cursor"]} == alone
+    assert server.client.get("/api/series?runs=").json()["error"]["field"] == "runs"
+    assert server.client.get("/api/series?runs=nobody").status_code == 404

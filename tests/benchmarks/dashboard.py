@@ -1,84 +1,135 @@
-"""``make bench``: how soon the server is up, how much memory it takes, how long the sample run lasts, how live a curve is.
+"""``make bench-dashboard``: how live a curve is, how long a run may be, how many curves move at once; and the start.
 
-Prints the figures and writes their section of docs/benchmarks.md, with the machine beside them. They are absolute times
-of one machine: compare two of them only if they were taken on the same one, idle.
+Other dashboards do the same beside ours, in turns, from the interpreter that ``--peers`` names. Prints the figures and
+writes their section of docs/benchmarks.md. ``--only`` measures one part, ``--quick`` everything at toy size; neither writes.
 """
 
 from __future__ import annotations
 
-import re
-import statistics
+import argparse
 import tempfile
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-import psutil
-from playwright.sync_api import expect
+import httpx
+from playwright.sync_api import Browser, Error
 
-from tests.benchmarks.document import origin, write_section
-from tests.browsing import LISTEN_FOR_DRAWING, chromium, find_chromium
-from tests.serving import Server
+from tests.benchmarks import (
+    dashboard_live,
+    dashboard_million,
+    dashboard_overlay,
+    dashboard_peers,
+    dashboard_peers_million,
+    dashboard_report,
+)
+from tests.benchmarks.dashboard_live import Live
+from tests.benchmarks.dashboard_peers import TENSORBOARD, TENSORBOARD_PRESSED, TRACKIO, PeerError
+from tests.benchmarks.dashboard_start import sample_run, starts
+from tests.benchmarks.document import write_section
+from tests.browsing import chromium, find_chromium
+
+OURS = "Trainboard"
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Seconds that a page is watched, and the steps of a long run: ours and tensorboard's, and trackio's."""
+
+    watch_s: float = 60
+    trace_s: float = 10
+    steps: int = 1_000_000
+    steps_of_trackio: int = 100_000
+
+
+@dataclass(frozen=True)
+class Bench:
+    folder: Path
+    browser: Browser
+    peers: str
+    sizes: Sizes
+
+    def start(self) -> str:
+        """The time to start a server, and the sample run."""
+        folder = self.folder / "start"
+        return dashboard_report.start([*starts(folder), *sample_run(folder, self.browser)])
+
+    def live(self) -> str:
+        """Ours first and last, the others in between, at the pace of the first."""
+        say("live: ours")
+        first, pace = dashboard_live.ours(self.folder / "live-first", self.browser, self.sizes.watch_s)
+        found: dict[str, Live | str] = {OURS: first}
+        for number, peer in enumerate((TENSORBOARD, TENSORBOARD_PRESSED, TRACKIO)):
+            say(f"live: {peer.name}")
+            place = (self.peers, self.folder / f"live-{number}", self.browser)
+            found[peer.name] = attempt(dashboard_peers.follow, peer, *place, pace, self.sizes.watch_s)
+        say("live: ours again")
+        last, _ = dashboard_live.ours(self.folder / "live-last", self.browser, self.sizes.watch_s)
+        found[OURS] = Live(first.lags + last.lags, first.logged + last.logged)
+        return dashboard_report.live(found)
+
+    def million(self) -> str:
+        """A long run in each."""
+        say("million: ours")
+        ours = dashboard_million.ours(self.folder / "million", self.browser, self.sizes.steps)
+        found = {}
+        for peer, steps in ((TENSORBOARD, self.sizes.steps), (TRACKIO, self.sizes.steps_of_trackio)):
+            say(f"million: {peer.log}")
+            place = (self.peers, self.folder / f"million-{peer.log}", self.browser)
+            found[peer.log] = attempt(dashboard_peers_million.measure, peer, *place, steps)
+        return dashboard_report.million(ours, found)
+
+    def overlay(self) -> str:
+        """Frame times of fifty runs in one chart."""
+        say("overlay")
+        return dashboard_report.overlay(dashboard_overlay.measure(self.folder / "overlay", self.browser, self.sizes.trace_s))
+
+
+PARTS: dict[str, Callable[[Bench], str]] = {
+    "live": Bench.live, "million": Bench.million, "overlay": Bench.overlay, "start": Bench.start,
+}  # fmt: skip
+
+
+def attempt(measure: Callable[..., Found], *arguments: Any) -> Found | str:
+    """What it gives, or why it could not be measured: one dashboard's fault must not cost the others' figures."""
+    try:
+        return measure(*arguments)
+    except (PeerError, Error, httpx.HTTPError) as error:
+        reason = str(error).strip().splitlines()[0]
+        say(f"failed: {reason}")
+        return reason
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 def main() -> None:
+    arguments = _arguments()
     executable = find_chromium()
     if executable is None:
-        raise SystemExit("make bench needs Chromium. On Debian and Ubuntu: apt install chromium")
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [*starts(Path(folder) / "data"), *sample_run(Path(folder) / "data", executable)]
-    text = report(rows)
-    write_section("dashboard", text)
-    print(text)
+        raise SystemExit("make bench-dashboard needs Chromium. On Debian and Ubuntu: apt install chromium")
+    sizes = Sizes(watch_s=5, trace_s=2, steps=20_000, steps_of_trackio=2_000) if arguments.quick else Sizes()
+    parts = [arguments.only] if arguments.only else list(PARTS)
+    tables = []
+    with tempfile.TemporaryDirectory() as folder, chromium(executable) as browser:
+        bench = Bench(Path(folder), browser, arguments.peers, sizes)
+        for part in parts:
+            tables.append(PARTS[part](bench))
+            say(f"\n{tables[-1]}\n")
+        text = dashboard_report.section(tables, browser.version)
+    if not arguments.only and not arguments.quick:
+        write_section("dashboard", text)
 
 
-def starts(data_dir: Path) -> list[tuple[str, str]]:
-    rows = []
-    for name in ("server up, new data directory", "server up, existing data directory"):
-        began = time.perf_counter()
-        server = Server(data_dir)
-        rows.append((name, f"{time.perf_counter() - began:.1f} s"))
-        server.stop()
-    return rows
-
-
-def sample_run(data_dir: Path, executable: str) -> list[tuple[str, str]]:
-    """From the click on the page's button to the word Completed, the browser watching all along."""
-    server = Server(data_dir, {"OMP_NUM_THREADS": str(psutil.cpu_count(logical=True))})
-    with chromium(executable) as browser:
-        page = browser.new_page()
-        page.add_init_script(LISTEN_FOR_DRAWING)
-        page.goto(server.url)
-        began = time.perf_counter()
-        page.get_by_role("button", name="Start the sample run").click()
-        expect(page.locator('[data-status="completed"]')).to_be_visible(timeout=600_000)
-        seconds = time.perf_counter() - began
-        lags = page.evaluate("window.lags")
-        expect(page.get_by_text(re.compile("Validation loss fell"))).to_be_visible()
-    run = server.client.get("/api/runs").json()["items"][0]
-    events = server.client.get(f"/api/runs/{run['id']}/events?limit=10000").json()["items"]
-    first = next(event["loss"] for event in events if event["type"] == "evaluation")
-    memory = psutil.Process(server.process.pid).memory_info().rss
-    server.stop()
-    return [
-        ("sample run, click to Completed", f"{seconds:.0f} s"),
-        ("validation loss, before → after", f"{first:.2f} → {run['validation_loss']:.2f}"),
-        ("worker's append to drawn, p50", f"{statistics.median(lags):.0f} ms"),
-        ("worker's append to drawn, p95", f"{statistics.quantiles(lags, n=20)[-1]:.0f} ms ({len(lags)} drawings)"),
-        ("server's memory after the run", f"{memory / 1e6:.0f} MB"),
-    ]
-
-
-def report(rows: list[tuple[str, str]]) -> str:
-    figures = "\n".join(f"| {name} | {figure} |" for name, figure in rows)
-    return f"""## Dashboard
-
-{origin("make bench")}, no GPU used.
-Absolute times of one machine.
-
-| what | figure |
-|---|---|
-{figures}
-"""
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", default=".venv-peers/bin/python", help="the interpreter that has tensorboard and trackio")
+    parser.add_argument("--only", choices=PARTS, help="one part")
+    parser.add_argument("--quick", action="store_true", help="toy sizes")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def models(folder: Path, gguf: Path | None) -> Iterator[tuple[str, Job]]:
     if gguf is not None:
         for method in ("full", "lora"):
             config = RunConfig(
-                model_name="local:model", method=method, max_steps=6, max_length=256, gradient_accumulation_steps=1,
+                model_name="local:model", method=method, max_steps=20, max_length=256, gradient_accumulation_steps=1,
                 validation_split=0.01, sample_prompts=[],
             )  # fmt: skip
             source = ModelSource(kind="gguf", location=str(gguf.resolve()))

@@ -75,10 +75,12 @@ def test_pause_resume_stop_resume_and_retry_give_one_curve(page: Page, server: S
 
 
 def drawn(page: Page) -> list[bytes]:
-    """The curves, and what the page says of them."""
-    expect(page.locator(".chart canvas")).to_have_count(2)
+    """The curves of what is learned, and what the page says of them."""
+    charts = [page.locator(f'[data-figure="{name}"] .chart') for name in ("loss", "lr")]
+    for chart in charts:
+        expect(chart.locator("canvas")).to_be_visible()
     page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-    return [chart.screenshot() for chart in page.locator(".chart").all()] + [page.locator(".metrics").inner_text().encode()]
+    return [chart.screenshot() for chart in charts] + [page.locator(".metrics").inner_text().encode()]
 
 
 def test_killed_worker_is_shown_as_failed_with_its_reason(page: Page, server: Server) -> None:

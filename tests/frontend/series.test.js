@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { appendEvents, compact, emptySeries, fromSnapshot, horizon, lastNumber, smooth } from "../../frontend/js/series.js";
+import { SERIES_KEYS, appendEvents, compact, emptySeries, fromSnapshot, lastNumber, smooth } from "../../frontend/js/series.js";
 
 const step = (/** @type {number} */ n, /** @type {number | null} */ loss, cursor = n) => ({
   type: "step", run: "r", cursor, time: `t${cursor}`, step: n, loss, lr: n / 1000,
@@ -13,15 +13,15 @@ const append = (/** @type {any} */ series, /** @type {any[]} */ events) => appen
 test("steps and evaluations of one step share a row", () => {
   const series = append(emptySeries(), [evaluation(0, 7, 1), step(1, 6, 2), step(2, 5, 3), evaluation(2, 5.5, 4)]);
   assert.deepEqual(series.x, [0, 1, 2]);
-  assert.deepEqual(series.mean, [undefined, 6, 5]);
-  assert.deepEqual(series.validation, [7, undefined, 5.5]);
+  assert.deepEqual(series.bands.loss.mean, [undefined, 6, 5]);
+  assert.deepEqual(series.bands.validation_loss.mean, [7, undefined, 5.5]);
   assert.deepEqual(series.newest, { run: "r", cursor: 4, time: "t4" });
 });
 
 test("an event that is already in changes nothing", () => {
   const once = append(emptySeries(), [step(1, 6), step(2, 5)]);
   assert.equal(append(once, [step(1, 9), step(2, 9)]), once);
-  assert.deepEqual(append(once, [step(2, 9, 2), step(3, 4, 3)]).mean, [6, 5, 4]);
+  assert.deepEqual(append(once, [step(2, 9, 2), step(3, 4, 3)]).bands.loss.mean, [6, 5, 4]);
 });
 
 test("events of other types are no points, and the old object stays as it was", () => {
@@ -38,9 +38,9 @@ const resumed = (/** @type {number} */ n, /** @type {number} */ cursor) => ({
 test("a worker that goes on from a checkpoint makes later points again, so the curve does not double back", () => {
   const before = append(emptySeries(), [evaluation(0, 7, 1), step(1, 6, 2), step(2, 5, 3), step(3, 9, 4), evaluation(3, 8, 5)]);
   const going = append(before, [resumed(2, 6)]);
-  assert.deepEqual([going.x, going.mean, going.validation], [[0, 1, 2], [undefined, 6, 5], [7, undefined, undefined]]);
+  assert.deepEqual([going.x, going.bands.loss.mean, going.bands.validation_loss.mean], [[0, 1, 2], [undefined, 6, 5], [7, undefined, undefined]]);
   const on = append(going, [step(3, 4, 7), step(4, 3, 8)]);
-  assert.deepEqual([on.x, on.mean], [[0, 1, 2, 3, 4], [undefined, 6, 5, 4, 3]]);
+  assert.deepEqual([on.x, on.bands.loss.mean], [[0, 1, 2, 3, 4], [undefined, 6, 5, 4, 3]]);
   assert.deepEqual(append(before, [resumed(2, 6), step(3, 4, 7), step(4, 3, 8)]), on, "all in one frame");
   assert.equal(append(on, [resumed(2, 6)]), on, "sent again, it drops nothing");
   assert.deepEqual(before.x, [0, 1, 2, 3], "the old object stays as it was");
@@ -50,22 +50,46 @@ test("a worker that goes on from a checkpoint makes later points again, so the c
 test("a late evaluation finds its place", () => {
   const series = append(emptySeries(), [step(10, 6, 1), step(20, 5, 2), evaluation(15, 5.8, 3)]);
   assert.deepEqual(series.x, [10, 15, 20]);
-  assert.deepEqual(series.mean, [6, undefined, 5]);
-  assert.deepEqual(series.lr, [0.01, undefined, 0.02]);
+  assert.deepEqual(series.bands.loss.mean, [6, undefined, 5]);
+  assert.deepEqual(series.bands.lr.mean, [0.01, undefined, 0.02]);
 });
+
+/** @param {Record<string, any>} given @param {number} rows */
+const snapshot = (given, rows, x = Array.from({ length: rows }, (_, i) => i)) => {
+  const none = Array(rows).fill(null);
+  const band = (/** @type {string} */ key) => ({ min: given[key] ?? none, max: given[key] ?? none, mean: given[key] ?? none, nonfinite: given[`${key}_bad`] ?? [] });
+  return /** @type {any} */ ({ x, series: Object.fromEntries(SERIES_KEYS.map((key) => [key, band(key)])), stream_cursor: 2 });
+};
 
 test("NaN is a gap, a missing value is not", () => {
   const live = append(emptySeries(), [evaluation(0, 7, 1), step(1, null, 2)]);
-  assert.deepEqual(live.mean, [undefined, null]);
-  const column = (/** @type {(number | null)[]} */ values) => ({ min: values, max: values, mean: values });
-  const fetched = fromSnapshot({
-    x: [0, 1],
-    series: { loss: column([null, null]), lr: column([null, 0.001]), validation_loss: column([7, null]) },
-    stream_cursor: 2,
+  assert.deepEqual(live.bands.loss.mean, [undefined, null]);
+  const fetched = fromSnapshot(snapshot({ loss_bad: [1], lr: [null, 0.001], validation_loss: [7, null] }, 2));
+  for (const key of /** @type {const} */ (["loss", "validation_loss", "lr"])) assert.deepEqual(fetched.bands[key], live.bands[key]);
+});
+
+test("a bucket with a NaN breaks the line and keeps its spike", () => {
+  const fetched = fromSnapshot(snapshot({ loss: [2, 99, 2], loss_bad: [1] }, 3));
+  assert.deepEqual(fetched.bands.loss, { min: [2, 99, 2], max: [2, 99, 2], mean: [2, null, 2] });
+  const merged = compact(append(fetched, [step(3, 2)]), 1);
+  assert.deepEqual([merged.bands.loss.max, merged.bands.loss.mean], [[99], [null]]);
+});
+
+test("of the machine several samples may fall on one step, and what is not known is no NaN", () => {
+  const sample = (/** @type {number} */ cpu, /** @type {number} */ cursor) => ({
+    type: "system", run: "r", cursor, time: `t${cursor}`, step: 1, cpu_percent: cpu, gpu_percent: null,
   });
-  assert.deepEqual(fetched.mean, live.mean);
-  assert.deepEqual(fetched.validation, live.validation);
-  assert.deepEqual(fetched.lr, live.lr);
+  const { bands, x } = append(emptySeries(), [step(1, 6, 1), sample(20, 2), sample(90, 3), sample(50, 4)]);
+  assert.deepEqual([x, bands.loss.mean], [[1], [6]]);
+  assert.deepEqual(bands.cpu_percent, { min: [20], max: [90], mean: [50] });
+  assert.deepEqual(bands.gpu_percent.mean, [undefined]);
+});
+
+test("a range takes no steps after its end, but it is rolled back", () => {
+  const range = appendEvents(emptySeries(), /** @type {any[]} */ ([step(1, 6), step(2, 5), step(3, 4)]), 2);
+  assert.deepEqual(range.x, [1, 2]);
+  assert.equal(appendEvents(range, /** @type {any[]} */ ([step(4, 4)]), 2), range);
+  assert.deepEqual(appendEvents(range, /** @type {any[]} */ ([resumed(1, 9)]), 2).x, [1]);
 });
 
 test("merging keeps spikes, gaps, order and the last point", () => {
@@ -73,8 +97,8 @@ test("merging keeps spikes, gaps, order and the last point", () => {
   const series = compact(append(emptySeries(), events), 100);
   assert.ok(series.x.length <= 101, String(series.x.length));
   assert.equal(series.x.at(-1), 1000);
-  assert.equal(Math.max(...series.max.map((value) => value ?? 0)), 99);
-  assert.equal(series.mean.filter((value) => value === null).length, 1);
+  assert.equal(Math.max(...series.bands.loss.max.map((value) => value ?? 0)), 99);
+  assert.equal(series.bands.loss.mean.filter((value) => value === null).length, 1);
   assert.deepEqual([...series.x].sort((a, b) => a - b), series.x);
 });
 
@@ -87,8 +111,20 @@ test("a long run stays small, with its points evenly spread", () => {
   assert.ok(Math.max(...gaps) <= 30, String(Math.max(...gaps)));
 });
 
+test("every series of a long run keeps its spike", () => {
+  let series = emptySeries();
+  for (let n = 1; n <= 20_000; n += 50) {
+    const spike = (/** @type {number} */ i) => (n + i === 7777 ? 1e6 : 1);
+    series = append(series, Array.from({ length: 50 }, (_, i) => ({ ...step(n + i, spike(i)), grad_norm: spike(i), step_ms: spike(i) })));
+  }
+  for (const key of /** @type {const} */ (["loss", "grad_norm", "step_ms"])) {
+    assert.equal(Math.max(...series.bands[key].max.map((value) => value ?? 0)), 1e6, key);
+  }
+});
+
 test("smoothing starts at the first value, follows, and leaves gaps", () => {
   assert.deepEqual(smooth([3, 3, 3], 0.9).map((value) => Number(value?.toFixed(9))), [3, 3, 3]);
+  assert.deepEqual(smooth([5, 1, 3], 0), [5, 1, 3]);
   const [first, gap, none, second] = smooth([4, null, undefined, 2], 0.5);
   assert.equal(first, 4);
   assert.equal(gap, null);
@@ -100,13 +136,4 @@ test("the last number skips what is none", () => {
   assert.equal(lastNumber([1, 2, null, undefined]), 2);
   assert.equal(lastNumber([1, 2, 3], 2), 2);
   assert.equal(lastNumber([]), null);
-});
-
-test("the step axis grows in strides and ends with the run", () => {
-  assert.equal(horizon(0, 500, true), 50);
-  assert.equal(horizon(51, 500, true), 100);
-  assert.equal(horizon(450, 500, true), 500);
-  assert.equal(horizon(10, 20, true), 20);
-  assert.equal(horizon(60, null, true), 100);
-  assert.equal(horizon(123, 500, false), 123);
 });

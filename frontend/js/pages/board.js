@@ -9,6 +9,7 @@ import { boardLink, filterOf, narrows } from "../board-filter.js";
 import { BoardStore } from "../board-store.js";
 import { ConnectionState } from "../components/connection.js";
 import { Icon } from "../components/icon.js";
+import { MachineLine } from "../components/machine-line.js";
 import { ErrorNotice } from "../components/notice.js";
 import { useNow } from "../components/use-now.js";
 import { BulkBar } from "./board/bulk-bar.js";
@@ -48,6 +49,7 @@ export function BoardPage({ query }) {
       ${runs && html`<${ConnectionState} state=${store.connection.value} />`}
       <a class="button primary push" href="#/new"><${Icon} name="plus" />New run</a>
     </div>
+    <${MachineLine} machine=${store.machine.value} />
     <${Filters} filter=${filter} tags=${store.tags.value} onChange=${show} />
     <${ErrorNotice} error=${store.error.value} />
     ${runs?.length === 0 && html`<${NothingFits} filter=${filter} onClear=${show} />`}

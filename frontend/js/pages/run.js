@@ -2,6 +2,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
+import { ChartView } from "../chart-view.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
 import { hasEnded } from "../run-state.js";
 import { RunStore } from "../run-store.js";
@@ -9,6 +10,7 @@ import { storyOf } from "../story.js";
 import { NotFoundPage } from "./not-found.js";
 import { Charts } from "./run/charts.js";
 import { Checkpoints } from "./run/checkpoints.js";
+import { Downloads } from "./run/downloads.js";
 import { Failure } from "./run/failure.js";
 import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
@@ -21,9 +23,10 @@ const MOST_WARNINGS = 3;
 const LAGS_KEPT = 30;
 const LAG_SHOWN_EVERY_MS = 1000;
 
-/** @param {{ id: string }} props */
-export function RunPage({ id }) {
+/** @param {{ id: string, query: URLSearchParams }} props */
+export function RunPage({ id, query }) {
   const store = useMemo(() => new RunStore(id), [id]);
+  const view = useMemo(() => new ChartView(id, query), [id]);
   const name = useComputed(() => store.run.value?.name);
   const loaded = useComputed(() => store.run.value !== null);
 
@@ -31,6 +34,7 @@ export function RunPage({ id }) {
     store.open();
     return () => store.close();
   }, [store]);
+  useEffect(() => view.follow(query), [query]);
   useEffect(() => {
     document.title = `${name.value ?? "Run"} · Trainboard`;
   }, [name.value]);
@@ -38,11 +42,15 @@ export function RunPage({ id }) {
   if (store.error.value?.status === 404) return html`<${NotFoundPage} what="This run" />`;
   if (store.error.value) return html`<${ErrorNotice} error=${store.error.value} />`;
   if (!loaded.value) return null;
-  return html`<${RunView} store=${store} />`;
+  return html`<${RunView} store=${store} view=${view} />`;
 }
 
-/** Redrawn only when the run's status changes; the parts that follow every step read the store themselves. @param {{ store: RunStore }} props */
-function RunView({ store }) {
+/**
+ * Redrawn only when the run's status changes; the parts that follow every step read the store themselves.
+ *
+ * @param {{ store: RunStore, view: ChartView }} props
+ */
+function RunView({ store, view }) {
   const status = useComputed(() => store.run.value?.status);
   const lag = useLag();
   const ended = status.value !== undefined && hasEnded(status.value);
@@ -55,14 +63,15 @@ function RunView({ store }) {
       <${Warnings} store=${store} />
       <div class="run-columns">
         <div>
-          <${Charts} store=${store} />
+          <${Charts} store=${store} view=${view} />
           <${Log} id=${store.id} active=${!ended} />
         </div>
         <div>
-          <${Samples} store=${store} />
+          <${Samples} store=${store} view=${view} />
           <${Checkpoints} store=${store} />
           <${ForecastCard} store=${store} />
           <${Settings} store=${store} />
+          <${Downloads} store=${store} />
         </div>
       </div>
     </div>

@@ -1,108 +1,44 @@
 /**
- * Loss and learning rate over the steps, with one cursor for both.
+ * The curves of a run, with one cursor, one range and one toolbar for all.
  *
- * @import { Describe } from "../../chart.js"
+ * @import { ChartView } from "../../chart-view.js"
  * @import { RunStore } from "../../run-store.js"
- * @import { Column, Series } from "../../series.js"
- * @import { Run } from "../../types.js"
  */
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
-import { Chart } from "../../chart.js";
-import * as format from "../../format.js";
+import { useRef } from "preact/hooks";
 import { hasEnded } from "../../run-state.js";
-import { horizon, lastNumber, smooth } from "../../series.js";
+import { FigureCard } from "./charts/figure.js";
+import { FIGURES, shownFigures } from "./charts/figures.js";
+import { useScene } from "./charts/scene.js";
+import { Toolbar } from "./charts/toolbar.js";
 
-/** Weight of the curve before in the smoothed line: about the latest two or three points count. */
-const SMOOTHING = 0.6;
+const LEAST_POINTS = 300;
 
-const noPoints = { points: { show: false } };
+/** @param {{ store: RunStore, view: ChartView }} props */
+export function Charts({ store, view }) {
+  const scene = useScene(store, view);
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  // As text, so that the cards are left alone until another one has something to show.
+  const shown = useComputed(() => shownFigures(store.series.value).join(" "));
 
-/** Columns: highest and lowest of each point, smoothed mean, validation, and where loss was not a number. @type {Describe} */
-const describeLoss = (color) => ({
-  series: [
-    {},
-    { stroke: color("--chart-faint"), width: 1, ...noPoints },
-    { stroke: color("--chart-faint"), width: 1, ...noPoints },
-    { stroke: color("--chart-train"), width: 2, ...noPoints },
-    {
-      stroke: color("--chart-validation"),
-      width: 2,
-      points: { show: true, size: 8, width: 2, fill: color("--surface") },
-    },
-    { stroke: color("--bad"), paths: () => null, points: { show: true, size: 9, fill: color("--bad") } },
-  ],
-  bands: [{ series: [1, 2], fill: color("--chart-faint") }],
-});
-
-/** @type {Describe} */
-const describeRate = (color) => ({
-  series: [{}, { stroke: color("--chart-train"), width: 2, ...noPoints }],
-});
-
-/** @param {{ store: RunStore }} props */
-export function Charts({ store }) {
-  const { run, series } = store;
-  const cursor = useSignal(/** @type {number | null} */ (null));
-  const onCursor = (/** @type {number | null} */ index) => (cursor.value = index);
-  const end = useComputed(() => {
-    const { total_steps: total, status } = /** @type {Run} */ (run.value);
-    return horizon(series.value.x.at(-1) ?? 0, total, !hasEnded(status));
+  useSignalEffect(() => {
+    const range = view.range.value;
+    store.zoom.show(range, Math.max(LEAST_POINTS, box.current?.clientWidth ?? 0));
   });
-  const loss = useComputed(() => chartData(lossColumns(series.value), end.value, series.value));
-  const rate = useComputed(() => chartData([series.value.lr], end.value, series.value));
-  const empty = useComputed(() => series.value.x.length === 0);
 
-  if (empty.value) return html`<${Waiting} store=${store} />`;
+  // The machine is measured before there is anything to learn from it.
+  if (!shown.value.startsWith(FIGURES[0].id)) return html`<${Waiting} store=${store} />`;
+  const [loss, ...others] = FIGURES.filter(({ id }) => shown.value.split(" ").includes(id));
   return html`
-    <section class="card">
-      <div class="card-head"><h2>Loss</h2><${LossLegend} store=${store} cursor=${cursor} /></div>
-      <${Chart} label="Training and validation loss by step" data=${loss} describe=${describeLoss} onCursor=${onCursor} />
-    </section>
-    <section class="card chart-small">
-      <div class="card-head"><h2>Learning rate</h2><${RateLegend} store=${store} cursor=${cursor} /></div>
-      <${Chart} label="Learning rate by step" data=${rate} describe=${describeRate} onCursor=${onCursor} />
-    </section>
-  `;
-}
-
-/** @param {Column[]} columns @param {number} end @param {Series} series @returns {import("../../chart.js").ChartData} */
-function chartData(columns, end, series) {
-  return { columns: [series.x, ...columns], end, newest: series.newest };
-}
-
-/** @param {Series} series @returns {Column[]} */
-function lossColumns({ max, min, mean, validation }) {
-  const marks = mean.map((value, i) => (value === null ? (lastNumber(mean, i) ?? 0) : undefined));
-  return [max, min, smooth(mean, SMOOTHING), validation, marks];
-}
-
-/** @typedef {{ store: RunStore, cursor: import("@preact/signals").Signal<number | null> }} LegendProps */
-
-/** Values under the cursor, or the latest. @param {LegendProps} props */
-function LossLegend({ store, cursor }) {
-  const { x, mean, validation } = store.series.value;
-  const index = Math.min(cursor.value ?? Infinity, x.length - 1);
-  const broken = mean.filter((value) => value === null).length;
-  return html`
-    <dl class="legend">
-      ${broken > 0 && html`<div data-line="broken"><dt>Not a number</dt><dd>${format.count(broken)} times</dd></div>`}
-      <div><dt>Step</dt><dd>${format.count(x[index])}</dd></div>
-      <div data-line="train"><dt>Training</dt><dd>${mean[index] === null ? "not a number" : format.loss(mean[index])}</dd></div>
-      <div data-line="validation"><dt>Validation</dt><dd>${format.loss(lastNumber(validation, index + 1))}</dd></div>
-    </dl>
-  `;
-}
-
-/** @param {LegendProps} props */
-function RateLegend({ store, cursor }) {
-  const { x, lr } = store.series.value;
-  const index = Math.min(cursor.value ?? Infinity, x.length - 1);
-  return html`
-    <dl class="legend">
-      <div><dt>Step</dt><dd>${format.count(x[index])}</dd></div>
-      <div data-line="train"><dt>Rate</dt><dd>${format.number(lastNumber(lr, index + 1))}</dd></div>
-    </dl>
+    <div class="charts" ref=${box}>
+      <${Toolbar} store=${store} view=${view} />
+      <${FigureCard} key=${loss.id} figure=${loss} store=${store} view=${view} scene=${scene} />
+      <div class="charts-small">
+        ${others.map((figure) => html`<${FigureCard} key=${figure.id} figure=${figure} store=${store} view=${view} scene=${scene} />`)}
+      </div>
+      <p class="visually-hidden" aria-live="polite">${view.spoken}</p>
+    </div>
   `;
 }
 

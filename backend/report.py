@@ -1,0 +1,241 @@
+"""A run as one HTML file that needs nothing else: no server, no script, no request.
+
+What is gathered here is put into words and geometry; report.html lays it out and escapes all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from backend import drawing, history, runs, wording
+from backend.datasets import Datasets
+from backend.drawing import Picture
+from backend.errors import NotFoundError
+from backend.schemas import Curves, Dataset, Run, Sample
+from backend.version import VERSION
+from worker.contract import now
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+POINTS = 600
+MOST_WARNINGS = 50
+MOST_SAMPLED = 40
+NOTICEABLE = 0.02
+"""Relative changes of a loss below this are called none, as on the page."""
+
+KEYS = ("loss", "validation_loss", "lr", "grad_norm", "tokens_per_s", "memory_bytes")
+
+_ENDS = {
+    "completed": "It ran to its end.",
+    "stopped": "It was stopped.",
+    "failed": "It failed.",
+    "interrupted": "It was cut off.",
+}
+
+
+class Record(NamedTuple):
+    """What a report is made from."""
+
+    run: Run
+    series: Curves
+    samples: list[Sample]
+    warnings: list[str]
+    dataset: Dataset | None
+
+
+def gather(connection: Connection, run_id: str, datasets: Datasets) -> Record:
+    """Raises NotFoundError."""
+    run = runs.get(connection, run_id)
+    messages = history.of_type(connection, run_id, "message")
+    warnings = dict.fromkeys(message["text"] for message in messages if message["level"] != "info")
+    return Record(
+        run=run,
+        series=history.series(connection, runs.row(connection, run_id), list(KEYS), None, None, POINTS),
+        samples=history.samples(connection, run_id),
+        warnings=list(warnings)[-MOST_WARNINGS:],
+        dataset=_dataset(datasets, run.config.dataset),
+    )
+
+
+def _dataset(datasets: Datasets, dataset_id: str) -> Dataset | None:
+    try:
+        return datasets.get(dataset_id)
+    except NotFoundError:  # deleted since
+        return None
+
+
+def render(record: Record) -> str:
+    """The file's text."""
+    run = record.run
+    return _template().render(
+        run=run,
+        outcome=outcome(run, record.series),
+        facts=facts(run),
+        pictures=pictures(record.series),
+        samples=_by_step(record.samples),
+        prompts=list(dict.fromkeys(sample.prompt for sample in record.samples)),
+        warnings=record.warnings,
+        predictions=predictions(run),
+        settings=settings(run),
+        dataset=record.dataset,
+        command=command(run),
+        versions=[("Trainboard", VERSION), ("Python", platform.python_version()), ("system", platform.platform())],
+        made=now(),
+        size=(drawing.WIDTH, drawing.HEIGHT),
+        frame=(drawing.LEFT, drawing.TOP, drawing.WIDTH - drawing.RIGHT, drawing.HEIGHT - drawing.BOTTOM),
+    )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # here: a server starts without it
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": wording.count, "size": wording.size}
+    return environment.get_template("report.html")
+
+
+def outcome(run: Run, series: Curves) -> str:
+    """How it ended and what came of it, in sentences."""
+    ended = run.status in runs.TERMINAL
+    sentences = [
+        _ENDS[run.status] if ended else f"It is {run.status}: this report shows it as it stood at update {run.step:,}."
+    ]
+    if run.reason:
+        sentences.append(run.reason.rstrip(".") + ".")
+    for name, key in (("Validation loss", "validation_loss"), ("Training loss", "loss")):
+        values = [value for value in series.series[key].mean if value is not None]
+        if len(values) > 1:
+            sentences.append(_change(name, values[0], values[-1]))
+            break
+    return " ".join(sentences)
+
+
+def _change(name: str, first: float, last: float) -> str:
+    if first == 0 or abs(last - first) / first < NOTICEABLE:
+        return f"{name} stayed at about {wording.loss(last)}."
+    verb = "fell" if last < first else "rose"
+    return f"{name} {verb} from {wording.loss(first)} to {wording.loss(last)}; lower is better."
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """Label and value, those that are known."""
+    told = [
+        ("updates", f"{run.step:,} of {run.total_steps:,}" if run.total_steps else ""),
+        ("epochs", "" if run.epoch is None else f"{run.epoch:.2f}"),
+        ("training loss", wording.loss(run.loss)),
+        ("validation loss", wording.loss(run.validation_loss)),
+        ("best validation loss", wording.loss(run.best_validation_loss)),
+        # Of a run that went on after an end nobody knows the sum of its workers' times.
+        ("time", "" if run.resumed_step else wording.duration(_seconds_between(run.started_at, run.ended_at))),
+        ("speed", "" if run.tokens_per_s is None else f"{wording.short(run.tokens_per_s)} tokens/s"),
+        ("peak memory", wording.size(run.peak_memory_bytes)),
+        ("weights", wording.short(run.parameters)),
+        ("device", f"{run.device}, {run.precision}" if run.device and run.precision else run.device or ""),
+        ("training examples", wording.count(run.train_examples)),
+        ("validation examples", wording.count(run.validation_examples)),
+    ]
+    return [(label, value) for label, value in told if value not in ("", wording.NONE)]
+
+
+def _seconds_between(start: str | None, end: str | None) -> float | None:
+    if not start or not end:
+        return None
+    began, ended = (datetime.fromisoformat(time.replace("Z", "+00:00")) for time in (start, end))
+    return (ended - began).total_seconds()
+
+
+def pictures(series: Curves) -> list[Picture]:
+    """The curves that there are numbers for."""
+    bands = series.series
+    digits = lambda value: wording.number(value, 4)  # noqa: E731
+    drawn = [
+        drawing.picture("Loss", "nats per token", series.x,
+                        {("train", "training"): bands["loss"], ("check", "validation"): bands["validation_loss"]}, digits),
+        *(
+            drawing.picture(title, unit, series.x, {("train", title.lower()): bands[key]}, show)
+            for key, title, unit, show in (
+                ("lr", "Learning rate", "", digits),
+                ("grad_norm", "Gradient norm", "before clipping", digits),
+                ("tokens_per_s", "Speed", "tokens/s", wording.short),
+                ("memory_bytes", "Memory of the worker", "bytes", wording.size),
+            )
+            if key in bands
+        ),
+    ]  # fmt: skip
+    return [picture for picture in drawn if picture]
+
+
+def _by_step(samples: list[Sample]) -> list[tuple[int, list[Sample]]]:
+    """Steps and what was written at each; of very many the first, the last and some evenly between."""
+    steps: dict[int, list[Sample]] = {}
+    for sample in samples:
+        steps.setdefault(sample.step, []).append(sample)
+    ordered = sorted(steps.items())
+    last = len(ordered) - 1
+    kept = (
+        {round(place * last / (MOST_SAMPLED - 1)) for place in range(MOST_SAMPLED)}
+        if last >= MOST_SAMPLED
+        else range(last + 1)
+    )
+    return [ordered[place] for place in sorted(kept)]
+
+
+def predictions(run: Run) -> list[dict[str, str]]:
+    """Rows of label, formula, measured and actual; none of a run without a preflight."""
+    if run.predicted is None:
+        return []
+    whole = run.status == "completed" and run.resumed_step is None and run.step_seconds is not None
+    actual = {
+        "peak_memory_bytes": run.peak_memory_bytes,
+        "step_seconds": run.step_seconds,
+        "total_seconds": run.step_seconds * run.step if whole and run.step_seconds else None,
+    }
+    formula, measured = run.predicted.formula, run.predicted.measured
+    return [
+        {
+            "label": label,
+            "formula": show(getattr(formula, name)),
+            "measured": show(getattr(measured, name)) if measured else wording.NONE,
+            "actual": show(actual[name]),
+        }
+        for label, name, show in (
+            ("memory at most", "peak_memory_bytes", wording.size),
+            ("time per update", "step_seconds", wording.step_time),
+            ("training time", "total_seconds", wording.duration),
+        )
+    ]
+
+
+def settings(run: Run) -> list[tuple[str, str]]:
+    def shown(value: Any) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return " · ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    return [(name, shown(value)) for name, value in run.config.model_dump().items() if value is not None]
+
+
+def command(run: Run) -> str:
+    """Starts the same run, on a server on this machine."""
+    config = json.dumps(run.config.model_dump(exclude_none=True), indent=2, ensure_ascii=False)
+    return (
+        "curl -X POST http://127.0.0.1:8000/api/runs \\\n"
+        "  -H 'Content-Type: application/json' \\\n"
+        f"  --data-binary {shlex.quote(config)}"
+    )

@@ -1,0 +1,51 @@
+/**
+ * What holds for all charts of a run.
+ *
+ * @import { ChartView } from "../../../chart-view.js"
+ * @import { RunStore } from "../../../run-store.js"
+ */
+import { html } from "htm/preact";
+import { Icon } from "../../../components/icon.js";
+import { ErrorNotice } from "../../../components/notice.js";
+import { Segmented } from "../../../components/segmented.js";
+import * as format from "../../../format.js";
+import { X_SCALES } from "../../../x-scale.js";
+
+/** @type {[string, string][]} */
+const AXES = Object.entries(X_SCALES).map(([axis, { title }]) => [axis, title]);
+/** @type {[string, string][]} */
+const SCALES = [
+  ["linear", "Linear"],
+  ["log", "Log"],
+];
+
+/** @param {{ store: RunStore, view: ChartView }} props */
+export function Toolbar({ store, view }) {
+  const { x, log, smooth } = view.choices.value;
+  const range = view.range.value;
+  const slide = (/** @type {Event} */ event) => view.choose({ smooth: Number(/** @type {HTMLInputElement} */ (event.target).value) });
+  return html`
+    <div class="chart-tools" role="group" aria-label="All charts">
+      <${Segmented} label="What the charts run along" name="chart-x" options=${AXES} value=${x} onChange=${(/** @type {any} */ axis) => view.choose({ x: axis })} />
+      <${Segmented}
+        label="Scale of the values"
+        name="chart-y"
+        options=${SCALES}
+        value=${log ? "log" : "linear"}
+        onChange=${(/** @type {string} */ scale) => view.choose({ log: scale === "log" })}
+      />
+      <label class="smoothing">
+        <span>Smoothing</span>
+        <input type="range" min="0" max="0.99" step="0.01" value=${smooth} onInput=${slide} />
+        <output>${smooth.toFixed(2)}</output>
+      </label>
+      <button class="button small push" type="button" disabled=${!range} onClick=${() => view.show(null)}>
+        <${Icon} name="again" />Reset zoom
+      </button>
+      <p class="muted chart-range">
+        ${range ? `Steps ${format.count(range.from)} to ${format.count(range.to)}` : "The whole run. Drag across a chart to zoom in."}
+      </p>
+      ${store.zoom.error.value && html`<${ErrorNotice} error=${store.zoom.error.value} />`}
+    </div>
+  `;
+}

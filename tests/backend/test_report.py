@@ -1,0 +1,116 @@
+"""The report's words and geometry, and that whatever people wrote stays text in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+import pytest
+
+from backend import drawing, report, wording
+from backend.datasets import Datasets
+from backend.schemas import Band
+from backend.tailer import Tailer
+from tests.backend.records import Records, story
+from worker.contract import MessageEvent, SampleEvent
+
+EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>' {{ 7 * 7 }}"
+
+
+def made(records: Records, *more: object, name: str = "a run", steps: int = 20) -> tuple[str, report.Record]:
+    datasets = Datasets(records.settings.datasets_dir)
+    datasets.prepare()
+    run_id = records.add("starting", "running", name=name)
+    events = [*story(steps)[:-1], *more]
+    for seq, event in enumerate(events, 1):
+        event.seq, event.time = seq, "2026-01-01T00:00:00.000000Z"
+    records.append(run_id, *events)
+    Tailer(records.database, records.settings.runs_dir).ingest(run_id)
+    with records.database.read() as connection:
+        record = report.gather(connection, run_id, datasets)
+    return report.render(record), record
+
+
+def test_whatever_people_wrote_stays_text(records: Records) -> None:
+    page, _ = made(
+        records,
+        SampleEvent(step=20, prompt=EVIL, text=EVIL),
+        MessageEvent(level="warning", text=EVIL),
+        name=EVIL,
+    )
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "{{ 7 * 7 }}" in page
+    assert page.count("&lt;img src=x onerror=alert(2)&gt;") >= 5, "name, title, prompt, sample, warning"
+    assert "http" not in re.sub(r"http-equiv|<pre>curl[^<]*</pre>", "", page), "it names no address but that of the command"
+
+
+def test_the_command_holds_the_whole_configuration(records: Records) -> None:
+    _, record = made(records)
+    config = record.run.config.model_copy(update={"sample_prompts": ["it's", "\u2028"]})
+    words = shlex.split(report.command(record.run.model_copy(update={"config": config})))
+    assert json.loads(words[-1]) == config.model_dump(exclude_none=True)
+
+
+def test_how_it_ended_in_words(records: Records) -> None:
+    _, record = made(records)
+    ended = record.run.model_copy(update={"status": "failed", "reason": "No memory was left"})
+    text = report.outcome(ended, record.series)
+    assert text == "It failed. No memory was left. Validation loss fell from 7.000 to 5.000; lower is better."
+    assert report.outcome(record.run, record.series).startswith(
+        "It is running: this report shows it as it stood at update 20."
+    )
+
+
+def test_curves_break_where_a_value_was_not_a_number() -> None:
+    values = [3.0, 2.0, None, 1.0, 1.0]
+    band = Band(min=values, max=values, mean=values)
+    whole = drawing.picture("Loss", "nats", [1, 2, 3, 4, 5], {("train", "training"): band}, str)
+    assert whole.curves[0].line.count("M") == 1, "a step of which nothing was told is no break"
+    object.__setattr__(band, "nonfinite", [2])
+    broken = drawing.picture("Loss", "nats", [1, 2, 3, 4, 5], {("train", "training"): band}, str)
+    assert broken.curves[0].line.count("M") == 2
+    assert broken.curves[0].steps == [3]
+
+
+def test_the_band_reaches_the_spike() -> None:
+    band = Band(min=[1.0, 1.0], max=[1.0, 9.0], mean=[1.0, 1.2])
+    picture = drawing.picture("Loss", "nats", [1, 100], {("train", "training"): band}, str)
+    assert picture.y_ticks[-1].text == "10.0"
+    highest = min(float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", picture.curves[0].band))
+    assert drawing.TOP <= highest < drawing.TOP + 0.15 * drawing.HEIGHT
+
+
+def test_no_numbers_no_picture() -> None:
+    assert drawing.picture("Loss", "", [], {("train", "x"): Band(min=[], max=[], mean=[])}, str) is None
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (5e-9, 9e-9), (-3, 1e12), (6.9, 7.0), (4, 4)])
+def test_labels_of_an_axis_span_the_values(low: float, high: float) -> None:
+    ticks = drawing._nice(low, high)
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    assert 1 <= len(ticks) <= 8
+    assert len({wording.number(tick, 4) for tick in ticks}) == len(ticks)
+
+
+def test_of_very_many_samples_some_are_shown_the_first_and_the_last_among_them(records: Records) -> None:
+    samples = [SampleEvent(step=step, prompt="Once", text=f"text {step}.") for step in range(21, 321)]
+    page, _ = made(records, *samples)
+    assert page.count("<summary>step") == report.MOST_SAMPLED
+    assert "text 320." in page
+    assert "step 0<" in page
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (wording.number(0.00005), "5e-5"), (wording.number(1234.5), "1,234"), (wording.number(2.5e7), "2.5e7"),
+        (wording.loss(12.345), "12.35"), (wording.loss(None), "–"), (wording.size(1_234_000), "1.23 MB"),
+        (wording.short(999.7), "1K"), (wording.duration(59.4), "59 s"), (wording.duration(200), "3 min 20 s"),
+        (wording.duration(7500), "2 h 5 min"), (wording.duration(90_000), "1 d 1 h"), (wording.step_time(0.1), "100 ms"),
+    ],
+)  # fmt: skip
+def test_numbers_as_people_read_them(written: str, expected: str) -> None:
+    assert written == expected

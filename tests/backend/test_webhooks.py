@@ -1,0 +1,241 @@
+"""A webhook is told of each run's end, signed, once taken never again, and across failures and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from backend import outbox, runs, webhooks
+from backend.broadcast import Broadcaster
+from backend.webhooks import Webhooks
+from tests.backend.receiver import Received, Receiver
+from tests.backend.records import Records
+from tests.serving import ROOT
+
+SECRET = "very-secret"
+
+
+@pytest.fixture
+def start_receiver() -> Iterator[Callable[..., Receiver]]:
+    started: list[Receiver] = []
+
+    def start(*statuses: int, port: int = 0) -> Receiver:
+        started.append(Receiver(*statuses, port=port))
+        return started[-1]
+
+    yield start
+    for receiver in started:
+        receiver.close()
+
+
+def verifies(request: Received) -> bool:
+    expected = "sha256=" + hmac.new(SECRET.encode(), request.raw, hashlib.sha256).hexdigest()
+    return request.headers["x-trainboard-signature"] == expected
+
+
+def end(records: Records, run_id: str, status: runs.Status = "completed", reason: str | None = None) -> None:
+    with records.database.write() as connection:
+        assert runs.transition(connection, run_id, status, reason=reason)
+
+
+def pending(records: Records) -> int:
+    with records.database.read() as connection:
+        return outbox.pending(connection)
+
+
+async def telling(
+    records: Records, url: str, work: Callable[[Webhooks], Awaitable[None]], secret: str | None = SECRET
+) -> None:
+    """Do ``work`` beside a running webhook whose tries follow each other quickly."""
+    broadcaster = Broadcaster(records.database)
+    await broadcaster.start()
+    told = Webhooks(records.database, broadcaster.run_ended, url, secret, "http://here:1", first_delay_s=0.01)
+    await told.start()
+    try:
+        await work(told)
+    finally:
+        await told.stop()
+        await broadcaster.stop()
+
+
+async def settled(records: Records) -> None:
+    """Once the outbox is empty."""
+
+    def wait() -> None:
+        while pending(records):
+            time.sleep(0.01)
+
+    await asyncio.to_thread(wait)
+
+
+def test_the_end_of_a_run_is_told_and_signed(records: Records, run_async, start_receiver) -> None:
+    receiver = start_receiver()
+    run_id = records.add("starting", "running", name="fox & owl")
+
+    async def work(told: Webhooks) -> None:
+        await asyncio.to_thread(end, records, run_id, "failed", "No memory was left.")
+        request = await asyncio.to_thread(receiver.next)
+        assert verifies(request)
+        assert (request.headers["x-trainboard-event"], request.path) == ("run.failed", "/hook")
+        body = request.body
+        assert body["id"] == request.headers["x-trainboard-delivery"]
+        assert body["event"] == "run.failed"
+        assert body["time"] <= body["sent"]
+        assert {name: body["run"][name] for name in ("id", "name", "status", "reason", "url")} == {
+            "id": run_id, "name": "fox & owl", "status": "failed", "reason": "No memory was left.",
+            "url": f"http://here:1/#/runs/{run_id}",
+        }  # fmt: skip
+        await settled(records)
+        state = await asyncio.to_thread(told.state)
+        assert (state.last_status, state.last_error, state.pending) == (200, None, 0)
+
+    run_async(telling(records, receiver.url, work))
+    assert receiver.none_left()
+
+
+def test_only_an_end_is_told_and_each_once(records: Records, run_async, start_receiver) -> None:
+    receiver = start_receiver()
+    before = records.add("starting", "running", "completed", name="from before there was a webhook")
+    run_id = records.add("starting", "running")
+
+    async def work(_: Webhooks) -> None:
+        await asyncio.to_thread(rename_and_go_on)
+        names = [(await asyncio.to_thread(receiver.next)).body for _ in range(2)]
+        assert [(body["event"], body["run"]["id"]) for body in names] == [("run.stopped", run_id), ("run.completed", run_id)]
+        await settled(records)
+
+    def rename_and_go_on() -> None:
+        end(records, run_id, "stopped")
+        with records.database.write() as connection:
+            runs.rename(connection, run_id, "another name")  # repeats that it is stopped
+            runs.rename(connection, before, "another name")
+            runs.request_resume(connection, run_id)
+            runs.transition(connection, run_id, "starting")
+        end(records, run_id, "completed")
+
+    run_async(telling(records, receiver.url, work))
+    assert receiver.none_left()
+
+
+def test_what_fails_is_tried_again_and_holds_up_nothing(records: Records, run_async, start_receiver) -> None:
+    receiver = start_receiver(500, 302)
+    run_id = records.add("starting", "running")
+
+    async def work(_: Webhooks) -> None:
+        await asyncio.to_thread(end, records, run_id)
+        tries = [await asyncio.to_thread(receiver.next) for _ in range(3)]
+        assert len({request.body["id"] for request in tries}) == 1, "one delivery, however often it is tried"
+        assert {request.path for request in tries} == {"/hook"}, "no redirect is followed"
+        assert all(map(verifies, tries))
+        await settled(records)
+
+    run_async(telling(records, receiver.url, work))
+    assert receiver.none_left()
+
+
+def test_an_endless_failure_is_given_up_and_later_ones_are_told_meanwhile(
+    records: Records, run_async, start_receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MOST_TRIES", 4)
+    receiver = start_receiver(500)
+    first, second = records.add("starting", "running"), records.add("starting", "running")
+
+    async def work(told: Webhooks) -> None:
+        told._first_delay_s = 1  # so that the second comes in between
+        await asyncio.to_thread(end, records, first)
+        await asyncio.to_thread(receiver.next)
+        await asyncio.to_thread(end, records, second)
+        assert (await asyncio.to_thread(receiver.next)).body["run"]["id"] == second
+        told._first_delay_s = 0.01
+        receiver._statuses[:] = [500] * 20
+        assert [(await asyncio.to_thread(receiver.next)).body["run"]["id"] for _ in range(3)] == [first] * 3
+        await settled(records)
+        assert (await asyncio.to_thread(told.state)).last_error == "It answered 500."
+
+    run_async(telling(records, receiver.url, work))
+    assert receiver.none_left()
+
+
+def test_a_receiver_that_says_nothing_is_left(
+    records: Records, run_async, start_receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "TRY_S", 0.5)
+    receiver = start_receiver(0)
+
+    async def work(_: Webhooks) -> None:
+        await asyncio.to_thread(end, records, records.add("starting", "running"))
+        first, second = [await asyncio.to_thread(receiver.next) for _ in range(2)]
+        assert first.body["id"] == second.body["id"]
+        await settled(records)
+
+    run_async(telling(records, receiver.url, work))
+
+
+def test_without_a_secret_nothing_is_signed_and_credentials_are_not_shown(
+    records: Records, run_async, start_receiver
+) -> None:
+    receiver = start_receiver()
+
+    async def work(told: Webhooks) -> None:
+        await asyncio.to_thread(end, records, records.add("starting", "running"))
+        request = await asyncio.to_thread(receiver.next)
+        assert "x-trainboard-signature" not in request.headers
+        assert request.headers["authorization"].startswith("Basic ")
+        assert request.path == "/hook?key=abc"
+        assert (await asyncio.to_thread(told.state)).url == receiver.url
+
+    run_async(telling(records, receiver.url.replace("//", "//me:word@") + "?key=abc", work, secret=None))
+
+
+def test_a_restarted_server_delivers_what_ended_meanwhile(records: Records, tmp_path, start_server, start_receiver) -> None:
+    """The run's worker died unseen, which the server finds; then it is killed itself, with the receiver still away."""
+    run_id = records.add("starting", "running")
+    receiver = start_receiver()
+    port = receiver.port
+    receiver.close()
+    settings = {
+        "TRAINBOARD_WEBHOOK_URL": f"http://me:word@127.0.0.1:{port}/hook?key=abc",
+        "TRAINBOARD_WEBHOOK_SECRET": SECRET,
+    }
+    server = start_server(settings, data_dir=records.settings.data_dir)
+    address = f"{server.url}/#/runs/{run_id}"
+    while not (state := server.client.get("/api/system").json()["webhook"])["pending"]:
+        time.sleep(0.01)
+    assert state["url"] == f"http://127.0.0.1:{port}/hook"
+    server.process.kill()
+    server.process.wait()
+
+    receiver = start_receiver(500, port=port)
+    server.start()
+    first, second = receiver.next(60), receiver.next(60)
+    assert first.body["id"] == second.body["id"]
+    assert verifies(second)
+    assert (second.body["run"]["id"], second.body["run"]["url"]) == (run_id, address)
+    with pytest.raises(queue.Empty):
+        receiver.next(1.5)
+    shown = server.client.get("/api/system").json()["webhook"]
+    assert (shown["last_status"], shown["last_error"], shown["pending"]) == (200, None, 0)
+    written = "".join(server.output) + str(shown)
+    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("trainboard.db*"))
+    for secret in (SECRET, "word", "abc"):
+        assert secret not in written
+        assert secret.encode() not in stored
+
+
+def test_a_webhook_address_must_be_one(tmp_path) -> None:
+    for url in ("ftp://here/hook", "http://", "http://me:word@[here/hook"):
+        done = subprocess.run(
+            [sys.executable, "-m", "backend", "serve", "--port", "0", "--data-dir", str(tmp_path)],
+            cwd=ROOT, env={"TRAINBOARD_WEBHOOK_URL": url, "PATH": ""}, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert "Webhook url must begin with http:// or https:// and name a host." in done.stderr
+        assert "word" not in done.stderr

@@ -1,0 +1,115 @@
+"""The section of docs/benchmarks.md about the dashboard."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+
+from tests.benchmarks.dashboard_live import Live
+from tests.benchmarks.dashboard_million import Million
+from tests.benchmarks.dashboard_overlay import RUNS, STEPS_PER_S, STREAMING, Frames
+from tests.benchmarks.dashboard_peers_million import PeerMillion
+from tests.benchmarks.dashboard_start import Rows
+from tests.benchmarks.document import origin
+
+OURS = "Trainboard"
+
+
+def live(found: dict[str, Live | str]) -> str:
+    """``found``: what each dashboard gave, or why it could not be measured; ours first."""
+    ours = found[OURS]
+    base = statistics.median(ours.lags) if isinstance(ours, Live) and ours.lags else None
+    rows = []
+    for name, result in found.items():
+        if isinstance(result, str):
+            rows.append([name, f"failed: {result}", "", "", ""])
+        elif not result.lags:
+            rows.append([name, "none drawn", "", f"0 of {result.logged:,}", ""])
+        else:
+            p50 = statistics.median(result.lags)
+            ratio = f"{p50 / base:,.0f}×" if base and name != OURS else ""
+            drawn = f"{len(result.lags):,} of {result.logged:,}"
+            rows.append([name, milliseconds(p50), milliseconds(percentile(result.lags, 95)), drawn, ratio])
+    return f"""### From a step's being logged to its being drawn
+
+{table(["dashboard", "p50", "p95", "steps drawn", "p50 compared with ours"], rows)}
+"""
+
+
+def million(ours: Million, peers: dict[str, PeerMillion | str]) -> str:
+    zooms = f"{milliseconds(statistics.median(ours.zoom_ms))} (worst {milliseconds(max(ours.zoom_ms))})"
+    rows = [
+        [
+            OURS, f"{ours.steps:,}", "", f"{ours.read_s:.0f} s", _charts(ours.first_chart_ms), zooms,
+            f"in {ours.spike[0]} of {ours.spike[1]} zooms", _memory(ours.memory_before, ours.memory_read, ours.memory_after),
+        ]
+    ]  # fmt: skip
+    for name, peer in peers.items():
+        if isinstance(peer, str):
+            rows.append([name, f"failed: {peer}", *[""] * 6])
+        else:
+            spike = f"{'seen' if peer.spike else 'lost'} among {peer.points:,} points"
+            rows.append(
+                [
+                    name, f"{peer.steps:,}", f"{peer.logged_s:.0f} s", f"{peer.read_s:.0f} s", _charts(peer.first_chart_ms),
+                    "asks for nothing more", spike, _memory(peer.memory_before, peer.memory_after),
+                ]
+            )  # fmt: skip
+    head = ["dashboard", "steps", "logged in", "read in", "first chart", "a zoom", "the spike", "server's memory"]
+    return f"""### A run of a million steps
+
+{table(head, rows)}
+"""
+
+
+def overlay(found: list[Frames]) -> str:
+    rows = [
+        [
+            frames.what,
+            f"{1000 / statistics.mean(frames.gaps):.1f}",
+            *(milliseconds(percentile(frames.gaps, share)) for share in (50, 95, 99)),
+            f"{frames.dropped:.1%}",
+        ]
+        for frames in found
+    ]
+    return f"""### {RUNS} runs in one chart, {STREAMING} of them streaming {STEPS_PER_S:.0f} steps a second each
+
+{table(["page", "frames a second", "frame time p50", "p95", "p99", "frames missed"], rows)}
+"""
+
+
+def start(rows: Rows) -> str:
+    return f"### Start\n\n{table(['what', 'figure'], rows)}\n"
+
+
+def section(parts: list[str], chromium: str) -> str:
+    return f"""## Dashboard
+
+{origin("make bench-dashboard", f"Chromium {chromium}", "no GPU used")}.
+
+{"".join(f"{part}{chr(10)}" for part in parts)}"""
+
+
+def table(head: list[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def milliseconds(value: float) -> str:
+    """Short times in milliseconds, long ones in seconds."""
+    if value >= 1000:
+        return f"{value / 1000:,.1f} s"
+    return f"{value:.0f} ms" if value >= 20 else f"{value:.1f} ms"
+
+
+def percentile(values: list[float], share: int) -> float:
+    """The value that ``share`` percent of the values do not exceed."""
+    return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
+
+
+def _charts(times: list[float]) -> str:
+    return f"{milliseconds(statistics.median(times))} (worst {milliseconds(max(times))})"
+
+
+def _memory(before: int, *after: int) -> str:
+    return f"{before / 1e6:,.0f} → {' → '.join(f'{each / 1e6:,.0f}' for each in after)} MB"
