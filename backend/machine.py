@@ -23,7 +23,7 @@ class Sampler:
         self._latest: Machine | None = None
         self._taken = 0.0
         self._gpus = _handles()
-        psutil.cpu_percent()  # the next call tells of the time since this one
+        self._times = psutil.cpu_times()
 
     def now(self) -> Machine:
         if self._latest is None or time.monotonic() - self._taken > FRESH_S:
@@ -34,13 +34,20 @@ class Sampler:
     def _sample(self) -> Machine:
         memory, disk = psutil.virtual_memory(), shutil.disk_usage(self._data_dir)
         return Machine(
-            cpu_percent=psutil.cpu_percent(),
+            cpu_percent=self._cpu_percent(),
             memory_used_bytes=memory.total - memory.available,
             memory_bytes=memory.total,
             disk_free_bytes=disk.free,
             disk_bytes=disk.total,
             gpus=[_gpu(number, handle) for number, handle in enumerate(self._gpus)],
         )
+
+    def _cpu_percent(self) -> float:
+        """Since the sample before. psutil's own function would keep one before for each thread that asks."""
+        before, self._times = self._times, psutil.cpu_times()
+        spent = [now - then for now, then in zip(self._times, before, strict=True)]
+        idle = self._times.idle - before.idle + getattr(self._times, "iowait", 0.0) - getattr(before, "iowait", 0.0)
+        return round(100 * (1 - idle / sum(spent)), 1) if sum(spent) else 0.0
 
 
 def _handles() -> list[pynvml.c_nvmlDevice_t]:
