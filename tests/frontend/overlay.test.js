@@ -36,6 +36,8 @@ test("events are added once, of their metric alone, and taken back when a run go
   append(line, event({ type: "status", cursor: 5, phase: "training", resumed_step: 1 }), LOSS, "step");
   append(line, step(2, 7, 6), LOSS, "step");
   assert.deepEqual([line.x, line.y], [[1, 2], [1, 7]]);
+  append(line, event({ type: "status", cursor: 7, phase: "training", resumed_step: 0 }), LOSS, "step");
+  assert.deepEqual(line.x, []);
 });
 
 test("a line that grows without end stays small, keeps its mean and forgets no gap", () => {
