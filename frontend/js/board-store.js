@@ -15,6 +15,7 @@ import { applyEvent, mergeSnapshot } from "./run-state.js";
 import { Stream } from "./stream.js";
 
 const PAGE = 50;
+const NEXT_PAGE = 200;
 const LARGEST_PAGE = 500;
 
 export class BoardStore {
@@ -151,7 +152,7 @@ export class BoardStore {
   async #loadNext() {
     this.#more = false;
     const filter = this.#shown;
-    const page = await api.listRuns(filter, PAGE, this.nextPage.peek());
+    const page = await api.listRuns(filter, NEXT_PAGE, this.nextPage.peek());
     if (filter !== this.filter.peek()) return;
     this.nextPage.value = page.next_cursor;
     this.#merge([...(this.runs.peek() ?? []).map((run) => run.peek()), ...page.items]);

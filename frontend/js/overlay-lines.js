@@ -102,9 +102,9 @@ function alongOf(line, event, axis) {
   return Math.max(last, seconds - line.start);
 }
 
-/** @param {Line} line @param {number} step @returns {boolean} */
+/** Of a run that starts over the untrained model is measured again too. @param {Line} line @param {number} step @returns {boolean} */
 function dropAfter(line, step) {
-  const kept = line.steps.filter((each) => each <= step).length;
+  const kept = step === 0 ? 0 : line.steps.filter((each) => each <= step).length;
   const dropped = kept < line.steps.length;
   for (const column of [line.steps, line.x, line.y, line.counts]) column.length = kept;
   return dropped;

@@ -152,15 +152,12 @@ def test_an_active_run_is_not_archived_and_an_archived_one_that_goes_on_comes_ba
     run_id = records.add("starting", "running")
     with pytest.raises(ConflictError, match="This run is running"):
         change(records, run_id, archived=True)
-    ended = server.create(max_steps=1)["id"]
-    server.client.post(f"/api/runs/{ended}/stop")
-    server.end(ended)
-    answer = server.client.patch(f"/api/runs/{ended}", json={"archived": True})
-    assert answer.json()["archived"] is True
-    if server.run(ended)["status"] == "stopped":
-        server.client.post(f"/api/runs/{ended}/resume")
-        assert server.run(ended)["archived"] is False
-        assert about_file(server.data_dir / "runs" / ended)["archived"] is False
+    server.create(num_epochs=100)  # has the device, so that the next one waits
+    waiting = server.create()["id"]
+    assert server.client.post(f"/api/runs/{waiting}/stop").json()["status"] == "stopped"
+    assert server.client.patch(f"/api/runs/{waiting}", json={"archived": True}).json()["archived"] is True
+    assert server.client.post(f"/api/runs/{waiting}/resume").json()["archived"] is False
+    assert about_file(server.data_dir / "runs" / waiting)["archived"] is False
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from backend.compare import Outcome
 from backend.schemas import Run
 from backend.tailer import Tailer
 from tests.backend.records import Records, going_on, story
-from worker.contract import Job, RunConfig
+from worker.contract import EvaluationEvent, Job, RunConfig, now
 
 NONE = dict.fromkeys(Run.model_fields)
 
@@ -150,6 +150,8 @@ def test_the_time_of_all_workers_counts_and_that_of_waiting_does_not() -> None:
 def test_runs_are_compared_over_http(records: Records, start_server) -> None:
     one, two = records.add("starting", "running", name="one"), records.add("starting", "running", name="two")
     events = story(20)[:-1]
+    lost = EvaluationEvent(seq=len(events) + 1, time=now(), step=15, epoch=1, loss=1.0, perplexity=2.7, best=True)
+    events.append(lost)  # the best of all, but taken back
     records.append(one, *story(20))
     records.append(two, *events, *going_on(len(events) + 1, 10, 20))
     tailer = Tailer(records.database, records.settings.runs_dir)

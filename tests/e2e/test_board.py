@@ -105,6 +105,18 @@ def test_filters_stand_in_the_link_and_survive_a_reload(page: Page, board: tuple
     expect_names(page, "dog", "cat", "bee", "ant")
 
 
+def test_what_others_do_is_seen_without_a_reload(page: Page, board: tuple[Server, dict[str, str]]) -> None:
+    server, ids = board
+    page.goto(f"{server.url}/#/?q=og")
+    expect_names(page, "dog")
+    expect(page.locator('.connection[data-state="live"]')).to_be_visible()
+    server.client.patch(f"/api/runs/{ids['cat']}", json={"name": "frog", "tags": ["new"]})
+    expect_names(page, "dog", "frog")
+    expect(page.get_by_role("button", name="new 1")).to_be_visible()
+    server.client.delete(f"/api/runs/{ids['dog']}")
+    expect_names(page, "frog")
+
+
 def test_a_run_is_described_and_all_pages_see_it(page: Page, board: tuple[Server, dict[str, str]]) -> None:
     server, ids = board
     page.goto(server.url)
@@ -180,6 +192,11 @@ def test_two_runs_are_compared_from_the_board(page: Page, board: tuple[Server, d
     key.press("Enter")
     expect(key).to_have_attribute("aria-pressed", "false")
     expect(key.locator(".number")).to_have_text("")
+    page.get_by_label("Tokens", exact=True).check()
+    page.mouse.move(box["x"] + box["width"] - 14, box["y"] + 100)
+    expect(page.get_by_text(re.compile(r"^After 5\.\d+K tokens$"))).to_be_visible()
+    page.get_by_label("Time", exact=True).check()
+    page.get_by_label("Step", exact=True).check()
     page.get_by_label("Curve").select_option("Validation loss")
     page.get_by_label("Log scale").check()
     expect(page.get_by_role("img", name="Validation loss of 2 runs")).to_be_visible()

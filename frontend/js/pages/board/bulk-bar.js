@@ -8,6 +8,7 @@ import { count } from "../../format.js";
 import { compareLink } from "../../router.js";
 
 const MOST_COMPARED = 50;
+const MOST_DELETED = 500; // in one request
 
 /** Says how many runs are shown, and what can be done with those that are chosen. @param {{ store: BoardStore }} props */
 export function BulkBar({ store }) {
@@ -24,12 +25,12 @@ export function BulkBar({ store }) {
     busy.value = false;
   };
   const remove = async () => {
-    refused.value = await refusals([
-      async () => {
-        const answer = await api.deleteRuns(chosen);
-        return answer.refused.map((one) => one.message);
-      },
-    ]);
+    const parts = Array.from({ length: Math.ceil(chosen.length / MOST_DELETED) }, (_, i) =>
+      chosen.slice(i * MOST_DELETED, (i + 1) * MOST_DELETED),
+    );
+    refused.value = await refusals(
+      parts.map((ids) => async () => (await api.deleteRuns(ids)).refused.map((one) => one.message)),
+    );
     await store.refresh();
   };
   return html`
@@ -51,7 +52,7 @@ export function BulkBar({ store }) {
         <div class="actions push">
           <${CompareButton} ids=${chosen} />
           <button type="button" class="button" disabled=${busy.value} onClick=${archive}>
-            ${archived ? "Unarchive" : "Archive"}
+            ${busy.value ? "Saving…" : archived ? "Unarchive" : "Archive"}
           </button>
           <${ConfirmButton}
             question=${`Delete ${runsOf(chosen.length)} with models and checkpoints?`}

@@ -29,7 +29,8 @@ const FORMATS = { step: format.count, tokens: format.short, time: format.duratio
 export function Curves({ store, comparison, settings, onChange }) {
   const hidden = useSignal(/** @type {ReadonlySet<string>} */ (new Set()));
   const cursor = useSignal(/** @type {number | null} */ (null));
-  const { bands, smooth, log, metric, axis } = settings;
+  const { bands, log, metric, axis } = settings;
+  const smooth = settings.smooth && metric.type === "step"; // checks are too few to be noisy
   // The same entries as long as nothing of them changes, so that the still layer is not drawn again for a table's news.
   const state = JSON.stringify([bands, comparison.groups.map(({ runs }) => runs), comparison.runs.map((r) => [r.name, r.status])]);
   const entries = useMemo(() => entriesOf(comparison, bands), [state]);
@@ -97,7 +98,8 @@ function Controls({ settings, repeated, onChange }) {
         ${METRICS.map(({ key, title }) => html`<option key=${key} value=${key}>${title}</option>`)}
       </select>
       <${Segmented} label="Along" name="axis" options=${AXES} value=${settings.axis} onChange=${(/** @type {any} */ axis) => onChange({ axis })} />
-      <${Check} label="Smooth" on=${settings.smooth} onChange=${(/** @type {boolean} */ smooth) => onChange({ smooth })} />
+      ${settings.metric.type === "step" &&
+      html`<${Check} label="Smooth" on=${settings.smooth} onChange=${(/** @type {boolean} */ smooth) => onChange({ smooth })} />`}
       <${Check} label="Log scale" on=${settings.log} onChange=${(/** @type {boolean} */ log) => onChange({ log })} />
       ${repeated &&
       html`<${Check} label="Seeds as a band" on=${settings.bands} onChange=${(/** @type {boolean} */ bands) => onChange({ bands })} />`}
