@@ -25,17 +25,23 @@ _WIDEST_TO_NARROWEST = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 
 # uPlot hands a curve to the canvas as a path object; its grid and axes it draws without one.
 _WATCH_CURVES = """
-const stroke = CanvasRenderingContext2D.prototype.stroke;
-window.curveAt = new Promise((resolve) => {
-  CanvasRenderingContext2D.prototype.stroke = function (...path) {
-    if (path.length && !window.curveDrawn) {
-      window.curveDrawn = true;
-      resolve(performance.now());
-    }
-    return stroke.apply(this, path);
-  };
+const { stroke } = CanvasRenderingContext2D.prototype;
+let drawn = () => {};
+window.nextCurve = () => new Promise((resolve, reject) => {
+  drawn = () => resolve(performance.now());
+  setTimeout(() => reject(new Error("no curve was drawn within 60 s")), 60000);
 });
+CanvasRenderingContext2D.prototype.stroke = function (...path) {
+  if (path.length) drawn();
+  return stroke.apply(this, path);
+};
+window.firstCurve = window.nextCurve();
 """
+_GO_TO_RUN = """async (id) => {
+  const began = performance.now(), curve = window.nextCurve();
+  location.hash = `#/runs/${id}`;
+  return await curve - began;
+}"""
 
 
 class Million(NamedTuple):
@@ -44,6 +50,7 @@ class Million(NamedTuple):
     steps: int
     read_s: float
     first_chart_ms: list[float]
+    from_board_ms: list[float]
     zoom_ms: list[float]
     spike: tuple[int, int]
     memory_before: int
@@ -73,9 +80,10 @@ def ours(folder: Path, browser: Browser, steps: int) -> Million:
         lock.close()
         server.wait(run_id, lambda event: event.get("status") == "completed", after=_newest(server) - 1)
         charts = [_first_chart(context, f"{server.url}/#/runs/{run_id}") for _ in range(ROUNDS)]
+        clicks = [_from_board(context, server.url, run_id) for _ in range(ROUNDS)]
         context.close()
         zooms, seen = _zooms(server, run_id, steps, spike)
-        return Million(steps, read_s, charts, zooms, (seen, len(zooms)), before, read, _memory(server))
+        return Million(steps, read_s, charts, clicks, zooms, (seen, len(zooms)), before, read, _memory(server))
     finally:
         lock.close()
         server.stop()
@@ -111,7 +119,18 @@ def _first_chart(context: BrowserContext, url: str) -> float:
     page = context.new_page()
     page.add_init_script(_WATCH_CURVES)
     page.goto(url)
-    ms = float(page.evaluate("window.curveAt"))
+    ms = float(page.evaluate("window.firstCurve"))
+    page.close()
+    return ms
+
+
+def _from_board(context: BrowserContext, url: str, run_id: str) -> float:
+    """Milliseconds from following the run's link on the board to the first curve."""
+    page = context.new_page()
+    page.add_init_script(_WATCH_CURVES)
+    page.goto(url)
+    page.locator(f'a[href="#/runs/{run_id}"]').first.wait_for()
+    ms = float(page.evaluate(_GO_TO_RUN, run_id))
     page.close()
     return ms
 

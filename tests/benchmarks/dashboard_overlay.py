@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,6 @@ RUNS, STREAMING = 50, 3
 STEPS, STEPS_PER_S = 2000, 20.0
 FRAME_MS = 1000 / 60
 _CATEGORIES = ["cc", "benchmark"]
-_WHOLE = {"STATE_PRESENTED_ALL", "STATE_NO_UPDATE_DESIRED"}
 
 # Something must move in every frame, or the browser rightly makes none: a dot in the corner, as a cursor would.
 _MOVE = """
@@ -102,27 +101,28 @@ def _hover(page: Page, box: dict[str, float], seconds: float) -> None:
 
 
 def frames(what: str, events: list[dict[str, Any]]) -> Frames:
-    """Reads a trace. A frame that lacks what the page's script drew for it counts as dropped, as it shows the old chart."""
-    ends = {_identity(event): event["ts"] / 1000 for event in events if _is_frame(event, "e")}
-    states: dict[tuple[Any, ...], set[str]] = {}
-    shown: dict[tuple[Any, ...], float] = {}
-    for event in (event for event in events if _is_frame(event, "b")):
-        reporter = event["args"].get("chrome_frame_reporter") or event["args"]["frame_reporter"]
-        frame = (event["pid"], reporter["frame_source"], reporter["frame_sequence"])
-        states.setdefault(frame, set()).add(reporter["state"])
-        if _identity(event) in ends:
-            shown[frame] = ends[_identity(event)]
-    due = {frame: told for frame, told in states.items() if told != {"STATE_NO_UPDATE_DESIRED"}}
-    busiest = Counter(process for process, *_ in due).most_common(1)
-    whole = [frame for frame, told in due.items() if frame[0] == busiest[0][0] and told <= _WHOLE]
-    moments = sorted(shown[frame] for frame in whole if frame in shown)
-    missed = sum(frame[0] == busiest[0][0] for frame in due) - len(whole)
-    return Frames(what, [after - before for before, after in itertools.pairwise(moments)], missed / (missed + len(whole)))
+    """Reads a trace: of the page that had the most frames, when each was shown that holds what its script drew for it.
+
+    A frame whose script was late is shown without that, and then has a second report, FORKED, which does not count: the
+    first tells whether the script's part was shown after all.
+    """
+    due: dict[tuple[int, int], list[tuple[str, float]]] = {}
+    for began, ms in _reports(events):
+        report = began["args"].get("frame_reporter") or began["args"]["chrome_frame_reporter"]
+        if report["state"] != "STATE_NO_UPDATE_DESIRED" and report.get("frame_type") != "FORKED":
+            due.setdefault((began["pid"], report["layer_tree_host_id"]), []).append((report["state"], ms))
+    reports = max(due.values(), key=len, default=[])
+    shown = sorted(ms for state, ms in reports if state == "STATE_PRESENTED_ALL")
+    missed = sum(state != "STATE_PRESENTED_ALL" for state, _ in reports)
+    return Frames(what, [after - before for before, after in itertools.pairwise(shown)], missed / max(1, len(reports)))
 
 
-def _is_frame(event: dict[str, Any], phase: str) -> bool:
-    return event["name"] == "PipelineReporter" and event["ph"] == phase
-
-
-def _identity(event: dict[str, Any]) -> tuple[Any, ...]:
-    return event["pid"], str(event.get("id2") or event.get("id"))
+def _reports(events: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], float]]:
+    """The beginning of each report, and when it ended, in milliseconds; ids are used again once a report has ended."""
+    begun: dict[tuple[int, str], dict[str, Any]] = {}
+    for event in sorted((event for event in events if event["name"] == "PipelineReporter"), key=lambda event: event["ts"]):
+        identity = event["pid"], str(event["id2"])
+        if event["ph"] == "b":
+            begun[identity] = event
+        elif identity in begun:
+            yield begun.pop(identity), event["ts"] / 1000

@@ -37,25 +37,36 @@ def live(found: dict[str, Live | str]) -> str:
 
 
 def million(ours: Million, peers: dict[str, PeerMillion | str]) -> str:
-    zooms = f"{milliseconds(statistics.median(ours.zoom_ms))} (worst {milliseconds(max(ours.zoom_ms))})"
     rows = [
         [
-            OURS, f"{ours.steps:,}", "", f"{ours.read_s:.0f} s", _charts(ours.first_chart_ms), zooms,
+            OURS, f"{ours.steps:,}", "", f"{ours.read_s:.0f} s", _times(ours.first_chart_ms),
+            _times(ours.from_board_ms), _times(ours.zoom_ms),
             f"in {ours.spike[0]} of {ours.spike[1]} zooms", _memory(ours.memory_before, ours.memory_read, ours.memory_after),
         ]
     ]  # fmt: skip
     for name, peer in peers.items():
         if isinstance(peer, str):
-            rows.append([name, f"failed: {peer}", *[""] * 6])
+            rows.append([name, f"failed: {peer}", *[""] * 7])
         else:
             spike = f"{'seen' if peer.spike else 'lost'} among {peer.points:,} points"
             rows.append(
                 [
-                    name, f"{peer.steps:,}", f"{peer.logged_s:.0f} s", f"{peer.read_s:.0f} s", _charts(peer.first_chart_ms),
-                    "asks for nothing more", spike, _memory(peer.memory_before, peer.memory_after),
+                    name, f"{peer.steps:,}", f"{peer.logged_s:.0f} s", f"{peer.read_s:.0f} s",
+                    _times(peer.first_chart_ms), "", "asks for nothing more", spike,
+                    _memory(peer.memory_before, peer.memory_after),
                 ]
             )  # fmt: skip
-    head = ["dashboard", "steps", "logged in", "read in", "first chart", "a zoom", "the spike", "server's memory"]
+    head = [
+        "dashboard",
+        "steps",
+        "logged in",
+        "read in",
+        "first chart",
+        "from the board",
+        "a zoom",
+        "the spike",
+        "server's memory",
+    ]
     return f"""### A run of a million steps
 
 {table(head, rows)}
@@ -63,19 +74,18 @@ def million(ours: Million, peers: dict[str, PeerMillion | str]) -> str:
 
 
 def overlay(found: list[Frames]) -> str:
-    rows = [
-        [
-            frames.what,
-            f"{1000 / statistics.mean(frames.gaps):.1f}",
-            *(milliseconds(percentile(frames.gaps, share)) for share in (50, 95, 99)),
-            f"{frames.dropped:.1%}",
-        ]
-        for frames in found
-    ]
+    rows = [[frames.what, *_frame_figures(frames)] for frames in found]
     return f"""### {RUNS} runs in one chart, {STREAMING} of them streaming {STEPS_PER_S:.0f} steps a second each
 
 {table(["page", "frames a second", "frame time p50", "p95", "p99", "frames missed"], rows)}
 """
+
+
+def _frame_figures(frames: Frames) -> list[str]:
+    if not frames.gaps:
+        return ["no frames", *[""] * 4]
+    times = [milliseconds(percentile(frames.gaps, share)) for share in (50, 95, 99)]
+    return [f"{1000 / statistics.mean(frames.gaps):.1f}", *times, f"{frames.dropped:.1%}"]
 
 
 def start(rows: Rows) -> str:
@@ -107,7 +117,7 @@ def percentile(values: list[float], share: int) -> float:
     return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
 
 
-def _charts(times: list[float]) -> str:
+def _times(times: list[float]) -> str:
     return f"{milliseconds(statistics.median(times))} (worst {milliseconds(max(times))})"
 
 

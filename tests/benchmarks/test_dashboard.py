@@ -55,16 +55,19 @@ def test_a_drawing_that_shows_less_than_one_before_counts_for_nothing() -> None:
 def test_frames_that_were_due_and_lack_the_pages_part_are_missed() -> None:
     states = ["STATE_PRESENTED_ALL"] * 3 + ["STATE_DROPPED", "STATE_PRESENTED_PARTIAL", "STATE_NO_UPDATE_DESIRED"]
     events = [event for number, state in enumerate(states) for event in frame(number, state, 16.0 * number)]
-    found = frames("watched", [*events, *frame(9, "STATE_PRESENTED_ALL", 5.0, pid=2), {"name": "other", "ph": "X"}])
+    late = frame(7, "STATE_PRESENTED_PARTIAL", 100.0, frame_type="FORKED")
+    found = frames(
+        "watched", [*events, *late, *frame(9, "STATE_PRESENTED_ALL", 200.0, page=2), {"name": "other", "ph": "X"}]
+    )
     assert found.gaps == [16.0, 16.0]
     assert found.dropped == pytest.approx(2 / 5)
 
 
-def frame(number: int, state: str, ms: float, pid: int = 1) -> list[dict[str, Any]]:
-    common = {"name": "PipelineReporter", "pid": pid, "id2": {"local": hex(number)}}
-    reporter = {"state": state, "frame_source": 1, "frame_sequence": number}
+def frame(number: int, state: str, ms: float, page: int = 1, **more: str) -> list[dict[str, Any]]:
+    common = {"name": "PipelineReporter", "pid": 1, "id2": {"local": hex(number % 3)}}
+    reporter = {"state": state, "layer_tree_host_id": page, **more}
     return [
-        {**common, "ph": "b", "ts": (ms - 10) * 1000, "args": {"chrome_frame_reporter": reporter}},
+        {**common, "ph": "b", "ts": (ms - 10) * 1000, "args": {"frame_reporter": reporter}},
         {**common, "ph": "e", "ts": ms * 1000, "args": {}},
     ]
 
