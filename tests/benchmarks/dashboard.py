@@ -36,12 +36,11 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Sizes:
-    """Seconds that a page is watched, and the steps of a long run: ours and tensorboard's, and trackio's."""
+    """Seconds that a page is watched and that frames are traced, and the steps of a long run."""
 
     watch_s: float = 60
     trace_s: float = 10
     steps: int = 1_000_000
-    steps_of_trackio: int = 100_000
 
 
 @dataclass(frozen=True)
@@ -68,17 +67,17 @@ class Bench:
         say("live: ours again")
         last, _ = dashboard_live.ours(self.folder / "live-last", self.browser, self.sizes.watch_s)
         found[OURS] = Live(first.lags + last.lags, first.logged + last.logged)
-        return dashboard_report.live(found)
+        return dashboard_report.live(found, self.sizes.watch_s)
 
     def million(self) -> str:
         """A long run in each."""
         say("million: ours")
         ours = dashboard_million.ours(self.folder / "million", self.browser, self.sizes.steps)
         found = {}
-        for peer, steps in ((TENSORBOARD, self.sizes.steps), (TRACKIO, self.sizes.steps_of_trackio)):
+        for peer in (TENSORBOARD, TRACKIO):
             say(f"million: {peer.log}")
             place = (self.peers, self.folder / f"million-{peer.log}", self.browser)
-            found[peer.log] = attempt(dashboard_peers_million.measure, peer, *place, steps)
+            found[peer.log] = attempt(dashboard_peers_million.measure, peer, *place, self.sizes.steps)
         return dashboard_report.million(ours, found)
 
     def overlay(self) -> str:
@@ -111,7 +110,11 @@ def main() -> None:
     executable = find_chromium()
     if executable is None:
         raise SystemExit("make bench-dashboard needs Chromium. On Debian and Ubuntu: apt install chromium")
-    sizes = Sizes(watch_s=5, trace_s=2, steps=20_000, steps_of_trackio=2_000) if arguments.quick else Sizes()
+    try:
+        peers = dashboard_peers.versions(arguments.peers)
+    except PeerError as error:
+        raise SystemExit(str(error)) from error
+    sizes = Sizes(watch_s=5, trace_s=2, steps=20_000) if arguments.quick else Sizes()
     parts = [arguments.only] if arguments.only else list(PARTS)
     tables = []
     with tempfile.TemporaryDirectory() as folder, chromium(executable) as browser:
@@ -119,7 +122,7 @@ def main() -> None:
         for part in parts:
             tables.append(PARTS[part](bench))
             say(f"\n{tables[-1]}\n")
-        text = dashboard_report.section(tables, browser.version)
+        text = dashboard_report.section(tables, [f"Chromium {browser.version}", *peers])
     if not arguments.only and not arguments.quick:
         write_section("dashboard", text)
 

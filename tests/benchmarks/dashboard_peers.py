@@ -142,6 +142,15 @@ def served(peer: Peer, python: str, folder: Path) -> Iterator[Served]:
             _end(process)
 
 
+def versions(python: str) -> list[str]:
+    """The peers' names and versions. Raises PeerError if the interpreter lacks them."""
+    code = "from importlib.metadata import version\nfor name in ('tensorboard', 'trackio'): print(name, version(name))"
+    try:
+        return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        raise PeerError(f"{python} has no tensorboard and trackio; make bench-dashboard installs them.") from error
+
+
 def follow(peer: Peer, python: str, folder: Path, browser: Browser, pace: Pace, seconds: float) -> Live:
     """Logs at ``pace`` and watches the peer's page for ``seconds`` from its first drawing."""
     folder.mkdir(parents=True)

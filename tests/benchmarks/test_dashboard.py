@@ -105,7 +105,9 @@ def test_the_curve_is_the_same_for_the_same_seed() -> None:
 
 def test_a_dashboard_that_failed_is_in_the_table_with_its_reason() -> None:
     ours = Live([float(ms) for ms in range(1, 101)], 100)
-    text = dashboard_report.live({"Trainboard": ours, "one": Live([5050.0], 90), "other": "no port", "third": Live([], 80)})
+    text = dashboard_report.live(
+        {"Trainboard": ours, "one": Live([5050.0], 90), "other": "no port", "third": Live([], 80)}, 60
+    )
     assert "| Trainboard | 50 ms | 95 ms | 100 of 100 |  |" in text
     assert "| one | 5.0 s | 5.0 s | 1 of 90 | 100× |" in text
     assert "| other | failed: no port |" in text
