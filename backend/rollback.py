@@ -14,8 +14,9 @@ _events = models.events.c
 
 def roll_back(connection: Connection, run: dict[str, Any], step: int) -> None:
     """Mark the stored events of updates after ``step`` as superseded, and set the columns of ``run`` back to that update."""
-    connection.execute(update(models.events).where(_events.run_id == run["id"], _events.step > step).values(superseded=True))
-    curves.truncate(connection, run["id"], step or -1)  # a worker that starts over checks the untrained model again, too
+    kept = step or -1  # a worker that starts over checks the untrained model again, too
+    connection.execute(update(models.events).where(_events.run_id == run["id"], _events.step > kept).values(superseded=True))
+    curves.truncate(connection, run["id"], kept)
     evaluation = _latest(connection, run["id"], "evaluation")
     best = _latest(connection, run["id"], "evaluation", func.json_extract(_events.data, "$.best"))
     last = _latest(connection, run["id"], "step")
