@@ -10,8 +10,11 @@ from typing import Any
 from backend.schemas import Run, Schema, Status
 from worker.contract import RunConfig
 
-SAME_BUT_FOR_CHANCE = frozenset({"name", "seed", "device", "num_workers"})
-"""Settings that change nothing but where a run happens, what it is called, and what is random in it."""
+SAME_BUT_FOR_CHANCE = frozenset(
+    {"name", "seed", "device", "num_workers", "save_steps", "log_steps", "keep_checkpoints", "sample_prompts"}
+)
+"""Settings that change nothing of what is learned but what is random in it: where a run happens, what it is called, what it
+tells and keeps."""
 
 READING = "reading"  # how the dataset is read: not a setting, but it changes what is learned and measured
 
