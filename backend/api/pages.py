@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ router = APIRouter(include_in_schema=False)
 FRONTEND = ROOT / "frontend"
 SERVED = {".js", ".css", ".svg", ".png", ".ico", ".woff2", ".txt"}
 PRIVATE = {"node_modules"}
+EDITION = re.compile(r"at-[0-9a-f]{12}")
 
 DOCS_SCRIPT = 'SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });'
 DOCS = f"""<!doctype html>
@@ -44,20 +46,33 @@ def index() -> HTMLResponse:
     html = (FRONTEND / "index.html").read_text(encoding="utf-8")
     # Read and hashed anew each time: whoever edits the page need not restart the server.
     maps = re.findall(r'<script type="importmap">(.*?)</script>', html, re.DOTALL)
+    html = re.sub(r'"/(js/|css/|style\.css)', rf'"/{_edition()}/\1', html)
     return HTMLResponse(html, headers={"content-security-policy": content_policy(*maps), "cache-control": "no-cache"})
 
 
 @router.get("/{path:path}")
 def file(path: str) -> FileResponse:
-    """A file of the frontend, and no other."""
+    """A file of the frontend, and no other.
+
+    The page asks for its own files under the name of their edition, and so a browser need not ask again: a hundred modules
+    would take it a second. Whoever asks without is told to check each time.
+    """
     if "\0" in path:  # no file system takes it
         raise NotFoundError("There is nothing at this address.")
-    found = _own_file(path)
+    edition, _, rest = path.partition("/")
+    lasting = EDITION.fullmatch(edition) is not None
+    found = _own_file(rest if lasting else path)
     if found is None:
         raise NotFoundError("There is nothing at this address.")
-    # Our own files are checked each time, so that an edit or an upgrade shows at once; fetched modules rarely change.
-    cache = "max-age=3600" if path.startswith("vendor/") else "no-cache"
-    return FileResponse(found, headers={"cache-control": cache})
+    fleeting = "max-age=3600" if path.startswith("vendor/") else "no-cache"  # fetched modules rarely change
+    return FileResponse(found, headers={"cache-control": "max-age=31536000, immutable" if lasting else fleeting})
+
+
+def _edition() -> str:
+    """A name for the page's own files as they are now: an edit or an upgrade gives them another."""
+    files = [FRONTEND / "style.css", *(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
+    facts = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    return f"at-{hashlib.sha256(repr(facts).encode()).hexdigest()[:12]}"
 
 
 def _own_file(path: str) -> Path | None:

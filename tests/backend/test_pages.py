@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from backend.api import pages
 from worker.contract import GROUPS, RunConfig
 
 
@@ -32,6 +33,27 @@ def test_index_allows_its_own_import_map_alone(shared_server) -> None:
     assert len(re.findall(r"'sha256-[^']+'", page.headers["content-security-policy"])) == page.text.count('type="importmap"')
 
 
+def test_the_page_names_an_edition_of_its_files_that_lasts(shared_server) -> None:
+    addresses = re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css))"', shared_server.client.get("/").text)
+    own = [address for address in addresses if not address.startswith("/vendor/")]
+    assert len(own) > 5
+    assert len({address.split("/")[1] for address in own}) == 1, "what app.js imports is named alike, relative to it"
+    for address in own:
+        answer = shared_server.client.get(address)
+        assert (answer.status_code, "immutable" in answer.headers["cache-control"]) == (200, True)
+
+
+def test_an_edit_gives_the_files_another_name(tmp_path, monkeypatch) -> None:
+    for name in ("style.css", "js/app.js", "css/run.css"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(pages, "FRONTEND", tmp_path)
+    before = pages._edition()
+    assert pages._edition() == before
+    (tmp_path / "js/app.js").write_text("an edit")
+    assert pages._edition() != before
+
+
 def test_own_files_are_fresh_and_modules_are_cached(shared_server) -> None:
     own, fetched = shared_server.client.get("/js/app.js"), shared_server.client.get("/vendor/preact.js")
     assert own.headers["cache-control"] == "no-cache"
@@ -44,6 +66,7 @@ def test_own_files_are_fresh_and_modules_are_cached(shared_server) -> None:
     [
         "/../backend/app.py", "/%2e%2e/backend/app.py", "/..%2fbackend%2fapp.py", "/%252e%252e/pyproject.toml",
         "//etc/passwd", "/%2fetc%2fpasswd", "/js/..%2f..%2fpyproject.toml", "/package.json", "/tsconfig.json",
+        "/at-0123456789ab/node_modules/x.js", "/at-0123456789ab/../../pyproject.toml",
         "/node_modules/typescript/LICENSE.txt", "/js", "/js/%00app.js", "/vendor/..%5c..%5cx", "/nothing.js",
     ],
 )  # fmt: skip
