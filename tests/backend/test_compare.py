@@ -51,6 +51,11 @@ def test_of_several_settings_none_is_made_responsible() -> None:
     assert second == "Lowest best validation loss: “b” (1.500), then “a” (2.000)."
 
 
+def test_what_a_run_tells_and_keeps_is_not_made_responsible() -> None:
+    first, _ = said([run("a", save_steps=10, sample_prompts=["Once"]), run("b", learning_rate=1e-4)], [2.0, 1.5])
+    assert first.startswith("Only Learning rate differed besides Save every and Sample prompts: 1e-4 ended 0.5 lower")
+
+
 def repeated(losses: dict[float, list[float]]) -> list[str]:
     """What is said of runs with these losses per learning rate, each with a seed of its own."""
     runs, given = [], []
