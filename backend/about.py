@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, update
 
-from backend import models, runs
+from backend import models, runs, whole_files
 from backend.errors import ConflictError
 
 ABOUT_FILE = "about.json"
@@ -74,6 +73,4 @@ def write(connection: Connection, directory: Path, run_id: str) -> None:
     about = {"name": found.name, "tags": json.loads(found.tags), "notes": found.notes, "archived": found.archived}
     if not directory.exists():  # deleted by hand: then there is nothing left to be true of
         return
-    temporary = directory / f"{ABOUT_FILE}.new"
-    temporary.write_text(json.dumps(about, ensure_ascii=False, indent=2), encoding="utf-8")
-    os.replace(temporary, directory / ABOUT_FILE)
+    whole_files.write(directory / ABOUT_FILE, json.dumps(about, ensure_ascii=False, indent=2))

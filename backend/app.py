@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from backend import curves, devices, errors, outbox
+from backend import devices, errors, outbox
 from backend.api import (
     compare,
     datasets,
@@ -91,7 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     """The parts of a server, running; workers go on when it ends."""
     await asyncio.to_thread(_prepare_folders, settings)
     database = Database(settings.database)
-    await asyncio.to_thread(_prepare_database, database)
+    await asyncio.to_thread(database.migrate)
     own_datasets = Datasets(settings.datasets_dir)
     await asyncio.to_thread(own_datasets.prepare)
     found = await asyncio.to_thread(devices.find)
@@ -134,12 +134,6 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             await webhooks.stop()
         await broadcaster.stop()
         database.close()
-
-
-def _prepare_database(database: Database) -> None:
-    database.migrate()
-    with database.write() as connection:
-        curves.catch_up(connection)
 
 
 async def _webhooks(settings: Settings, database: Database, broadcaster: Broadcaster) -> Webhooks | None:

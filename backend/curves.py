@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from backend import models
+from backend import models, times
 
 KEYS = {
     **{name: ("step", name) for name in ("loss", "lr", "grad_norm", "tokens_per_s", "step_ms", "tokens", "epoch", "scale")},
@@ -150,27 +149,30 @@ def _waiting(connection: Connection, run_id: str, rolled_seq: int, keys: Iterabl
     for kind, step, data in connection.execute(query.order_by(_events.seq)):
         event = json.loads(data)
         for key, field in wanted[kind]:
-            value = _value(event, field)
-            if value is not None:
-                points.setdefault(key, {})[step] = value
+            told = value(event, field)
+            if told is not None:
+                points.setdefault(key, {})[step] = told
     return {key: _entries(np.array(sorted(values.items()), dtype=np.float64)) for key, values in points.items()}
 
 
-def _value(event: dict[str, Any], field: str) -> float | None:
+def value(event: dict[str, Any], field: str) -> float | None:
     """NaN if it was not finite, None if the event does not tell."""
-    value = event.get(field)
     if field == "time":
-        return datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
-    if value is None:
+        return times.seconds(event["time"])
+    number = event.get(field)
+    if number is None:
         return float("nan") if field in event.get("nonfinite", ()) else None
-    return float(value)
+    return float(number)
+
+
+def _of(run_id: str, key: str, level: int) -> ColumnElement[bool]:
+    """Which blocks: those of one level of one curve."""
+    return (_curves.run_id == run_id) & (_curves.key == key) & (_curves.level == level)
 
 
 def _ends(connection: Connection, run_id: str, key: str) -> list[int]:
     """First and last step that is stored; empty if none is."""
-    query = select(_curves.first_step, _curves.last_step).where(
-        _curves.run_id == run_id, _curves.key == key, _curves.level == 0
-    )
+    query = select(_curves.first_step, _curves.last_step).where(_of(run_id, key, 0))
     found = [
         connection.execute(query.order_by(order).limit(1)).one_or_none() for order in (_curves.block, _curves.block.desc())
     ]
@@ -179,19 +181,13 @@ def _ends(connection: Connection, run_id: str, key: str) -> list[int]:
 
 def _stored(connection: Connection, run_id: str, key: str, level: int, low: int, high: int) -> list[Entries]:
     """The blocks that have steps from ``low`` to ``high``, whole, in order."""
-    query = select(_curves.data).where(
-        _curves.run_id == run_id,
-        _curves.key == key,
-        _curves.level == level,
-        _curves.last_step >= low,
-        _curves.first_step <= high,
-    )
+    query = select(_curves.data).where(_of(run_id, key, level), _curves.last_step >= low, _curves.first_step <= high)
     return [_unpack(level, data) for data in connection.execute(query.order_by(_curves.block)).scalars()]
 
 
 def _append(connection: Connection, run_id: str, key: str, level: int, entries: Entries) -> None:
     """Add to what is stored of a level; the last entry there may go on."""
-    here = (_curves.run_id == run_id) & (_curves.key == key) & (_curves.level == level)
+    here = _of(run_id, key, level)
     query = select(_curves.block, _curves.data).where(here).order_by(_curves.block.desc()).limit(1)
     found = connection.execute(query).one_or_none()
     block = 0
@@ -212,18 +208,12 @@ def _truncate(connection: Connection, run_id: str, key: str, step: int) -> None:
     single = _between(connection, run_id, key, 0, (step + 1) // _WIDTHS[-1] * _WIDTHS[-1], step)
     for level, width in enumerate(_WIDTHS):
         whole = (step + 1) // width * width  # what begins here or later may reach beyond the step
-        block = select(_curves.first_step).where(
-            _curves.run_id == run_id, _curves.key == key, _curves.level == level, _curves.last_step >= whole
-        )
-        start = connection.execute(block.order_by(_curves.block).limit(1)).scalar()
+        cut = _of(run_id, key, level) & (_curves.last_step >= whole)
+        start = connection.execute(select(func.min(_curves.first_step)).where(cut)).scalar()
         if start is None:
             continue
         kept = _between(connection, run_id, key, level, start, whole - 1)
-        connection.execute(
-            delete(models.curves).where(
-                _curves.run_id == run_id, _curves.key == key, _curves.level == level, _curves.last_step >= whole
-            )
-        )
+        connection.execute(delete(models.curves).where(cut))
         entries = np.concatenate([kept, condense(single[single[:, 0] >= whole], width)])
         if len(entries):
             _append(connection, run_id, key, level, entries)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
+from backend import curves
 from backend.models import REVISION
 from backend.settings import ROOT
 
@@ -54,6 +55,7 @@ class Database:
                 config.set_main_option("script_location", str(ROOT / "backend" / "migrations"))
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                curves.catch_up(connection)
 
     def close(self) -> None:
         self._writer.dispose()

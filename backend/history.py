@@ -104,3 +104,10 @@ def of_type(connection: Connection, run_id: str, kind: str) -> list[dict[str, An
     """Its events of a type that still count."""
     query = select(_events.data).where(_events.run_id == run_id, _events.type == kind, ~_events.superseded)
     return [json.loads(data) for data in connection.execute(query.order_by(_events.cursor)).scalars()]
+
+
+def latest(connection: Connection, run_id: str, kind: str, *conditions: Any) -> dict[str, Any]:
+    """The last event of a type that still counts; empty if there is none."""
+    query = select(_events.data).where(_events.run_id == run_id, _events.type == kind, ~_events.superseded, *conditions)
+    data = connection.execute(query.order_by(_events.cursor.desc()).limit(1)).scalar()
+    return json.loads(data) if data else {}

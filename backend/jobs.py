@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
+from backend import whole_files
 from backend.catalog import Catalog
 from backend.datasets import Datasets
 from backend.devices import candidates
@@ -112,9 +112,7 @@ def _check_count(config: RunConfig, devices: list[str]) -> None:
 
 def write_job(directory: Path, job: Job) -> None:
     """Write config.json, whole or not at all."""
-    temporary = directory / f"{JOB_FILE}.new"
-    temporary.write_text(job.model_dump_json(indent=2), encoding="utf-8")
-    os.replace(temporary, directory / JOB_FILE)
+    whole_files.write(directory / JOB_FILE, job.model_dump_json(indent=2))
 
 
 def read_job(directory: Path) -> Job:

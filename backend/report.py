@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import platform
 import shlex
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from backend import drawing, history, runs, wording
+from backend import drawing, history, runs, times, wording
 from backend.datasets import Datasets
 from backend.drawing import Picture
 from backend.errors import NotFoundError
@@ -156,8 +155,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
 def _seconds_between(start: str | None, end: str | None) -> float | None:
     if not start or not end:
         return None
-    began, ended = (datetime.fromisoformat(time.replace("Z", "+00:00")) for time in (start, end))
-    return (ended - began).total_seconds()
+    return times.seconds(end) - times.seconds(start)
 
 
 def pictures(series: Curves) -> list[Picture]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from backend import curves, models, summary
+from backend import curves, history, models, summary
 
 _events = models.events.c
 
@@ -17,9 +16,9 @@ def roll_back(connection: Connection, run: dict[str, Any], step: int) -> None:
     kept = step or -1  # a worker that starts over checks the untrained model again, too
     connection.execute(update(models.events).where(_events.run_id == run["id"], _events.step > kept).values(superseded=True))
     curves.truncate(connection, run["id"], kept)
-    evaluation = _latest(connection, run["id"], "evaluation")
-    best = _latest(connection, run["id"], "evaluation", func.json_extract(_events.data, "$.best"))
-    last = _latest(connection, run["id"], "step")
+    evaluation = history.latest(connection, run["id"], "evaluation")
+    best = history.latest(connection, run["id"], "evaluation", func.json_extract(_events.data, "$.best"))
+    last = history.latest(connection, run["id"], "step")
     run.update(
         step=step,
         epoch=last.get("epoch"),
@@ -30,18 +29,6 @@ def roll_back(connection: Connection, run: dict[str, Any], step: int) -> None:
         best_validation_loss=best.get("loss"),
         sparkline=summary.shorten(run["sparkline"], _count_of_steps(connection, run["id"])),
     )
-
-
-def _latest(connection: Connection, run_id: str, kind: str, *conditions: Any) -> dict[str, Any]:
-    """The last event of a type that still counts; empty if there is none."""
-    query = (
-        select(_events.data)
-        .where(_events.run_id == run_id, _events.type == kind, ~_events.superseded, *conditions)
-        .order_by(_events.cursor.desc())
-        .limit(1)
-    )
-    data = connection.execute(query).scalar()
-    return json.loads(data) if data else {}
 
 
 def _count_of_steps(connection: Connection, run_id: str) -> int:

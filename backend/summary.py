@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
 
+from backend import times
 from worker.contract import EvaluationEvent, StatusEvent, StepEvent
 
 SPARKLINE_POINTS = 60
@@ -55,13 +55,9 @@ def _remaining_seconds(run: dict[str, Any], event: StepEvent) -> float | None:
         return None
     first_step, first_time = json.loads(run["first_step"])
     done = event.step - first_step
-    seconds = event.step_ms / 1000 if done == 0 else (_seconds(event.time) - _seconds(first_time)) / done
+    seconds = event.step_ms / 1000 if done == 0 else (times.seconds(event.time) - times.seconds(first_time)) / done
     left: int = run["total_steps"] - event.step
     return round(max(0, left) * seconds, 1)
-
-
-def _seconds(time: str) -> float:
-    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
 
 
 def _extend(sparkline: str | None, loss: float | None) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Row, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 
-from backend import about, models, runs
+from backend import about, models, runs, whole_files
 from backend.database import Database
 from backend.devices import candidates, choose, visibility
 from backend.errors import ConflictError
@@ -225,10 +224,7 @@ class Supervisor:
 
     def _write_control(self, run_id: str, command: Literal["stop", "pause", "resume"]) -> None:
         """Called within the transaction that decides so, so that the last command is what was decided last."""
-        path = self._runs_dir / run_id / CONTROL_FILE
-        temporary = path.with_suffix(".new")
-        temporary.write_text(Control(command=command).model_dump_json())
-        os.replace(temporary, path)
+        whole_files.write(self._runs_dir / run_id / CONTROL_FILE, Control(command=command).model_dump_json())
 
     def _clear_for_next_worker(self, connection: Connection, run_id: str) -> None:
         """What was asked of an earlier worker is not meant for the next, and its identity is not the next one's.

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
 import google_crc32c
 
+from backend import curves, times
 from backend.exports import FIELDS
 
 _FOLDERS = {"step": "train", "evaluation": "validation", "system": "system"}
@@ -27,7 +27,7 @@ def event_file(batches: Iterable[list[dict[str, Any]]], started: str, texts: dic
     ``started`` is the time, ISO 8601, that the file and its ``texts`` (name → Markdown) bear. Scalars are 32-bit floats, as
     TensorBoard has them; what was not finite is NaN.
     """
-    began = _seconds(started)
+    began = times.seconds(started)
     yield _record(_event(began, None, _bytes(3, b"brain.Event:2")))
     yield b"".join(_record(_event(began, 0, _bytes(5, _text(tag, text)))) for tag, text in texts.items())
     heads = {
@@ -49,20 +49,13 @@ def _encoded(batch: list[dict[str, Any]], heads: dict[str, dict[str, bytes]], pr
             tag = prompts.setdefault(event["prompt"], f"samples/{len(prompts) + 1}")
             summary = _text(tag, verbatim(event["prompt"] + event["text"]))
         if summary:
-            yield _event(_seconds(event["time"]), event["step"], _bytes(5, summary))
+            yield _event(times.seconds(event["time"]), event["step"], _bytes(5, summary))
 
 
 def _scalars(event: dict[str, Any], heads: dict[str, bytes]) -> bytes:
     """A Summary with a value for each field that is known."""
-    nonfinite = event.get("nonfinite", ())
-    values = []
-    for field, head in heads.items():
-        value = event.get(field)
-        if value is not None:
-            values.append(head + _float(value))
-        elif field in nonfinite:
-            values.append(head + _float(math.nan))
-    return b"".join(values)
+    told = ((head, curves.value(event, field)) for field, head in heads.items())
+    return b"".join(head + _float(value) for head, value in told if value is not None)
 
 
 def verbatim(text: str) -> str:
@@ -117,7 +110,3 @@ def _record(data: bytes) -> bytes:
 def _checksum(data: bytes) -> bytes:
     crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
-
-
-def _seconds(time: str) -> float:
-    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from backend import compare, outcomes, verdicts
 from backend import runs as all_runs
-from backend.api.deps import ServicesDep
+from backend.api.deps import ServicesDep, parts_of
 from backend.compare import Difference, Outcome, SeedGroup
 from backend.errors import InvalidFieldError, NotFoundError
 from backend.schemas import Run, Schema
@@ -36,7 +36,7 @@ def compare_runs(
     runs: Annotated[str, Query(max_length=2000, description=f"2 to {MOST_RUNS} ids, separated by commas")],
 ) -> Comparison:
     """What several runs differ in, how they ended, and what that says."""
-    ids = list(dict.fromkeys(part for part in runs.split(",") if part))
+    ids = parts_of(runs)
     if not 2 <= len(ids) <= MOST_RUNS:
         raise InvalidFieldError("runs", f"Runs must be 2 to {MOST_RUNS} different ids; you gave {len(ids)}.")
     with services.database.read() as connection:

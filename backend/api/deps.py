@@ -28,5 +28,10 @@ def after_cursor(
     return int(last_event_id)
 
 
+def parts_of(text: str) -> list[str]:
+    """What stands between the commas of a query's value, each once."""
+    return list(dict.fromkeys(part for part in text.split(",") if part))
+
+
 ServicesDep = Annotated[Services, Depends(services)]
 AfterCursor = Annotated[int | None, Depends(after_cursor)]

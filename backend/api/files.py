@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from backend import exports, report, runs, tensorboard
+from backend import exports, report, runs, tensorboard, times
 from backend.api.deps import ServicesDep
 from worker.contract import EVENTS_FILE
 
@@ -61,8 +60,9 @@ def get_tensorboard_file(run_id: str, services: ServicesDep) -> Response:
         "run/config": tensorboard.verbatim(run.config.model_dump_json(indent=2)),
     }
     content = tensorboard.event_file(exports.events(services.database, run_id), run.created_at, texts)
-    seconds = int(datetime.fromisoformat(run.created_at.replace("Z", "+00:00")).timestamp())
-    return _download(content, f"events.out.tfevents.{seconds}.trainboard", "application/octet-stream")
+    return _download(
+        content, f"events.out.tfevents.{int(times.seconds(run.created_at))}.trainboard", "application/octet-stream"
+    )
 
 
 def _name_of(services: ServicesDep, run_id: str) -> str:

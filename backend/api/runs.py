@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from backend import about, board, runs
 from backend.about import AboutChange
-from backend.api.deps import ServicesDep
+from backend.api.deps import ServicesDep, parts_of
 from backend.board import Archived, Order, Sort
 from backend.errors import ApiError, InvalidFieldError
 from backend.forecasts import require_fitting
@@ -90,7 +90,7 @@ def list_runs(
     cursor: Annotated[str, Query(max_length=800, description="next_cursor of the page before")] = "",
 ) -> RunList:
     """Runs, newest first unless sorted otherwise."""
-    statuses = [part for part in status.split(",") if part]
+    statuses = parts_of(status)
     for unknown in set(statuses) - set(runs.TRANSITIONS):
         raise InvalidFieldError(
             "status", f"There is no status {unknown[:40]!r}.", hint=f"Use: {', '.join(runs.TRANSITIONS)}."

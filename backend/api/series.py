@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend import history, runs
-from backend.api.deps import ServicesDep
+from backend.api.deps import ServicesDep, parts_of
 from backend.curves import KEYS
 from backend.errors import InvalidFieldError
 from backend.schemas import Series, SeriesList, SeriesOfRun
@@ -48,7 +48,7 @@ def get_series_of_runs(
     px: Px = 500,
 ) -> SeriesList:
     """The same of several runs at once, for laying them over each other."""
-    ids = list(dict.fromkeys(part for part in runs_.split(",") if part))
+    ids = parts_of(runs_)
     if not 1 <= len(ids) <= MOST_RUNS:
         raise InvalidFieldError("runs", f"{len(ids)} runs were named.", hint=f"Name 1 to {MOST_RUNS}.")
     wanted = _keys(keys)
@@ -61,7 +61,7 @@ def get_series_of_runs(
 
 
 def _keys(keys: str) -> list[str]:
-    wanted = list(dict.fromkeys(key for key in keys.split(",") if key))
+    wanted = parts_of(keys)
     for key in wanted:
         if key not in KEYS:
             raise InvalidFieldError("keys", f"There is no series {key[:40]!r}.", hint=f"Use: {', '.join(KEYS)}.")

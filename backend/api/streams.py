@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from backend import runs
-from backend.api.deps import AfterCursor, ServicesDep
+from backend.api.deps import AfterCursor, ServicesDep, parts_of
 from backend.services import Services
 
 router = APIRouter(prefix="/api", tags=["streams"], default_response_class=EventSourceResponse)
@@ -31,7 +31,7 @@ async def stream_runs(
     runs: Annotated[str, Query(description="Ids separated by commas; every run if left out")] = "",
 ) -> EventSourceResponse:
     """The same for several runs at once, or for all. Without ``after`` it begins now. For all runs it never ends."""
-    return await _stream(services, frozenset(part for part in runs.split(",") if part) or None, after)
+    return await _stream(services, frozenset(parts_of(runs)) or None, after)
 
 
 async def _stream(services: Services, run_ids: frozenset[str] | None, after: int | None) -> EventSourceResponse:

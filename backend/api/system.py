@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 
 import psutil
 from fastapi import APIRouter
@@ -25,7 +24,7 @@ def get_health() -> Health:
 @router.get("/system")
 def get_system(services: ServicesDep) -> System:
     """Versions, devices, how much memory and disk there is, and what the machine is doing now."""
-    memory = psutil.virtual_memory()
+    now = services.sampler.now()
     return System(
         version=VERSION,
         python=platform.python_version(),
@@ -33,10 +32,10 @@ def get_system(services: ServicesDep) -> System:
         data_dir=str(services.settings.data_dir),
         devices=services.devices,
         cpu_count=psutil.cpu_count() or 1,
-        memory_bytes=memory.total,
-        memory_available_bytes=memory.available,
-        now=services.sampler.now(),
-        disk_free_bytes=shutil.disk_usage(services.settings.data_dir).free,
+        memory_bytes=now.memory_bytes,
+        memory_available_bytes=now.memory_bytes - now.memory_used_bytes,
+        now=now,
+        disk_free_bytes=now.disk_free_bytes,
         webhook=services.webhooks.state() if services.webhooks else None,
     )
 

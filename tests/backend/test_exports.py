@@ -20,6 +20,7 @@ from tensorboard.util import tensor_util
 
 from backend import exports, models, tensorboard
 from backend.tailer import Tailer
+from backend.times import seconds
 from tests.backend.records import Records, going_on, story
 from tests.serving import Server
 
@@ -175,7 +176,7 @@ def test_tensorboard_reads_what_the_series_say(served: Server, records: Records,
     assert math.isnan(next(scalar.value for scalar in read.Scalars("train/loss") if scalar.step == 7))
     events = list(EventFileLoader(str(path)).Load())
     times = {event.step: event.wall_time for event in events if any(v.tag == "train/loss" for v in event.summary.value)}
-    assert times[11] == pytest.approx(tensorboard._seconds(expected[11]["time"]), abs=1e-6)
+    assert times[11] == pytest.approx(seconds(expected[11]["time"]), abs=1e-6)
     texts = {tag: [tensor_util.make_ndarray(one.tensor_proto).item().decode() for one in read.Tensors(tag)]
              for tag in ("run/config", "samples/1")}  # fmt: skip
     assert '"learning_rate": 0.001' in texts["run/config"][0]
