@@ -13,10 +13,10 @@ import json
 import logging
 import socket
 import time
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from anyio import move_on_after
 from sqlalchemy import Row
 from sqlalchemy.exc import OperationalError, TimeoutError
 
@@ -100,14 +100,14 @@ class Webhooks:
         await self._wait(delivery.due - time.time() if delivery else None)
 
     async def _wait(self, seconds: float | None) -> None:
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._run_ended.wait(), seconds)
+        # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that meets the end of the wait, and stop() hangs.
+        with move_on_after(seconds):
+            await self._run_ended.wait()
 
     async def _send(self, delivery: Row[Any]) -> None:
-        try:
-            error = await asyncio.wait_for(self._try(delivery), TRY_S)
-        except asyncio.TimeoutError:
-            error = f"It did not answer within {TRY_S} s."
+        error: str | None = f"It did not answer within {TRY_S} s."
+        with move_on_after(TRY_S):
+            error = await self._try(delivery)
         self._last_error = error
         tries = delivery.tries + 1
         if error is None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Literal
 
 import pytest
 
@@ -177,6 +178,38 @@ def test_a_receiver_that_says_nothing_is_left(
         await settled(records)
 
     run_async(telling(records, receiver.url, work))
+
+
+class News(asyncio.Event):
+    """``awaited`` is set while somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awaited = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.awaited.set()
+        return await super().wait()
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_it_stops_even_as_news_comes(records: Records, run_async, turns: int) -> None:
+    """A cancellation that meets the end of a wait must not be lost: the server would never end."""
+
+    async def work() -> None:
+        news = News()
+        told = Webhooks(records.database, news, "http://127.0.0.1:1/hook", SECRET, "http://here:1", first_delay_s=60)
+        await told.start()
+        await asyncio.to_thread(end, records, records.add("starting", "running"))
+        for _ in range(2):  # nobody answers there, so that a second try is due in a minute
+            await news.awaited.wait()
+            news.awaited.clear()
+            news.set()
+        for _ in range(turns):  # of the event loop, between the news and the stop
+            await asyncio.sleep(0)
+        await told.stop()
+
+    run_async(work())
 
 
 def test_without_a_secret_nothing_is_signed_and_credentials_are_not_shown(
