@@ -30,6 +30,7 @@ import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { moveCursor, onChartKey } from "./chart-keys.js";
+import { followFrame, themeOf } from "./plot-frame.js";
 import { logTicks } from "./x-scale.js";
 
 /** Charts with the same key share the cursor. */
@@ -61,17 +62,14 @@ export function Chart({ label, data, describe, look, plugins, actions }) {
       plot.current = createPlot(element, { describe, data, look, plugins, actions });
     };
     draw();
-    const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight }));
-    resized.observe(element);
+    const resize = () => plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight });
+    const unfollow = followFrame(element, resize, draw);
     const note = (/** @type {IntersectionObserverEntry[]} */ entries) => (visible.value = entries[entries.length - 1].isIntersecting);
     const seen = new IntersectionObserver(note, { rootMargin: NEAR });
     seen.observe(element);
-    const themed = new MutationObserver(draw);
-    themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     return () => {
-      resized.disconnect();
+      unfollow();
       seen.disconnect();
-      themed.disconnect();
       plot.current?.destroy();
       plot.current = null;
     };
@@ -104,8 +102,7 @@ export function Chart({ label, data, describe, look, plugins, actions }) {
 
 /** @param {HTMLElement} host @param {Omit<Parameters<typeof Chart>[0], "label">} props */
 function createPlot(host, { describe, data, look, plugins, actions }) {
-  const style = getComputedStyle(host);
-  const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+  const { color, axis } = themeOf(host);
   const lines = describe(color);
   const edges = new Set(lines.series.map((line, i) => (line.label === "" ? i : 0)));
   return new uPlot(
@@ -127,7 +124,7 @@ function createPlot(host, { describe, data, look, plugins, actions }) {
         x: { time: false, range: () => [data.peek().start, data.peek().end] },
         y: look.log ? { distr: 3, range: (_, low, high) => logExtent(low, high) } : { range: (_, low, high) => look.limits ?? extent(low, high) },
       },
-      axes: axesOf(color, `12px ${style.fontFamily}`, look),
+      axes: axesOf(axis, look),
       plugins,
       hooks: {
         draw: [announcer(host, data)],
@@ -140,14 +137,8 @@ function createPlot(host, { describe, data, look, plugins, actions }) {
   );
 }
 
-/** @param {(name: string) => string} color @param {string} font @param {Look} look @returns {uPlot.Axis[]} */
-function axesOf(color, font, { log, format, x }) {
-  const axis = {
-    stroke: color("--text-muted"),
-    font,
-    grid: { stroke: color("--border"), width: 1 },
-    ticks: { show: false },
-  };
+/** @param {uPlot.Axis} axis what all have @param {Look} look @returns {uPlot.Axis[]} */
+function axesOf(axis, { log, format, x }) {
   const values = (/** @type {(value: number) => string} */ text) => (/** @type {uPlot} */ _, /** @type {number[]} */ ticks) =>
     ticks.map(text).map((each, i, all) => (each === all[i - 1] ? "" : each)); // closer together than digits are shown
   const logarithmic = {

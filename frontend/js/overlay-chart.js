@@ -11,6 +11,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { number } from "./format.js";
 import { COLOURS, drawItems, extentOf, viewOf } from "./overlay-draw.js";
+import { followFrame, themeOf } from "./plot-frame.js";
 
 /**
  * @param {object} props
@@ -32,13 +33,9 @@ export function OverlayChart({ label, still, live, log, formatX, onCursor }) {
       chart.current = new Layers(element, still.peek(), live.peek(), log, formatX, onCursor);
     };
     draw();
-    const resized = new ResizeObserver(() => chart.current?.resize());
-    resized.observe(element);
-    const themed = new MutationObserver(draw);
-    themed.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    const unfollow = followFrame(element, () => chart.current?.resize(), draw);
     return () => {
-      resized.disconnect();
-      themed.disconnect();
+      unfollow();
       chart.current?.destroy();
       chart.current = null;
     };
@@ -80,9 +77,9 @@ class Layers {
     this.#log = log;
     this.#stillExtent = extentOf(still, log);
     this.#view = viewOf(null, this.#extent(), log, live.length > 0);
-    const style = getComputedStyle(host);
-    this.#colours = Array.from({ length: COLOURS }, (_, i) => style.getPropertyValue(`--line-${i}`).trim());
-    this.#plot = new uPlot(this.#options(style, formatX, onCursor), [[0], [null]], host);
+    const { color, axis } = themeOf(host);
+    this.#colours = Array.from({ length: COLOURS }, (_, i) => color(`--line-${i}`));
+    this.#plot = new uPlot(this.#options(axis, formatX, onCursor), [[0], [null]], host);
     this.#canvas.className = "overlay-live";
     this.#plot.over.prepend(this.#canvas);
     this.#schedule();
@@ -163,19 +160,12 @@ class Layers {
   }
 
   /**
-   * @param {CSSStyleDeclaration} style
+   * @param {uPlot.Axis} axis what both have
    * @param {(x: number) => string} formatX
    * @param {(x: number | null) => void} onCursor
    * @returns {uPlot.Options}
    */
-  #options(style, formatX, onCursor) {
-    const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-    const axis = {
-      stroke: color("--text-muted"),
-      font: `12px ${style.fontFamily}`,
-      grid: { stroke: color("--border"), width: 1 },
-      ticks: { show: false },
-    };
+  #options(axis, formatX, onCursor) {
     return {
       width: this.#host.clientWidth,
       height: this.#host.clientHeight,

@@ -66,12 +66,12 @@ function carried(values) {
   return values.map((value) => (last = value ?? last));
 }
 
-/** @param {Line} line @param {number} step @param {number} x @param {number | null} y */
-function push(line, step, x, y) {
+/** @param {Line} line @param {number} step @param {number} x @param {number | null} y @param {number} [count] values that y is the mean of */
+function push(line, step, x, y, count = 1) {
   line.steps.push(step);
   line.x.push(x);
   line.y.push(y);
-  line.counts.push(1);
+  line.counts.push(count);
 }
 
 /**
@@ -110,14 +110,14 @@ function dropAfter(line, step) {
   return dropped;
 }
 
-/** Into the last point if the step belongs to it, else as a new one. @param {Line} line @param {number} step @param {number} x @param {number | null} y */
-function add(line, step, x, y) {
+/** Into the last point if the step belongs to it, else as a new one. @param {Line} line @param {number} step @param {number} x @param {number | null} y @param {number} [count] */
+function add(line, step, x, y, count = 1) {
   const last = line.steps.length - 1;
-  if (last < 0 || Math.floor(line.steps[last] / line.width) !== Math.floor(step / line.width)) return push(line, step, x, y);
+  if (last < 0 || Math.floor(line.steps[last] / line.width) !== Math.floor(step / line.width)) return push(line, step, x, y, count);
   const before = line.y[last];
-  const count = line.counts[last];
-  line.y[last] = y === null || before === null ? null : before + (y - before) / (count + 1);
-  line.counts[last] = count + 1;
+  const total = line.counts[last] + count;
+  line.y[last] = y === null || before === null ? null : before + ((y - before) * count) / total;
+  line.counts[last] = total;
 }
 
 /** Points of twice the width, until there are few enough. @param {Line} line */
@@ -125,19 +125,7 @@ function widen(line) {
   const { steps, x, y, counts } = line;
   line.width *= 2;
   Object.assign(line, { steps: [], x: [], y: [], counts: [] });
-  steps.forEach((step, i) => {
-    const last = line.steps.length - 1;
-    if (last < 0 || Math.floor(line.steps[last] / line.width) !== Math.floor(step / line.width)) {
-      push(line, step, x[i], y[i]);
-      line.counts[last + 1] = counts[i];
-      return;
-    }
-    const value = y[i];
-    const before = line.y[last];
-    const total = line.counts[last] + counts[i];
-    line.y[last] = value === null || before === null ? null : (before * line.counts[last] + value * counts[i]) / total;
-    line.counts[last] = total;
-  });
+  steps.forEach((step, i) => add(line, step, x[i], y[i], counts[i]));
 }
 
 /**

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import * as api from "../../api.js";
+import { Check } from "../../components/check.js";
 import { ConfirmButton } from "../../components/confirm-button.js";
 import { Notice } from "../../components/notice.js";
 import { count } from "../../format.js";
@@ -35,15 +36,12 @@ export function BulkBar({ store }) {
   };
   return html`
     <div class="bulk-bar">
-      <label class="check">
-        <input
-          type="checkbox"
-          checked=${chosen.length > 0 && chosen.length === shown}
-          indeterminate=${chosen.length > 0 && chosen.length < shown}
-          onChange=${(/** @type {Event} */ event) => store.selectAll(/** @type {HTMLInputElement} */ (event.target).checked)}
-        />
-        Select all shown
-      </label>
+      <${Check}
+        label="Select all shown"
+        on=${chosen.length > 0 && chosen.length === shown}
+        partly=${chosen.length > 0 && chosen.length < shown}
+        onChange=${(/** @type {boolean} */ on) => store.selectAll(on)}
+      />
       <span class="muted" role="status">
         ${chosen.length ? `${count(chosen.length)} selected` : `${count(shown)} of ${count(store.matching.value)} runs`}
       </span>

@@ -3,6 +3,7 @@
  * @import { TagCount } from "../../types.js"
  */
 import { html } from "htm/preact";
+import { Check } from "../../components/check.js";
 import { SORTS, STATUSES } from "../../board-filter.js";
 
 const TAGS_SHOWN = 12;
@@ -22,14 +23,7 @@ export function Filters({ filter, tags, onChange }) {
       />
       <${Choice} label="Status" options=${STATUSES} value=${filter.status} onChange=${(/** @type {string} */ status) => set({ status })} />
       <${Choice} label="Order" options=${SORTS} value=${filter.sort} onChange=${(/** @type {string} */ sort) => set({ sort })} />
-      <label class="check">
-        <input
-          type="checkbox"
-          checked=${filter.archived}
-          onChange=${(/** @type {Event} */ event) => set({ archived: /** @type {HTMLInputElement} */ (event.target).checked })}
-        />
-        Archived
-      </label>
+      <${Check} label="Archived" on=${filter.archived} onChange=${(/** @type {boolean} */ archived) => set({ archived })} />
       <${TagChips} tags=${tags} chosen=${filter.tag} onChoose=${(/** @type {string} */ tag) => set({ tag })} />
     </div>
   `;

@@ -9,6 +9,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useMemo } from "preact/hooks";
 import { AXES } from "../../compare-settings.js";
+import { Check } from "../../components/check.js";
 import { Segmented } from "../../components/segmented.js";
 import * as format from "../../format.js";
 import { OverlayChart } from "../../overlay-chart.js";
@@ -104,19 +105,5 @@ function Controls({ settings, repeated, onChange }) {
       ${repeated &&
       html`<${Check} label="Seeds as a band" on=${settings.bands} onChange=${(/** @type {boolean} */ bands) => onChange({ bands })} />`}
     </div>
-  `;
-}
-
-/** @param {{ label: string, on: boolean, onChange: (on: boolean) => void }} props */
-function Check({ label, on, onChange }) {
-  return html`
-    <label class="check">
-      <input
-        type="checkbox"
-        checked=${on}
-        onChange=${(/** @type {Event} */ event) => onChange(/** @type {HTMLInputElement} */ (event.target).checked)}
-      />
-      ${label}
-    </label>
   `;
 }

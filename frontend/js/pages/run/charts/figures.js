@@ -26,7 +26,6 @@
 import * as format from "../../../format.js";
 import { hasValues, smooth } from "../../../series.js";
 
-const percent = (/** @type {number | null | undefined} */ value) => (value == null ? "–" : `${Math.round(value)}%`);
 const milliseconds = (/** @type {number | null | undefined} */ value) => (value == null ? "–" : `${format.number(value)} ms`);
 
 /** @type {Figure[]} */
@@ -104,7 +103,7 @@ export const FIGURES = [
     unit: "% of time",
     help: "How much of the time the GPU has work. Far below 100 it waits: for data, or for a batch that is too small.",
     lines: [{ key: "gpu_percent", name: "GPU", color: "train" }],
-    format: percent,
+    format: format.percent,
     linear: true,
     limits: [0, 100],
   },
@@ -114,7 +113,7 @@ export const FIGURES = [
     unit: "% of all cores",
     help: "How busy the machine's processors are, with this run and all else.",
     lines: [{ key: "cpu_percent", name: "CPU", color: "train" }],
-    format: percent,
+    format: format.percent,
     linear: true,
     limits: [0, 100],
     unless: "gpu_percent",
