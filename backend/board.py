@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from backend import models, runs
 from backend.errors import InvalidFieldError
-from backend.schemas import Run, TagCount
+from backend.schemas.runs import Run, TagCount
 
 Sort = Literal["created", "name", "loss", "validation_loss", "tokens_per_s", "duration"]
 Order = Literal["asc", "desc"]

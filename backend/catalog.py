@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from backend import hub
 from backend.errors import InvalidFieldError
 from backend.runs import ID_PATTERN as RUN_ID_PATTERN
-from backend.schemas import Model
+from backend.schemas.system import Model
 from worker.contract import BUILT_IN_MODELS, CHECKPOINTS_DIR, MODEL_DIR, ModelSource
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)

@@ -7,7 +7,8 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-from backend.schemas import Run, Schema, Status
+from backend.schemas.base import Schema
+from backend.schemas.runs import Run, Status
 from worker.contract import RunConfig
 
 SAME_BUT_FOR_CHANCE = frozenset(

@@ -17,7 +17,7 @@ from pathlib import Path
 from backend import sample_corpus, whole_files
 from backend.checker import check_reading
 from backend.errors import ConflictError, NotFoundError
-from backend.schemas import Dataset
+from backend.schemas.data import Dataset
 from worker.contract import Checked, DatasetSource, Reading, now
 
 SAMPLE = "sample"

@@ -10,7 +10,7 @@ import subprocess
 
 import psutil
 
-from backend.schemas import Device
+from backend.schemas.system import Device
 
 log = logging.getLogger(__name__)
 

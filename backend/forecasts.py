@@ -15,7 +15,8 @@ from backend.devices import candidates
 from backend.errors import DoesNotFitError
 from backend.helper import Helper
 from backend.jobs import Plan
-from backend.schemas import Device, Forecast, Preflight, Problem
+from backend.schemas.preflight import Forecast, Preflight, Problem
+from backend.schemas.system import Device
 from worker.contract import RunConfig
 
 MOST_KNOWN = 200

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
 from backend import curves, models
-from backend.schemas import Band, Checkpoint, Curves, Sample
+from backend.schemas.runs import Band, Checkpoint, Curves, Sample
 from worker.contract import ADAPTER_DIR, MODEL_DIR
 
 _events = models.events.c

@@ -10,7 +10,7 @@ from backend.catalog import Catalog
 from backend.datasets import Datasets
 from backend.devices import candidates
 from backend.errors import InvalidFieldError, NotFoundError
-from backend.schemas import Device
+from backend.schemas.system import Device
 from worker.contract import (
     DEFAULT_MAX_LENGTH,
     JOB_FILE,

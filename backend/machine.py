@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pynvml
 
-from backend.schemas import Gpu, Machine
+from backend.schemas.system import Gpu, Machine
 
 FRESH_S = 1.0
 """Whoever asks again sooner is told the same: a thousand streams take one sample."""

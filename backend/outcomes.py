@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from backend import history, times
 from backend.compare import Outcome, seconds_with_a_worker
 from backend.jobs import read_job
-from backend.schemas import Run
+from backend.schemas.runs import Run
 from worker.contract import now
 
 

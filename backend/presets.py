@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.schemas import Preset
+from backend.schemas.system import Preset
 
 PRESETS = [
     Preset(

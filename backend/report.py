@@ -18,7 +18,8 @@ from backend import drawing, history, runs, times, wording
 from backend.datasets import Datasets
 from backend.drawing import Picture
 from backend.errors import NotFoundError
-from backend.schemas import Curves, Dataset, Run, Sample
+from backend.schemas.data import Dataset
+from backend.schemas.runs import Curves, Run, Sample
 from backend.version import VERSION
 from worker.contract import now
 

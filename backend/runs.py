@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from backend import curves, models, summary
 from backend.errors import ConflictError, NotFoundError
-from backend.schemas import Preflight, Run, Status
+from backend.schemas.preflight import Preflight
+from backend.schemas.runs import Run, Status
 from worker.contract import RunConfig, now
 
 ALIVE: tuple[Status, ...] = ("starting", "running", "pausing", "paused", "stopping")

@@ -11,7 +11,7 @@ from backend.datasets import Datasets
 from backend.forecasts import Forecasts
 from backend.helper import Helper
 from backend.machine import Sampler
-from backend.schemas import Device
+from backend.schemas.system import Device
 from backend.settings import Settings
 from backend.supervisor import Supervisor
 from backend.webhooks import Webhooks

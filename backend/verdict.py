@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Row
 
-from backend.schemas import Status
+from backend.schemas.runs import Status
 from worker.contract import TERMINAL_PHASES
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from backend.compare import READING, SAME_BUT_FOR_CHANCE, Difference, Outcome, SeedGroup
-from backend.schemas import Run
+from backend.schemas.runs import Run
 from worker.contract import BUILT_IN_MODELS
 
 _MEASURED_ON = ("dataset", "validation_split", "max_length", READING)

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError, TimeoutError
 
 from backend import outbox
 from backend.database import Database
-from backend.schemas import Webhook
+from backend.schemas.system import Webhook
 from backend.settings import Settings
 from backend.version import VERSION
 from worker.contract import now

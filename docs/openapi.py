@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic.json_schema import models_json_schema
 
 from backend.app import create_app
-from backend.schemas import Statistics
+from backend.schemas.data import Statistics
 from backend.settings import Settings
 from worker.contract import Event
 

@@ -32,7 +32,7 @@ class MemoryPart(BaseModel):
 
 
 class Forecast(BaseModel):
-    """As in backend/schemas.py: bytes of the process on a CPU, of the card on a GPU; ``step_seconds`` is a mean."""
+    """As in backend/schemas/preflight.py: bytes of the process on a CPU, of the card on a GPU; a mean of the updates."""
 
     peak_memory_bytes: int
     step_seconds: float
@@ -41,7 +41,7 @@ class Forecast(BaseModel):
 
 
 class Foretold(BaseModel):
-    """The part of backend/schemas.py's Preflight that is computed here. Tokens are those that are learned."""
+    """The part of backend/schemas/preflight.py's Preflight that is computed here. Tokens are those that are learned."""
 
     train_examples: int
     validation_examples: int

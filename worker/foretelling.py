@@ -14,7 +14,7 @@ from worker.samples import Samples
 
 
 def foretell(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:
-    """What of backend/schemas.py's Preflight a worker can know. Raises DataError, ModelError."""
+    """What of backend/schemas/preflight.py's Preflight a worker can know. Raises DataError, ModelError."""
     device = torch.device(job.device)
     sample = samples.sample(job)
     design = design_of(job, sample.vocabulary)

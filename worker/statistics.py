@@ -24,7 +24,7 @@ _SECONDS_BETWEEN_PROGRESS = 0.3
 
 
 def statistics(job: Job, samples: Samples, empty_rows: int, reply: Reply) -> dict[str, Any]:
-    """backend/schemas.py's Statistics. Tells of progress; raises DataError, ModelError, StopRequested if nobody waits."""
+    """Statistics, as in backend/schemas/data.py. Raises DataError, ModelError; StopRequested if nobody waits any more."""
     progress = _Progress(job, reply)
     corpus = Corpus.read(job.dataset, job.config.validation_split, job.config.max_length, progress)
     draw = _Draw(corpus, progress)

@@ -31,7 +31,7 @@ is, and the row itself."""
 def token_view(
     job: Job, samples: Samples, rows: Sequence[int], seed: int | None, count: int, *, batch: bool
 ) -> dict[str, Any]:
-    """backend/schemas.py's TokenView. Raises DataError, ModelError."""
+    """backend/schemas/data.py's TokenView. Raises DataError, ModelError."""
     max_length = samples.max_length(job)
     corpus = samples.corpus(job)
     names = _Names(samples.tokenizer(job))

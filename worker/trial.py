@@ -125,7 +125,7 @@ def _run_dir() -> Iterator[Path]:
 
 
 def _measure(job: Job, run_dir: Path, reply: Reply) -> dict[str, float]:
-    """Trains for a few updates. Returns backend/schemas.py's Forecast."""
+    """Trains for a few updates. Returns backend/schemas/preflight.py's Forecast."""
     from worker.passes import Passes
     from worker.preparation import make_setup
     from worker.trainer import Trainer

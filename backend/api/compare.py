@@ -12,7 +12,8 @@ from backend import runs as all_runs
 from backend.api.deps import ServicesDep, parts_of
 from backend.compare import Difference, Outcome, SeedGroup
 from backend.errors import InvalidFieldError, NotFoundError
-from backend.schemas import Run, Schema
+from backend.schemas.base import Schema
+from backend.schemas.runs import Run
 
 router = APIRouter(prefix="/api/compare", tags=["runs"])
 

@@ -17,7 +17,7 @@ from backend.api.deps import ServicesDep
 from backend.api.events import as_events
 from backend.errors import ConflictError
 from backend.jobs import plan
-from backend.schemas import Dataset, DatasetList, Preview, TokenView
+from backend.schemas.data import Dataset, DatasetList, Preview, TokenView
 from backend.services import Services
 from backend.uploads import receive
 from worker.contract import Reading, RunConfig

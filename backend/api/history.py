@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from backend import history, runs
 from backend.api.deps import ServicesDep
-from backend.schemas import CheckpointList, EventPage, LogChunk, SampleList
+from backend.schemas.runs import CheckpointList, EventPage, LogChunk, SampleList
 from worker.contract import LOG_FILE
 
 router = APIRouter(prefix="/api/runs/{run_id}", tags=["history"])

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from backend import board
 from backend.api.deps import ServicesDep
-from backend.schemas import ModelList
+from backend.schemas.system import ModelList
 
 router = APIRouter(prefix="/api/models", tags=["models"])
 

@@ -10,7 +10,7 @@ from backend.api.deps import ServicesDep
 from backend.api.events import as_events
 from backend.errors import ConflictError
 from backend.jobs import Plan, plan
-from backend.schemas import Preflight
+from backend.schemas.preflight import Preflight
 from backend.services import Services
 from worker.contract import RunConfig
 

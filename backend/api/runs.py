@@ -16,7 +16,7 @@ from backend.board import Archived, Order, Sort
 from backend.errors import ApiError, InvalidFieldError
 from backend.forecasts import require_fitting
 from backend.jobs import plan, write_job
-from backend.schemas import Deletion, Refusal, Run, RunList
+from backend.schemas.runs import Deletion, Refusal, Run, RunList
 from worker.contract import RunConfig
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])

@@ -10,7 +10,7 @@ from backend import history, runs
 from backend.api.deps import ServicesDep, parts_of
 from backend.curves import KEYS
 from backend.errors import InvalidFieldError
-from backend.schemas import Series, SeriesList, SeriesOfRun
+from backend.schemas.runs import Series, SeriesList, SeriesOfRun
 
 router = APIRouter(prefix="/api", tags=["series"])
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from backend.api.deps import ServicesDep
 from backend.presets import PRESETS
-from backend.schemas import ConfigSchema, Group, Health, System
+from backend.schemas.system import ConfigSchema, Group, Health, System
 from backend.version import VERSION
 from worker.contract import GROUPS, RunConfig
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from backend import board
 from backend.api.deps import ServicesDep
-from backend.schemas import TagList
+from backend.schemas.runs import TagList
 
 router = APIRouter(prefix="/api/tags", tags=["runs"])
 

@@ -8,7 +8,7 @@ import pytest
 
 from backend import compare, verdicts
 from backend.compare import Outcome
-from backend.schemas import Run
+from backend.schemas.runs import Run
 from backend.tailer import Tailer
 from tests.backend.records import Records, going_on, story
 from worker.contract import EvaluationEvent, Job, RunConfig, now

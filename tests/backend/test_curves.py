@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from backend import curves, history, runs
-from backend.schemas import Curves
+from backend.schemas.runs import Curves
 from backend.tailer import Tailer
 from tests.backend.records import Records
 from worker.contract import EvaluationEvent, StatusEvent, StepEvent, SystemEvent, now

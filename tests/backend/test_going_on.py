@@ -10,7 +10,7 @@ import pytest
 
 from backend import broadcast, history, runs
 from backend.broadcast import Broadcaster
-from backend.schemas import Run
+from backend.schemas.runs import Run
 from backend.tailer import Tailer
 from tests.backend.records import Records, going_on, story
 from tests.serving import workers

@@ -10,7 +10,7 @@ import pytest
 
 from backend import drawing, report, wording
 from backend.datasets import Datasets
-from backend.schemas import Band
+from backend.schemas.runs import Band
 from backend.tailer import Tailer
 from tests.backend.records import Records, story
 from worker.contract import MessageEvent, SampleEvent

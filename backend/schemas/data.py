@@ -1,0 +1,135 @@
+"""Datasets: what is in them, and how a model will see it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from backend.schemas.base import Schema
+from worker.contract import Encoding, Format, Kind, Reading
+
+
+class Dataset(Schema):
+    """``rows`` counts the examples that this ``reading`` finds, a document being one; ``empty_rows`` those left out because
+    nothing stands in them. ``columns`` is empty for a .txt file; ``readings`` are the kinds that suit the file.
+    ``origin`` is the hub's id of a dataset that was fetched from there.
+    """
+
+    id: str
+    name: str
+    format: Format
+    encoding: Encoding = "utf-8"
+    compressed: bool = False
+    delimiter: str | None = None
+    columns: list[str] = []
+    reading: Reading = Reading()
+    readings: list[Kind] = ["text", "document"]
+    rows: int
+    empty_rows: int = 0
+    bytes: int
+    sha256: str
+    origin: str | None = None
+    built_in: bool
+    created_at: str
+
+
+class DatasetList(Schema):
+    items: list[Dataset]
+
+
+class Preview(Schema):
+    """Some records: ``numbers`` are their places in the file (the line of a .txt or .jsonl), ``records`` the cells of their
+    ``columns`` as they stand there, ``rows`` what each becomes as an example. Long texts are cut to a readable length."""
+
+    columns: list[str]
+    numbers: list[int]
+    records: list[list[str | None]]
+    rows: list[str]
+    total: int
+
+
+class Bin(Schema):
+    """``count`` examples have from ``start`` to below ``end`` tokens."""
+
+    start: int
+    end: int
+    count: int
+
+
+class TokenStatistics(Schema):
+    """Lengths in tokens of the examples, before any is cut. ``exact`` is false if only ``examples`` of them, drawn evenly,
+    were turned into tokens; ``total`` and the counts are then estimates for all. ``trained`` counts tokens that are learned.
+    ``untrained`` counts examples without one, of which ``untrained_rows`` names the first few."""
+
+    examples: int
+    exact: bool
+    max_length: int
+    total: int
+    trained: int
+    mean: float
+    median: int
+    longest: int
+    longest_row: int | None
+    truncated: int
+    truncated_share: float
+    untrained: int
+    untrained_rows: list[int]
+    histogram: list[Bin]
+
+
+class Statistics(Schema):
+    """What a dataset holds. ``duplicate_rows`` counts examples that stood there before; ``longest_row`` is its place."""
+
+    rows: int
+    empty_rows: int
+    duplicate_rows: int
+    train_rows: int
+    validation_rows: int
+    characters: int
+    longest_row: int | None
+    longest_characters: int
+    tokens: TokenStatistics
+
+
+TokenState = Literal["trained", "masked", "truncated", "padding"]
+
+
+class Token(Schema):
+    """``trained``: the model learns to predict it. ``masked``: it is only read. ``truncated``: the model never sees it.
+    ``start``: here begins another example in the same row."""
+
+    id: int
+    text: str
+    state: TokenState
+    start: bool = False
+
+
+class TokenRow(Schema):
+    """An example as the model will see it. ``row`` is the record's place in the file; a document gives several ``windows``.
+    ``counts`` are of all its tokens; of those ``truncated`` only the first few hundred are in ``tokens``."""
+
+    row: int
+    side: Literal["train", "validation"]
+    window: int
+    windows: int
+    used: bool
+    counts: dict[TokenState, int]
+    tokens: list[Token]
+
+
+class TokenBatch(Schema):
+    """The first forward pass of the first update: ``rows`` of tokens; ``passes`` is how many that update takes."""
+
+    layout: Literal["packed", "in_order"]
+    passes: int
+    examples: int
+    counts: dict[TokenState, int]
+    rows: list[list[Token]]
+
+
+class TokenView(Schema):
+    """Of a very long document only the first windows are in ``items``. ``batch`` is null unless asked for, and for a text
+    too large to know the run's first update at once."""
+
+    max_length: int
+    items: list[TokenRow]
+    batch: TokenBatch | None
