@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -15,30 +16,36 @@ from worker.contract import CHECKPOINTS_DIR, MANIFEST_FILE
 from worker.errors import CheckpointError
 
 _ASIDE = ".tmp-"
+_OLD = f"{_ASIDE}old-"  # what is being replaced or deleted
 
 
 def write_folder(target: Path, write: Callable[[Path], None]) -> int:
-    """Has ``write`` fill a folder beside ``target`` and makes that ``target`` in one step. Returns its bytes.
+    """Has ``write`` fill a folder beside ``target`` and puts that in its place. Returns its bytes.
 
-    Killed at any point, it leaves the old ``target`` or the new one, whole, or none and a stale ``.tmp-`` folder.
-    Raises OSError if the disk fails; nothing is left behind then.
+    An old ``target`` is moved aside, and deleted only when the new one is on the disk under its name: killed at any point,
+    it leaves one of them whole, if need be aside, from where ``sweep`` puts it back. Raises OSError if the disk fails; the
+    old one is still there then.
     """
-    aside = target.parent / f"{_ASIDE}{target.name}"
+    aside, old = (target.parent / f"{prefix}{target.name}" for prefix in (_ASIDE, _OLD))
     target.parent.mkdir(exist_ok=True)
+    _settle(old)
     shutil.rmtree(aside, ignore_errors=True)
     try:
         aside.mkdir()
         write(aside)
         size = _seal(aside)
         if target.exists():
-            _remove(target)
+            target.rename(old)
         aside.rename(target)
+        _sync(target.parent)
     except BaseException as error:
+        if old.exists() and not target.exists():
+            old.rename(target)
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(error, SafetensorError):  # what a full disk becomes in safetensors
             raise OSError(str(error)) from error
         raise
-    _sync(target.parent)
+    shutil.rmtree(old, ignore_errors=True)  # what is left of it goes with the next sweep
     return size
 
 
@@ -77,6 +84,8 @@ def verify(folder: Path) -> None:
     hint = "Use another checkpoint."
     try:
         files = json.loads((folder / MANIFEST_FILE).read_bytes())["files"]
+        if not files:
+            raise ValueError("a list of nothing proves nothing")
         for name, expected in files.items():
             path = folder / name
             if not path.is_file():
@@ -95,17 +104,27 @@ def prune(saved: Sequence[Path], keep: int, best: Path | None) -> None:
 
 
 def sweep(run_dir: Path) -> None:
-    """Deletes what a killed worker left half written or half deleted."""
-    for path in _stale((run_dir, run_dir / CHECKPOINTS_DIR)):
+    """Puts in its place what a killed worker left whole, and deletes what it left half written or half deleted."""
+    for folder in (run_dir, run_dir / CHECKPOINTS_DIR):
+        for path in sorted(folder.glob(f"{_ASIDE}*"), key=lambda path: path.name.startswith(_OLD)):  # the new before the old
+            _settle(path)
+
+
+def _settle(path: Path) -> None:
+    """Renames a folder that was left aside to what it was to be, if that is missing and this is whole; else deletes it."""
+    target = path.parent / path.name.removeprefix(_OLD).removeprefix(_ASIDE)
+    if path.exists() and not target.exists():
+        with suppress(CheckpointError):
+            verify(path)
+            path.rename(target)
+            _sync(path.parent)
+    if path.exists():
         shutil.rmtree(path)
-
-
-def _stale(folders: Iterable[Path]) -> list[Path]:
-    return [path for folder in folders for path in folder.glob(f"{_ASIDE}*")]
 
 
 def _remove(folder: Path) -> None:
     """Takes the folder out of sight in one step before deleting it, so that nobody finds half of it."""
-    trash = folder.parent / f"{_ASIDE}old-{folder.name}"
+    trash = folder.parent / f"{_OLD}{folder.name}"
+    shutil.rmtree(trash, ignore_errors=True)
     folder.rename(trash)
     shutil.rmtree(trash)

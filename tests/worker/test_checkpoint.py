@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import errno
+import io
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.worker.runs import manifest
 from worker import checkpoint
 from worker.errors import CheckpointError
+from worker.saving import Saver, latest_whole
 
 
 def write_files(*contents: str) -> object:
@@ -50,7 +58,7 @@ def test_a_missing_or_shortened_file_is_found(saved: Path) -> None:
         checkpoint.verify(saved)
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"files": {"file0": {}}}', '{"files": 3}'])
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"files": {}}', '{"files": {"file0": {}}}', '{"files": 3}'])
 def test_a_folder_without_a_good_manifest_is_not_trusted(saved: Path, content: str | None) -> None:
     (saved / "manifest.json").unlink()
     if content is not None:
@@ -112,3 +120,101 @@ def test_a_full_disk_is_an_oserror_even_where_safetensors_says_otherwise(tmp_pat
     with pytest.raises(OSError, match="No space left"):
         checkpoint.write_folder(tmp_path / "model", fail)
     assert list(tmp_path.iterdir()) == []
+
+
+CALLS = [(os, name) for name in ("rename", "mkdir", "rmdir", "unlink", "fsync", "open")] + [(io, "open")]
+
+
+class Killed(BaseException):
+    """The process is gone: whatever it would do next, it does not."""
+
+
+@contextmanager
+def disk_calls(before: Callable[[str, str], None], after: Callable[[str, str], None]) -> Iterator[None]:
+    """Tells of each call that changes what is on the disk: its name, and the name of the file or folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in CALLS:
+            real = getattr(module, name)
+
+            def call(path: Any, *args: Any, real: Any = real, name: str = name, **kwargs: Any) -> Any:
+                place = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else str(path)
+                before(name, Path(place).name)
+                result = real(path, *args, **kwargs)
+                after(name, Path(place).name)
+                return result
+
+            patch.setattr(module, name, call)
+        yield
+
+
+def replace_and_prune(saver: Saver) -> None:
+    """The step that is saved already is saved again, and then the next one, which costs the first its place."""
+    saver.save_checkpoint(1, "periodic", write_files("again", "tokens"))  # type: ignore[arg-type]
+    saver.save_checkpoint(2, "periodic", write_files("next", "tokens"))  # type: ignore[arg-type]
+
+
+def saver_with_one_checkpoint(run_dir: Path) -> Saver:
+    run_dir.mkdir()
+    saver = Saver(run_dir, 1, lambda _: None)
+    assert saver.save_checkpoint(1, "periodic", write_files("weights", "tokens"))  # type: ignore[arg-type]
+    return saver
+
+
+def strike(saver: Saver, number: int, fault: str, when: str) -> bool:
+    """Lets the disk fail at its call ``number``, and tells whether there were that many."""
+    calls, met = itertools.count(1), False
+
+    def fail(name: str, path: str) -> None:
+        nonlocal met
+        if next(calls) == number or (met and fault != "error"):
+            met = True
+            raise Killed if fault == "kill" else OSError(errno.EIO if fault == "error" else errno.ENOSPC, f"{name} {path}")
+
+    def go_on(name: str, path: str) -> None:
+        pass
+
+    with disk_calls(*((fail, go_on) if when == "before" else (go_on, fail))), suppress(Killed):
+        replace_and_prune(saver)
+    return met
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("fault", ["kill", "error", "full"])
+def test_there_is_a_whole_checkpoint_whatever_call_fails(tmp_path: Path, fault: str, when: str) -> None:
+    """A kill ends all; EIO comes once; a full disk stays full, for whatever is asked of it."""
+    for number in itertools.count(1):
+        saver = saver_with_one_checkpoint(tmp_path / str(number))
+        if not strike(saver, number, fault, when):
+            break
+        checkpoint.sweep(saver.run_dir)
+        found = latest_whole(saver.run_dir, lambda _: None)
+        assert found is not None, f"nothing is left after {fault} {when} call {number}"
+        assert (found / "file0").read_text() in ("weights", "again", "next")
+        assert not list(saver.run_dir.rglob(".tmp-*"))
+    assert number > 40, "the calls were not seen"
+
+
+def test_a_folder_gets_its_name_only_when_all_of_it_is_on_the_disk(tmp_path: Path) -> None:
+    saver = saver_with_one_checkpoint(tmp_path / "run")
+    calls: list[tuple[str, str]] = []
+    with disk_calls(lambda *call: calls.append(call), lambda *_: None):
+        saver.save_checkpoint(1, "periodic", write_files("again", "tokens"))  # type: ignore[arg-type]
+    old, aside = (calls.index(("rename", name)) for name in ("step-000001", ".tmp-step-000001"))
+    for path in ("file0", "file1", "manifest.json", ".tmp-step-000001"):
+        assert calls.index(("fsync", path)) < old < aside, f"{path} may not be on the disk yet"
+    assert aside < calls.index(("fsync", "checkpoints")) < calls.index(("rmdir", ".tmp-old-step-000001"))
+
+
+@pytest.mark.parametrize("left", ["new", "old", "both"])
+def test_what_was_left_whole_aside_is_put_back(saved: Path, tmp_path: Path, left: str) -> None:
+    """As after a kill between the two renames, or while a checkpoint was taken away."""
+    old, new = saved.with_name(".tmp-old-step-000001"), saved.with_name(".tmp-step-000001")
+    checkpoint.write_folder(tmp_path / "made", write_files("again"))
+    saved.rename(old)
+    (tmp_path / "made").rename(new)
+    if left != "both":
+        (old / "file0" if left == "new" else new / "file0").unlink()
+    checkpoint.sweep(tmp_path)
+    assert (saved / "file0").read_text() == ("weights" if left == "old" else "again")
+    checkpoint.verify(saved)
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
