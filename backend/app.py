@@ -26,6 +26,7 @@ from backend.api import (
     system,
     tags,
 )
+from backend.body_limit import BodyLimit
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
@@ -62,7 +63,10 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
-        responses={422: {"model": errors.ErrorBody, "description": "Something in the request cannot be used"}},
+        responses={
+            413: {"model": errors.ErrorBody, "description": "The request's body is too large"},
+            422: {"model": errors.ErrorBody, "description": "Something in the request cannot be used"},
+        },
     )
     errors.install(app)
     for part in (
@@ -82,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     ):  # pages last: it takes every path
         app.include_router(part.router)
     token = settings.token.get_secret_value() if settings.token else None
+    app.add_middleware(BodyLimit)
     app.add_middleware(Security, host=settings.host, token=token)
     return app
 
