@@ -31,6 +31,7 @@ from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
 from backend.datasets import Datasets
+from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
 from backend.helper import Helper
 from backend.machine import Sampler
@@ -97,6 +98,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     await asyncio.to_thread(_prepare_folders, settings)
     database = Database(settings.database)
     await asyncio.to_thread(database.migrate)
+    reserve = Reserve(settings.data_dir)
+    await asyncio.to_thread(reserve.keep)
     own_datasets = Datasets(settings.datasets_dir)
     await asyncio.to_thread(own_datasets.prepare)
     found = await asyncio.to_thread(devices.find)
@@ -128,6 +131,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             forecasts=Forecasts(forecaster, found, settings.data_dir),
             devices=found,
             sampler=Sampler(settings.data_dir),
+            reserve=reserve,
             webhooks=webhooks,
         )
     finally:

@@ -8,13 +8,17 @@ ApiError
 ├── TooLargeError       413
 ├── BusyError           429  try again
 └── HelperError         500  a process of ours broke
+
+A full disk is 507, whoever met it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -24,6 +28,8 @@ from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 
+from backend import disk_space
+from backend.disk_space import is_full, largest
 from worker.contract import RunConfig
 
 log = logging.getLogger(__name__)
@@ -123,19 +129,38 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(TimeoutError)
-    async def database(_: Request, error: Exception) -> JSONResponse:
+    async def database(request: Request, error: Exception) -> JSONResponse:
+        if is_full(error):
+            return await disk_is_full(request)
         log.warning("database: %s", error)
         busy = ErrorDetail(
             code="unavailable",
             message="The database is busy and did not answer in time.",
-            hint="Try again in a moment. If it stays so, another program holds trainboard.db, or the disk is full.",
+            hint="Try again in a moment. If it stays so, another program holds trainboard.db.",
         )
         return answer(503, busy)
+
+    @app.exception_handler(OSError)
+    async def system(request: Request, error: OSError) -> JSONResponse:
+        if is_full(error):
+            return await disk_is_full(request)
+        raise error
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:
         # Starlette re-raises after this, so that the server logs the traceback.
         return answer(500, ErrorDetail(code="internal", message="Something broke inside Trainboard; its log says where."))
+
+
+async def disk_is_full(request: Request) -> JSONResponse:
+    data_dir: Path = request.app.state.services.settings.data_dir
+    detail = ErrorDetail(
+        code="disk_full",
+        message=f"The disk is full: {disk_space.free(data_dir)} are left where {data_dir} lies. Nothing was changed.",
+        hint=f"Delete runs or datasets that you no longer need; the most is in {await asyncio.to_thread(largest, data_dir)}."
+        " Runs that train wait, and go on by themselves when there is space.",
+    )
+    return answer(507, detail)
 
 
 def explain(error: Any, fields: Sequence[str] = tuple(RunConfig.model_fields)) -> ErrorDetail:

@@ -8,6 +8,7 @@ from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
 from backend.database import Database
 from backend.datasets import Datasets
+from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
 from backend.helper import Helper
 from backend.machine import Sampler
@@ -30,4 +31,5 @@ class Services:
     forecasts: Forecasts
     devices: list[Device]
     sampler: Sampler
+    reserve: Reserve
     webhooks: Webhooks | None

@@ -9,5 +9,9 @@ from pathlib import Path
 def write(path: Path, text: str) -> None:
     """Raises OSError, such as for a full disk; then the file is as it was."""
     temporary = path.with_name(f"{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -26,12 +26,13 @@ def main(arguments: list[str]) -> int:
     try:
         job = _read_job(run_dir)
         lock_fd = lock.take(run_dir)
-        emitter = _open_log(run_dir)
+        stop = StopSwitch(run_dir)
+        emitter = _open_log(run_dir, stop)
     except WorkerError as error:
         print(error.reason, error.hint or "", file=sys.stderr)
         return 1
     try:
-        return _run(job, run_dir, emitter)
+        return _run(job, run_dir, emitter, stop)
     finally:
         emitter.close()
         os.close(lock_fd)
@@ -46,20 +47,19 @@ def _read_job(run_dir: Path) -> Job:
         raise WorkerError(f"{run_dir / JOB_FILE} is not a job: {error}") from None
 
 
-def _open_log(run_dir: Path) -> Emitter:
+def _open_log(run_dir: Path, stop: StopSwitch) -> Emitter:
     """The run's log. Raises WorkerError if the run has completed: there is nothing left to do."""
-    emitter = Emitter(run_dir / EVENTS_FILE)
+    emitter = Emitter(run_dir / EVENTS_FILE, stop.wait)
     if emitter.last is not None and emitter.last.type == "status" and emitter.last.phase == "completed":
         emitter.close()
         raise WorkerError(f"The run in {run_dir} has completed already.", "Start a new run with its settings.")
     return emitter
 
 
-def _run(job: Job, run_dir: Path, emitter: Emitter) -> int:
+def _run(job: Job, run_dir: Path, emitter: Emitter, stop: StopSwitch) -> int:
     """Trains, and whatever happens makes a terminal status the log's last line."""
     going_on = emitter.last is not None
     report = reporter(emitter)
-    stop = StopSwitch(run_dir)
     stop.catch_signals()
     report(StatusEvent(phase="preparing"))
     # Read by torch's thread pool as it loads. By default a thread that waits spins for long and takes the core from

@@ -6,6 +6,7 @@ holds:
 
     config.json    the Job, written once by whoever creates the run
     events.jsonl   one event per line, appended by the worker alone; ``seq`` is dense from 1
+    events.reserve some room for events.jsonl on a disk that gets full; there while a worker lives
     worker.log     standard output and error of the worker, shown to people and never parsed
     worker.lock    locked (flock) for as long as the worker lives; holds its pid
     control.json   what the server asks of the worker, obeyed at the next step boundary; removed before a rerun

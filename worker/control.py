@@ -42,6 +42,12 @@ class StopSwitch:
         if self._stopped.is_set():
             raise StopRequested
 
+    def wait(self, seconds: float) -> bool:
+        """Waits that long at most, and returns whether somebody asked for a stop."""
+        if not self._stopped.wait(seconds):
+            self._read_control()
+        return self._stopped.is_set()
+
     def pause_wanted(self) -> bool:
         """Whether the last thing asked for is a pause. Raises StopRequested as ``check`` does."""
         self.check()

@@ -27,7 +27,7 @@ _SECONDS_BEFORE_PROGRESS = 5.0
 def prepare(
     job: Job,
     run_dir: Path,
-    report: Callable[[Any], None],
+    report: Callable[[Any], object],
     stop: StopSwitch,
     *,
     going_on: bool = False,

@@ -25,14 +25,15 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the parent turns it into a stop
     rank = int(os.environ["RANK"])
     job = Job.model_validate_json((run_dir / JOB_FILE).read_bytes())
-    report = reporter(Emitter(run_dir / EVENTS_FILE)) if rank == 0 else _silent
+    switch = StopSwitch(run_dir)
+    report = reporter(Emitter(run_dir / EVENTS_FILE, switch.wait)) if rank == 0 else _silent
     try:
         from worker.group import Group, SharedSwitch
         from worker.optimization import device_of
         from worker.preparation import prepare
 
         group = Group.join(device_of(job, rank))
-        stop = SharedSwitch(StopSwitch(run_dir), group)
+        stop = SharedSwitch(switch, group)
         trainer, resumed_step = prepare(job, run_dir, report, stop, going_on=going_on, group=group)
         end, code = trainer.train(resumed_step), 0
         group.leave()
@@ -44,8 +45,9 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     return code
 
 
-def _silent(event: Any) -> None:
+def _silent(event: Any) -> bool:
     """What the others would say, the first one says."""
+    return False
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from worker.contract import StatusEvent
@@ -12,13 +13,15 @@ from worker.errors import WorkerError
 from worker.progress import Console
 
 
-def reporter(emitter: Emitter) -> Callable[[Any], None]:
-    """A function that appends an event to the log and shows it."""
+def reporter(emitter: Emitter) -> Callable[[Any], bool]:
+    """A function that appends an event to the log and shows it. It returns whether it had to wait for a full disk."""
     console = Console()
 
-    def report(event: Any) -> None:
-        emitter.emit(event)
-        console.show(event)
+    def report(event: Any) -> bool:
+        waited = emitter.emit(event)
+        with suppress(OSError):  # of a full disk, on which worker.log lies too; the events are the run's memory
+            console.show(event)
+        return waited
 
     return report
 

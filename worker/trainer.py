@@ -36,12 +36,15 @@ Tensors = dict[str, torch.Tensor]
 
 
 class Trainer:
-    """Trains one model on one device. ``report`` takes each event; ``stop`` tells what is asked of the run."""
+    """Trains one model on one device.
 
-    def __init__(self, setup: Setup, report: Callable[[Any], None], stop: StopSwitch) -> None:
+    ``report`` takes each event, and tells whether it had to wait; ``stop`` tells what is asked of the run.
+    """
+
+    def __init__(self, setup: Setup, report: Callable[[Any], object], stop: StopSwitch) -> None:
         self.setup = setup
         self.config = setup.job.config
-        self.report = report
+        self._report = report
         self.stop = stop
         self.group = setup.group
         self.model: Any = setup.language_model.model.train()
@@ -68,12 +71,12 @@ class Trainer:
             setup.max_length,
             self.config.sample_prompts,
             setup.job.dataset.reading.kind == "chat",
-            report,
+            self.report,
             stop,
             self.group,
         )
-        self.saver = saving.Saver(setup.run_dir, self.config.keep_checkpoints, report)
-        self.telemetry = Telemetry(setup.device, setup.run_dir, report)
+        self.saver = saving.Saver(setup.run_dir, self.config.keep_checkpoints, self.report)
+        self.telemetry = Telemetry(setup.device, setup.run_dir, self.report)
         self.readback = Readback(lag=1 if setup.device.type == "cuda" else 0)
         self.compiled = False
         self.broken = torch.zeros((), device=setup.device)
@@ -112,6 +115,11 @@ class Trainer:
         if end.phase == "completed" and self.group.first:
             tokens.discard(self.setup.run_dir)
         return end.model_copy(update=self._usage())
+
+    def report(self, event: Any) -> None:
+        """Tells of ``event``. A wait for a full disk is no time that an update took."""
+        if self._report(event):
+            self.readback.restart_clock()
 
     def _loop(self) -> str:
         """Every update from where the run stands to the last. Returns why there are no more."""

@@ -137,11 +137,12 @@ def delete_run(run_id: str, services: ServicesDep) -> None:
     """Delete an ended run with its directory: log, checkpoints and model."""
     directory = services.settings.runs_dir / run_id
     doomed = directory.with_name(f".deleted-{run_id}")
-    with services.database.write() as connection:
-        runs.remove(connection, run_id)  # raises for an id that is not a run's, before any path is touched
-        if directory.exists():
-            directory.rename(doomed)  # one step, so that half a directory never looks like a run
-    shutil.rmtree(doomed, ignore_errors=True)
+    with services.reserve.let_go():
+        with services.database.write() as connection:
+            runs.remove(connection, run_id)  # raises for an id that is not a run's, before any path is touched
+            if directory.exists():
+                directory.rename(doomed)  # one step, so that half a directory never looks like a run
+        shutil.rmtree(doomed, ignore_errors=True)
 
 
 @router.post("/{run_id}/pause", status_code=202)

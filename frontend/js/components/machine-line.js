@@ -2,6 +2,9 @@
 import { html } from "htm/preact";
 import * as format from "../format.js";
 
+/** Less than this cannot be written in one piece, and what trains waits. */
+const FULL_BYTES = 1e6;
+
 /** What the server's machine is doing now, renewed with every heartbeat of the stream. @param {{ machine: Machine | null }} props */
 export function MachineLine({ machine }) {
   if (!machine) return null;
@@ -10,7 +13,7 @@ export function MachineLine({ machine }) {
     <dl class="machine-line" aria-label="This machine now">
       <div><dt>CPU</dt><dd>${format.percent(cpu)}</dd></div>
       <div><dt>Memory</dt><dd>${format.bytes(used)} of ${format.bytes(memory)}</dd></div>
-      <div><dt>Disk</dt><dd>${format.bytes(free)} free</dd></div>
+      <div><dt>Disk</dt><dd>${format.bytes(free)} free${free < FULL_BYTES && ": runs wait for space"}</dd></div>
       ${gpus.map(
         (gpu) => html`
           <div key=${gpu.number}>
