@@ -97,7 +97,7 @@ class HelperError(ApiError):
 
 
 def failure(data: dict[str, Any]) -> ApiError:
-    """The error that a helper process answered with, as worker/answering.py sends it. Its code tells whose fault it is."""
+    """The error that a helper process answered with, as worker/protocol.py sends it. Its code tells whose fault it is."""
     field = {"data_unusable": "dataset", "model_unavailable": "model_name", "device_unavailable": "device"}.get(data["code"])
     if field is None:
         return HelperError(data["message"], hint=data.get("hint"))

@@ -2,7 +2,7 @@
 ``python -m worker.inspection`` looks into datasets.
 
 Each is started by its first request, keeps in memory what it has loaded, and is ended when nobody has asked for a while or
-when training needs the GPU. It answers one request at a time; a few more may wait. worker/answering.py has the protocol.
+when training needs the GPU. It answers one request at a time; a few more may wait. worker/protocol.py has the protocol.
 """
 
 from __future__ import annotations

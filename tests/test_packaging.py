@@ -60,7 +60,7 @@ def test_wheel_carries_page_modules_and_migrations(tmp_path: Path) -> None:
         "frontend/vendor/uplot.js",
         "frontend/vendor/licenses/uplot.txt",
         "backend/report.html",
-        "worker/contract.py",
+        "worker/contract/events.py",
     ):
         assert name in names
     assert any(name.startswith("backend/migrations/versions/") for name in names)

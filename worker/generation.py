@@ -1,6 +1,6 @@
 """``python -m worker.generation``: the process that answers prompts, so that the server never loads torch.
 
-The protocol is that of ``worker.answering``:
+The protocol is that of ``worker.protocol``:
 
     {"id": 1, "op": "generate", "model": {"kind", "location"}, "prompt": "...", ...}    see Request
 
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from worker.answering import Reply, serve
 from worker.contract import ModelSource
 from worker.errors import DeviceError
+from worker.protocol import Reply, serve
 
 if TYPE_CHECKING:
     from worker.model import LanguageModel

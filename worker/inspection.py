@@ -1,6 +1,6 @@
 """``python -m worker.inspection``: the process that looks into datasets for the server, before anything is trained.
 
-The protocol is that of ``worker.answering``. Ops, each with what backend/schemas calls its answer:
+The protocol is that of ``worker.protocol``. Ops, each with what backend/schemas calls its answer:
 
     preview     {source, columns, limit, start, seed}   Preview, without ``columns`` and ``total``
     statistics  {job, empty_rows}                       events ``progress`` {text}; Statistics
@@ -13,9 +13,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from worker.answering import Reply, serve
 from worker.contract import DatasetSource, Job
 from worker.preview import preview
+from worker.protocol import Reply, serve
 from worker.samples import Samples
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from worker.config import RunConfig
+from worker.contract import RunConfig
 from worker.errors import CheckpointError, ModelError
 from worker.model import context_of
 

@@ -6,7 +6,7 @@ import gc
 
 import torch
 
-from worker.config import RunConfig
+from worker.contract import RunConfig
 from worker.errors import DeviceError
 
 _SAID_BY_ALLOCATORS = ("out of memory", "can't allocate memory", "not enough memory")  # CUDA and Apple, Linux, Windows

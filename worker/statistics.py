@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from worker.answering import Reply
 from worker.contract import Job
 from worker.data import Corpus
 from worker.errors import StopRequested
 from worker.examples import Encoded, Encoder
 from worker.formats import Row, Section, key
+from worker.protocol import Reply
 from worker.samples import Samples
 
 _MOST_TOKENIZED = 5000

@@ -1,6 +1,6 @@
 """``python -m worker.trial``: what a run will take, measured by the beginning of it, in a process of its own.
 
-The protocol is that of ``worker.answering``:
+The protocol is that of ``worker.protocol``:
 
     {"id": 1, "op": "measure", "job": Job}
 
@@ -29,11 +29,11 @@ import numpy as np
 import psutil
 
 from worker import lock
-from worker.answering import Reply, serve
 from worker.contract import DEFAULT_MAX_LENGTH, Job
 from worker.control import StopSwitch
 from worker.data import Corpus, Examples
 from worker.errors import DeviceError, StopRequested, WorkerError
+from worker.protocol import Reply, serve
 
 if TYPE_CHECKING:
     from worker.passes import Passes

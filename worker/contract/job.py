@@ -1,0 +1,97 @@
+"""A run directory: its files, the Job that one is begun with, and what the server asks of the worker in it.
+
+config.json    the Job, written once by whoever creates the run
+events.jsonl   one event per line, appended by the worker alone; ``seq`` is dense from 1
+worker.log     standard output and error of the worker, shown to people and never parsed
+worker.lock    locked (flock) for as long as the worker lives; holds its pid
+control.json   what the server asks of the worker, obeyed at the next step boundary; removed before a rerun
+checkpoints/   one Hugging Face folder per kept checkpoint, with a manifest of digests
+model/         the final model, a plain Hugging Face folder
+adapter/       what LoRA trained, a peft folder; model/ holds it merged into the base model
+tokens/        the tokenized dataset, memory-mapped; removed once the run has completed
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, model_validator
+
+from worker.contract.dataset import DatasetSource
+from worker.contract.run_config import (
+    BUILT_IN_MODELS,
+    FINE_TUNING_LEARNING_RATE,
+    FROM_SCRATCH_LEARNING_RATE,
+    LORA_LEARNING_RATE,
+    RunConfig,
+)
+
+JOB_FILE = "config.json"
+EVENTS_FILE = "events.jsonl"
+LOG_FILE = "worker.log"
+LOCK_FILE = "worker.lock"
+CONTROL_FILE = "control.json"
+CHECKPOINTS_DIR = "checkpoints"
+MODEL_DIR = "model"
+ADAPTER_DIR = "adapter"
+TOKENS_DIR = "tokens"
+MANIFEST_FILE = "manifest.json"
+
+LOCK_FD_VARIABLE = "TRAINBOARD_LOCK_FD"
+"""Environment variable naming an inherited descriptor of worker.lock, already locked by the process that spawned us.
+
+The server locks the file before it starts the worker, so there is no instant at which a living worker is unlocked.
+"""
+
+
+class ModelSource(BaseModel):
+    """Where a run's model comes from, resolved by whoever creates the run so that the worker needs no catalogue.
+
+    ``location``: the built-in's name, the hub id, the folder's absolute path, or the .gguf file's absolute path.
+    """
+
+    kind: Literal["built_in", "hub", "folder", "gguf"]
+    location: str
+
+
+def learning_rate(config: RunConfig, model: ModelSource) -> float:
+    """The configured learning rate, or where none is set the one that suits the model."""
+    if config.learning_rate is not None:
+        return config.learning_rate
+    if model.kind == "built_in":
+        return BUILT_IN_MODELS[model.location].learning_rate
+    if config.from_scratch:
+        return FROM_SCRATCH_LEARNING_RATE
+    return LORA_LEARNING_RATE if config.method == "lora" else FINE_TUNING_LEARNING_RATE
+
+
+class Job(BaseModel):
+    """The content of config.json: everything the worker needs to know. Paths are absolute."""
+
+    run_id: str
+    config: RunConfig
+    model: ModelSource
+    dataset: DatasetSource
+    device: str = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_there_were_formats(cls, job: Any) -> Any:
+        """Runs of Trainboard's first version know the path of a .txt file, and can still go on."""
+        if isinstance(job, dict) and "dataset_path" in job:
+            rest = {name: value for name, value in job.items() if name != "dataset_path"}
+            return {"dataset": {"path": job["dataset_path"]}, **rest}
+        return job
+
+
+class Control(BaseModel):
+    """The content of control.json: the last thing asked for. ``resume`` ends a pause; ``stop`` ends a pause and the run."""
+
+    command: Literal["stop", "pause", "resume"]
+
+
+class LockInfo(BaseModel):
+    """The content of worker.lock. ``started``: process start time in seconds since 1970, as psutil gives it."""
+
+    pid: int
+    started: float
