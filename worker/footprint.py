@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from worker.design import Design
+from worker.devices.precision import Precision
 from worker.loss import chunk_rows
-from worker.optimization import Precision
 from worker.passes import Pass, Passes
 from worker.rehearsal import Rehearsal, rehearse
 

@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from worker.contract import Job, RunConfig
 from worker.data import Examples
 from worker.design import Design
+from worker.devices.machine import Machine, machine, name_of
+from worker.devices.precision import Precision
 from worker.errors import DataError
 from worker.footprint import LABELS, Footprint
 from worker.loss import chunk_rows
-from worker.machine import Machine, machine, name_of
-from worker.optimization import Precision
 from worker.passes import Passes
 
 _BYTES = 4  # of a number in fp32

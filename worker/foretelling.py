@@ -8,8 +8,8 @@ import torch
 
 from worker.contract import Job
 from worker.design import design_of
+from worker.devices.precision import Precision
 from worker.forecast import foretell as forecast
-from worker.optimization import Precision
 from worker.samples import Samples
 
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from worker.attention import PACKED, packed_arguments
 from worker.batching import Batch
+from worker.devices.precision import Precision
 from worker.loss import cross_entropy_sum, linear_cross_entropy_sum
 from worker.model import LanguageModel
-from worker.optimization import Precision
 
 AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 """The number format of products; fp32 needs no autocast."""

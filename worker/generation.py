@@ -57,7 +57,7 @@ class Shelf:
     def get(self, source: ModelSource, device: str) -> LanguageModel:
         """The model, on ``device``. Raises WorkerError if it cannot be had."""
         from worker import model
-        from worker.optimization import choose_device
+        from worker.devices.precision import choose_device
 
         if self._model is None or not self.holds(source, device):
             model.quiet_libraries()

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 import worker.trainer  # noqa: F401 - for the memory it takes
+from worker.devices.machine import Machine
+from worker.devices.memory_usage import resident_bytes
 from worker.forward import AUTOCAST
-from worker.machine import Machine
 from worker.model import build, quiet_libraries
-from worker.optimization import make_optimizer
 from worker.rehearsal import Counter
-from worker.usage import resident_bytes
+from worker.training.optimizer import make_optimizer
 
 _WIDTHS = (64, 256, 1024)
 _NUMBERS = 1 << 21

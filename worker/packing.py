@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 
 from worker.attention import PACKED, packed_arguments
 from worker.batching import Batch, Layout, PackedTexts
+from worker.devices.precision import Precision
 from worker.forward import AUTOCAST
 from worker.model import LanguageModel
-from worker.optimization import Precision
 
 _PROBE_LENGTHS = (12, 7, 5)
 

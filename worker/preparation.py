@@ -99,8 +99,8 @@ def make_setup(
     import torch
 
     from worker import sharding, state
+    from worker.devices.precision import choose_precision, device_of
     from worker.group import Group
-    from worker.optimization import choose_precision, device_of
     from worker.setup import Setup
 
     group = group or Group()

@@ -28,8 +28,8 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     switch = StopSwitch(run_dir)
     report = reporter(Emitter(run_dir / EVENTS_FILE, switch.wait)) if rank == 0 else _silent
     try:
+        from worker.devices.precision import device_of
         from worker.group import Group, SharedSwitch
-        from worker.optimization import device_of
         from worker.preparation import prepare
 
         group = Group.join(device_of(job, rank))

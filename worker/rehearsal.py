@@ -18,10 +18,10 @@ from torch.utils._pytree import tree_leaves
 from worker.attention import packed_arguments
 from worker.batching import Batch, PackedTexts
 from worker.design import Design
+from worker.devices.precision import Precision
 from worker.errors import ModelError
 from worker.forward import AUTOCAST
 from worker.loss import linear_cross_entropy_sum
-from worker.optimization import Precision
 
 _HEAD_POSITIONS = 64  # the loss of more is worked out by worker.forecast, as the logits at once differ between devices
 

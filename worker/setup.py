@@ -10,9 +10,9 @@ import torch
 from worker.batching import Layout
 from worker.contract import Job
 from worker.data import Examples
+from worker.devices.precision import Precision
 from worker.group import Group
 from worker.model import LanguageModel
-from worker.optimization import Precision
 
 
 @dataclass(frozen=True)

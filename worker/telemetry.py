@@ -13,7 +13,7 @@ import pynvml
 import torch
 
 from worker.contract import SystemEvent
-from worker.usage import resident_bytes
+from worker.devices.memory_usage import resident_bytes
 
 SAMPLE_EVERY_S = 5.0
 

@@ -75,8 +75,8 @@ class _Switch(StopSwitch):
 def answer(message: dict[str, Any], reply: Reply) -> None:
     """Answers one request. Raises WorkerError, StopRequested, or pydantic's ValidationError."""
     job = Job.model_validate(message["job"])
-    from worker.memory import is_out_of_memory, out_of_memory
-    from worker.optimization import device_of
+    from worker.devices.out_of_memory import is_out_of_memory, out_of_memory
+    from worker.devices.precision import device_of
 
     device, config = device_of(job), job.config
     _keep_to_what_is_free()
@@ -126,10 +126,10 @@ def _run_dir() -> Iterator[Path]:
 
 def _measure(job: Job, run_dir: Path, reply: Reply) -> dict[str, float]:
     """Trains for a few updates. Returns backend/schemas/preflight.py's Forecast."""
+    from worker.devices.memory_usage import peak_memory_bytes
     from worker.passes import Passes
     from worker.preparation import make_setup
     from worker.trainer import Trainer
-    from worker.usage import peak_memory_bytes
 
     config = job.config
     watch = _Watch(reply, _Switch(run_dir, reply))

@@ -19,11 +19,11 @@ from worker.attention import PACKED, packed_arguments
 from worker.batching import Batch, PackedTexts, lay_out, shuffled_windows
 from worker.contract import CHECKPOINTS_DIR, MODEL_DIR, TERMINAL_PHASES, DatasetSource, Job, ModelSource, RunConfig
 from worker.design import Design, design_of
+from worker.devices.machine import machine
 from worker.errors import DataError, ModelError
 from worker.footprint import Footprint
 from worker.forecast import Foretold, foretell
 from worker.loss import linear_cross_entropy_sum
-from worker.machine import machine
 from worker.passes import Passes
 from worker.rehearsal import Counter, rehearse
 from worker.samples import Samples

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from worker.contract import RunConfig
+from worker.devices.out_of_memory import is_out_of_memory, out_of_memory, smaller_batch
 from worker.errors import DeviceError
-from worker.memory import is_out_of_memory, out_of_memory, smaller_batch
 
 Prepare = Callable[..., tuple[Any, list[Any]]]
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from worker.devices.precision import choose_device, choose_precision
 from worker.errors import DeviceError
-from worker.optimization import choose_device, choose_precision, learning_rate_share, make_optimizer
+from worker.training.optimizer import learning_rate_share, make_optimizer
 
 
 def shares(schedule: str, total: int = 100, warmup: float = 0.1) -> list[float]:

@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM, DataCollatorForSeq2Seq, GPT2Confi
 from tests.worker import runs
 from worker.batching import shuffled_windows
 from worker.contract import ModelSource
-from worker.optimization import learning_rate_share
 from worker.tokenizer import train_tokenizer
+from worker.training.optimizer import learning_rate_share
 
 UPDATES, BATCH, ACCUMULATION, RATE, DECAY, SEED = 50, 4, 4, 2e-3, 0.3, 7
 WINDOW = BATCH * ACCUMULATION
