@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
-from worker import checkpoint, hub
+from worker import hub
+from worker.checkpoints.folder import verify
 from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
 from worker.errors import ModelError
 
@@ -173,7 +174,7 @@ def _place(source: ModelSource, *, weights: bool = True) -> tuple[str, dict[str,
         raise ModelError(f"The model {path} is gone.", "Pick another model.")
     if source.kind == "folder":
         if weights and (path / MANIFEST_FILE).exists():
-            checkpoint.verify(path)
+            verify(path)
         return str(path), {}
     if missing := [name for name in _GGUF_READERS if importlib.util.find_spec(name) is None]:
         raise ModelError(f"Reading a .gguf file needs {' and '.join(missing)}.", f"Install: pip install {' '.join(missing)}")

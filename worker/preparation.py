@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker import checkpoint, saving, tokens
+from worker import tokens
+from worker.checkpoints import saver
+from worker.checkpoints.folder import sweep
 from worker.contract import Job, MessageEvent, ModelSource, learning_rate
 from worker.control import StopSwitch
 from worker.data import Corpus, Examples
@@ -46,8 +48,8 @@ def prepare(
         report(MessageEvent(level=level, text=text))
 
     if group is None or group.first:
-        checkpoint.sweep(run_dir)
-    folder = saving.latest_whole(run_dir, lambda text: say(text, "warning")) if going_on else None
+        sweep(run_dir)
+    folder = saver.latest_whole(run_dir, lambda text: say(text, "warning")) if going_on else None
     import torch
 
     from worker.trainer import Trainer

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from worker import checkpoint
+from worker.checkpoints.folder import verify, write_folder
 from worker.contract import TOKENS_DIR, Reading
 from worker.data import Corpus, Examples, Progress
 from worker.errors import CheckpointError, DataError
@@ -84,7 +84,7 @@ def ensure(
         return
     discard(run_dir)
     try:
-        checkpoint.write_folder(folder, lambda aside: _write(aside, corpus, tokenizer, origin, progress))
+        write_folder(folder, lambda aside: _write(aside, corpus, tokenizer, origin, progress))
     except OSError as error:
         raise DataError(
             f"The text's tokens could not be written: {error}.",
@@ -133,7 +133,7 @@ def _is_whole(folder: Path, origin: Origin) -> bool:
         about = About.model_validate_json((folder / _ABOUT_FILE).read_bytes())
         if about.origin != origin or not origin.tokenizer:
             return False
-        checkpoint.verify(folder)
+        verify(folder)
     except (FileNotFoundError, ValidationError, CheckpointError):
         return False
     return True

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import torch
 
-from worker import resume, saving, tokens, weights
+from worker import resume, tokens, weights
 from worker.batching import shuffled_windows
 from worker.card import model_card
+from worker.checkpoints import saver
 from worker.compilation import compile_if_wanted
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
 from worker.control import StopSwitch
@@ -75,7 +76,7 @@ class Trainer:
             stop,
             self.group,
         )
-        self.saver = saving.Saver(setup.run_dir, self.config.keep_checkpoints, self.report)
+        self.saver = saver.Saver(setup.run_dir, self.config.keep_checkpoints, self.report)
         self.telemetry = Telemetry(setup.device, setup.run_dir, self.report)
         self.readback = Readback(lag=1 if setup.device.type == "cuda" else 0)
         self.compiled = False

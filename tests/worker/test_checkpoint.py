@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.worker.runs import manifest
-from worker import checkpoint
+from worker.checkpoints import folder as checkpoint
+from worker.checkpoints.saver import Saver, latest_whole
 from worker.errors import CheckpointError
-from worker.saving import Saver, latest_whole
 
 
 def write_files(*contents: str) -> object:

@@ -17,7 +17,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.worker.designs import save_small_gpt2
-from worker import checkpoint, resume, saving, state
+from worker import resume, state
+from worker.checkpoints import folder as checkpoint
+from worker.checkpoints import saver
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.control import StopSwitch
 from worker.errors import StopRequested
@@ -132,7 +134,7 @@ class Runs:
             device="cpu",
         )
         stop = StopSwitch(run_dir)
-        folder = saving.latest_whole(run_dir, pytest.fail)
+        folder = saver.latest_whole(run_dir, pytest.fail)
         setup = make_setup(job, run_dir, lambda *_: None, stop, folder)
         trainer = Trainer(replace(setup, precision=self.precision), report, stop)
         if self.precision == "fp16":
@@ -165,7 +167,7 @@ class Runs:
         with contextlib.suppress(Cut):
             return self.whole(run_dir, outcome, cut_at, **config)
         shutil.rmtree(run_dir / "tokens", ignore_errors=True)
-        folder = saving.latest_whole(run_dir, pytest.fail)
+        folder = saver.latest_whole(run_dir, pytest.fail)
         outcome.forget_after(int(folder.name.removeprefix("step-")) if folder else 0)
         if folder:
             spoil(folder)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from worker import checkpoint
 from worker.batching import lay_out, shuffled_windows
+from worker.checkpoints import folder as checkpoint
 from worker.contract import Control
 from worker.errors import TrainingError
 

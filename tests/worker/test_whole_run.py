@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.worker import runs
-from worker import checkpoint
+from worker.checkpoints import folder as checkpoint
 from worker.contract import LOCK_FD_VARIABLE, TERMINAL_PHASES, LockInfo, ModelSource
 
 

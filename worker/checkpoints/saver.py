@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from worker import checkpoint
+from worker.checkpoints.folder import prune, verify, write_folder
 from worker.contract import CHECKPOINTS_DIR, MODEL_DIR, CheckpointEvent, MessageEvent
 from worker.errors import CheckpointError
 
@@ -35,7 +35,7 @@ class Saver:
         if kind == "best":
             self.best = target  # before it is written, as the state in it says which one is the best
         try:
-            size = checkpoint.write_folder(target, write)
+            size = write_folder(target, write)
         except OSError as error:
             self.best = best_before
             self._warn(f"No checkpoint at step {step}: {error}. Training goes on.")
@@ -43,7 +43,7 @@ class Saver:
         self.saved = [*(path for path in self.saved if path != target), target]
         self._tell(step, target, size, kind)
         try:
-            checkpoint.prune(self.saved, self._keep, self.best)
+            prune(self.saved, self._keep, self.best)
         except OSError as error:
             self._warn(f"An old checkpoint could not be deleted: {error}.")
         self.saved = [path for path in self.saved if path.exists()]
@@ -53,7 +53,7 @@ class Saver:
         """Has ``write`` fill the folder ``name`` of the run. Raises CheckpointError if the disk fails."""
         target = self.run_dir / name
         try:
-            size = checkpoint.write_folder(target, write)
+            size = write_folder(target, write)
         except OSError as error:
             rest = f" {self.saved[-1].name} is the latest checkpoint." if self.saved else ""
             what = "finished model" if name == MODEL_DIR else name
@@ -77,7 +77,7 @@ def latest_whole(run_dir: Path, warn: Callable[[str], None]) -> Path | None:
     """The newest undamaged checkpoint of an earlier process, or None. ``warn`` hears of each that is passed over."""
     for folder in reversed(_checkpoints(run_dir)):
         try:
-            checkpoint.verify(folder)
+            verify(folder)
         except CheckpointError as error:
             warn(f"{folder.name} cannot be used, so the one before it is: {error.reason}")
         else:

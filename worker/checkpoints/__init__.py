@@ -1,0 +1,4 @@
+"""Checkpoint folders that are whole or absent: written, verified, pruned.
+
+Imports the contract and errors.
+"""
