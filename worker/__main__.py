@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from worker import lock
 from worker.contract import EVENTS_FILE, JOB_FILE, Job, StatusEvent
-from worker.control import StopSwitch
-from worker.emitter import Emitter
 from worker.errors import StopRequested, WorkerError
 from worker.launch import train_on_several
-from worker.reporting import failed, reporter, stopped_before_training
+from worker.process import lock
+from worker.process.control import StopSwitch
+from worker.process.emitter import Emitter
+from worker.process.reporting import failed, reporter, stopped_before_training
 
 
 def main(arguments: list[str]) -> int:

@@ -11,11 +11,11 @@ import torch
 
 from worker.batching import Batch, Layout, lay_out
 from worker.contract import EvaluationEvent, SampleEvent
-from worker.control import StopSwitch
 from worker.data import Examples
 from worker.forward import Forward
 from worker.group import Group
 from worker.model import LanguageModel
+from worker.process.control import StopSwitch
 from worker.sampling import Sampling, encode_prompt, stream
 from worker.sharding import gathered
 

@@ -12,8 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from worker.control import StopSwitch
 from worker.errors import StopRequested
+from worker.process.control import StopSwitch
 from worker.sharding import shard
 
 _ANY_PAUSE = timedelta(days=365)  # how long the others wait for what the first process decides

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from worker.contract import CONTROL_FILE, Control, Job, StatusEvent
-from worker.control import StopSwitch
+from worker.process.control import StopSwitch
 
 _RANK = "worker.rank"
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG in Linux's prctl.h

@@ -12,10 +12,10 @@ from worker import tokens
 from worker.checkpoints import saver
 from worker.checkpoints.folder import sweep
 from worker.contract import Job, MessageEvent, ModelSource, learning_rate
-from worker.control import StopSwitch
 from worker.data import Corpus, Examples
 from worker.errors import DataError, DeviceError, ModelError
 from worker.examples import PLAIN_CHAT_TEMPLATE
+from worker.process.control import StopSwitch
 
 if TYPE_CHECKING:
     from worker.group import Group

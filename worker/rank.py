@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from worker.contract import EVENTS_FILE, JOB_FILE, Job
-from worker.control import StopSwitch
-from worker.emitter import Emitter
 from worker.errors import StopRequested
 from worker.launch import die_with_parent
-from worker.reporting import failed, reporter, stopped_before_training
+from worker.process.control import StopSwitch
+from worker.process.emitter import Emitter
+from worker.process.reporting import failed, reporter, stopped_before_training
 
 
 def main(run_dir: Path, ends: Path, going_on: bool) -> int:

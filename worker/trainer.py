@@ -16,18 +16,18 @@ from worker.card import model_card
 from worker.checkpoints import saver
 from worker.compilation import compile_if_wanted
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
-from worker.control import StopSwitch
 from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
 from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.evaluation import Evaluator, without_nonfinite
 from worker.forward import Forward
 from worker.loading import Loader, ahead
+from worker.process.control import StopSwitch
+from worker.process.telemetry import Telemetry
 from worker.readback import Readback, Update
 from worker.setup import Setup
 from worker.sharding import whole, whole_weights
 from worker.state import Tally
-from worker.telemetry import Telemetry
 from worker.training.optimizer import learning_rate_share, make_optimizer
 
 _SMALLEST_SCALE = 1.0  # fp16 loss scaling that has fallen so far no longer meets overflow but broken gradients

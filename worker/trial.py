@@ -28,11 +28,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-from worker import lock
 from worker.contract import DEFAULT_MAX_LENGTH, Job
-from worker.control import StopSwitch
 from worker.data import Corpus, Examples
 from worker.errors import DeviceError, StopRequested, WorkerError
+from worker.process import lock
+from worker.process.control import StopSwitch
 from worker.protocol import Reply, serve
 
 if TYPE_CHECKING:

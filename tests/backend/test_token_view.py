@@ -15,7 +15,7 @@ from backend.datasets import Datasets
 from backend.sample_corpus import generate
 from tests.serving import Server
 from worker.contract import Job, ModelSource, RunConfig
-from worker.control import StopSwitch
+from worker.process.control import StopSwitch
 
 STORIES = generate(seed=5)[:60]
 SETTINGS = {

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq
 
 from tests.benchmarks.training_task import MODEL_FOLDER, SEED, Task, autocast, examples, padded, read, validation_loss
 from worker.contract import EVENTS_FILE, EvaluationEvent, StatusEvent, StepEvent
-from worker.emitter import Emitter
+from worker.process.emitter import Emitter
 from worker.training.optimizer import learning_rate_share, make_optimizer
 
 

@@ -12,7 +12,7 @@ from tests.benchmarks.document import origin
 from tests.benchmarks.training_arms import OURS, Result
 from tests.benchmarks.training_task import Task
 from worker.contract import StepEvent
-from worker.emitter import Emitter
+from worker.process.emitter import Emitter
 
 _EVENTS = 20_000
 _STEP_MS = 10.0  # 100 updates a second

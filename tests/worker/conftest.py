@@ -13,7 +13,7 @@ import pytest
 from backend.sample_corpus import generate
 from tests.worker import runs
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
-from worker.control import StopSwitch
+from worker.process.control import StopSwitch
 
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # before any test loads torch, as the worker does
 

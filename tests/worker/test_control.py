@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.worker.runs import ask
-from worker.control import StopSwitch
 from worker.errors import StopRequested
+from worker.process.control import StopSwitch
 
 
 def test_nothing_asked_is_nothing_done(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from worker.contract import MessageEvent, StatusEvent, decode
-from worker.emitter import Emitter
+from worker.process.emitter import Emitter
 
 
 def message(text: str) -> MessageEvent:

@@ -13,11 +13,11 @@ from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker import evaluation
 from worker.batching import Layout
-from worker.control import StopSwitch
 from worker.evaluation import Evaluator
 from worker.forward import Forward
 from worker.group import Group
 from worker.packing import choose_layout
+from worker.process.control import StopSwitch
 
 EXAMPLES = random_examples([2, 30, 7, 64, 15, 30, 33, 3, 50], designs.VOCABULARY)
 

@@ -17,12 +17,12 @@ from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.batching import Layout, lay_out
 from worker.contract import DatasetSource, Job, ModelSource, Reading, RunConfig
-from worker.control import StopSwitch
 from worker.data import Examples
 from worker.examples import PLAIN_CHAT_TEMPLATE
 from worker.forward import Forward
 from worker.packing import choose_layout
 from worker.preparation import prepare
+from worker.process.control import StopSwitch
 
 CPU = torch.device("cpu")
 

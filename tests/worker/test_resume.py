@@ -21,8 +21,8 @@ from worker import resume, state
 from worker.checkpoints import folder as checkpoint
 from worker.checkpoints import saver
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
-from worker.control import StopSwitch
 from worker.errors import StopRequested
+from worker.process.control import StopSwitch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

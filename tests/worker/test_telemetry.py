@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import torch
 
-from worker import telemetry
-from worker.telemetry import Telemetry
+from worker.process import telemetry
+from worker.process.telemetry import Telemetry
 
 Prepare = Callable[..., tuple[Any, list[Any]]]
 

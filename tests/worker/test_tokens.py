@@ -15,9 +15,9 @@ from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 from tests.worker import runs
 from worker import preparation, tokens
 from worker.contract import TOKENS_DIR, Control, DatasetSource, Job, ModelSource, RunConfig
-from worker.control import StopSwitch
 from worker.data import Corpus, Examples
 from worker.errors import DataError, StopRequested
+from worker.process.control import StopSwitch
 from worker.tokenizer import train_tokenizer
 
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from worker.contract import StatusEvent
-from worker.emitter import Emitter
 from worker.errors import WorkerError
-from worker.progress import Console
+from worker.process.console import Console
+from worker.process.emitter import Emitter
 
 
 def reporter(emitter: Emitter) -> Callable[[Any], bool]:
