@@ -13,7 +13,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from worker.batching import Batch, Block, PackedTexts
+from worker.data.batching import Batch, Block, PackedTexts
 
 PACKED = "packed_or_sdpa"
 """The name by which transformers knows this attention; never written to a file."""

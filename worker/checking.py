@@ -17,12 +17,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from worker.contract import Checked, DatasetSource, Reading
+from worker.data.formats import guess
+from worker.data.formats.reading import AS_DOCUMENT, records_of, rows_of, texts_of
+from worker.data.formats.records import delimiter_of, parquet
+from worker.data.formats.rows import Record, Section, whole
+from worker.data.formats.text import (
+    LONGEST_LINE,
+    Counted,
+    Readable,
+    open_file,
+    pieces,
+    read_bytes,
+    silent,
+    too_long,
+    unpacked,
+)
 from worker.errors import DataError
-from worker.formats import guess
-from worker.formats.reading import AS_DOCUMENT, records_of, rows_of, texts_of
-from worker.formats.records import delimiter_of, parquet
-from worker.formats.rows import Record, Section, whole
-from worker.formats.text import LONGEST_LINE, Counted, Readable, open_file, pieces, read_bytes, silent, too_long, unpacked
 
 _HEAD_BYTES = 64
 _PARQUET = b"PAR1"

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import torch
 
-from worker.batching import Batch, lay_out
 from worker.contract import MessageEvent
+from worker.data.batching import Batch, lay_out
 from worker.forward import Forward
 from worker.setup import Setup
 

@@ -16,8 +16,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from worker import hub
 from worker.attention import PACKED, packed_arguments
-from worker.batching import Batch, Layout, PackedTexts
 from worker.contract import BUILT_IN_MODELS, Job, ModelSource, RunConfig
+from worker.data.batching import Batch, Layout, PackedTexts
 from worker.errors import ModelError
 from worker.model import _fuse_gelu, _gpt2, context_of, quiet_libraries
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from worker.batching import Batch, Layout, lay_out
 from worker.contract import EvaluationEvent, SampleEvent
-from worker.data import Examples
+from worker.data.batching import Batch, Layout, lay_out
+from worker.data.corpus import Examples
 from worker.forward import Forward
 from worker.group import Group
 from worker.model import LanguageModel

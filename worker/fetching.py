@@ -20,8 +20,8 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 from tqdm import tqdm
 
+from worker.data.formats.shards import choose, join
 from worker.errors import DataError
-from worker.formats.shards import choose, join
 
 DEFAULT_SPLIT = "train"
 _TIMEOUT_S = 15

@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel
 
 from worker.contract import Job, RunConfig
-from worker.data import Examples
+from worker.data.corpus import Examples
 from worker.design import Design
 from worker.devices.machine import Machine, machine, name_of
 from worker.devices.precision import Precision

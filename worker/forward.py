@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from worker.attention import PACKED, packed_arguments
-from worker.batching import Batch
+from worker.data.batching import Batch
 from worker.devices.precision import Precision
 from worker.loss import cross_entropy_sum, linear_cross_entropy_sum
 from worker.model import LanguageModel

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from worker.batching import Batch, Layout, lay_out
-from worker.data import Examples
+from worker.data.batching import Batch, Layout, lay_out
+from worker.data.corpus import Examples
 from worker.group import Group
 
 

@@ -46,7 +46,7 @@ def quiet_libraries(*, bars: bool = False) -> None:
 
 def build(name: str, texts: Iterable[str]) -> LanguageModel:
     """The built-in model ``name`` with random weights and a tokenizer made from ``texts``."""
-    from worker.tokenizer import train_tokenizer
+    from worker.data.tokenizer import train_tokenizer
 
     spec = BUILT_IN_MODELS[name]
     tokenizer = train_tokenizer(texts, spec.vocab_size, spec.context)

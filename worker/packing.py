@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from worker.attention import PACKED, packed_arguments
-from worker.batching import Batch, Layout, PackedTexts
+from worker.data.batching import Batch, Layout, PackedTexts
 from worker.devices.precision import Precision
 from worker.forward import AUTOCAST
 from worker.model import LanguageModel

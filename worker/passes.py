@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worker.batching import Layout, first_fit, in_order, pack, shuffled_windows
-from worker.data import Examples
+from worker.data.batching import Layout, first_fit, in_order, pack, shuffled_windows
+from worker.data.corpus import Examples
 
 _MOST_EXAMPLES = 30_000  # that are laid out to find the largest pass: a tenth of a second
 _HEAVIEST = 16  # windows among which the largest pass is looked for when batches had another size

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker import tokens
 from worker.checkpoints import saver
 from worker.checkpoints.folder import sweep
 from worker.contract import Job, MessageEvent, ModelSource, learning_rate
-from worker.data import Corpus, Examples
+from worker.data import token_store
+from worker.data.corpus import Corpus, Examples
+from worker.data.encoding import PLAIN_CHAT_TEMPLATE
 from worker.errors import DataError, DeviceError, ModelError
-from worker.examples import PLAIN_CHAT_TEMPLATE
 from worker.process.control import StopSwitch
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def make_setup(
         say(f"Turning the text into tokens, at most {max_length} an example.")
         progress = _Progress("Turning the text into tokens", path, say, stop)
         if group.first:
-            tokens.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
-    train, validation = tokens.load(run_dir)
+            token_store.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
+    train, validation = token_store.load(run_dir)
     if job.config.validation_split and not test_texts:
         say("All examples are the same, so none is kept aside: there will be no validation loss.", "warning")
     for warning in _findings(train, validation, max_length):

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from worker.attention import packed_arguments
-from worker.batching import Batch, PackedTexts
+from worker.data.batching import Batch, PackedTexts
 from worker.design import Design
 from worker.devices.precision import Precision
 from worker.errors import ModelError

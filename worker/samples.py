@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from worker.contract import BUILT_IN_MODELS, Job, RunConfig
-from worker.data import Corpus, Examples, silent
-from worker.examples import PLAIN_CHAT_TEMPLATE
+from worker.data.corpus import Corpus, Examples, silent
+from worker.data.encoding import PLAIN_CHAT_TEMPLATE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -69,7 +69,7 @@ class Samples:
 
     def _make_tokenizer(self, job: Job) -> PreTrainedTokenizerBase:
         from worker import model
-        from worker.tokenizer import train_tokenizer
+        from worker.data.tokenizer import train_tokenizer
 
         model.quiet_libraries()
         if job.model.kind == "built_in":
@@ -82,13 +82,13 @@ class Samples:
         return tokenizer
 
     def _make_sample(self, job: Job, max_length: int) -> Sample:
-        from worker import tokens
+        from worker.data import token_store
 
         tokenizer = self.tokenizer(job)
         corpus = self.corpus(job, _CHARACTERS_TOKENIZED)
         with tempfile.TemporaryDirectory() as folder:
-            tokens.ensure(Path(folder), corpus, job.config.validation_split, tokenizer, max_length, silent)
-            train, validation = tokens.load(Path(folder))
+            token_store.ensure(Path(folder), corpus, job.config.validation_split, tokenizer, max_length, silent)
+            train, validation = token_store.load(Path(folder))
             return Sample(train.in_memory(), validation.in_memory(), corpus.share, max_length, len(tokenizer))
 
     def _keep(self, kind: str, key: str, make: Callable[[], Made]) -> Made:

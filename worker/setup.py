@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from worker.batching import Layout
 from worker.contract import Job
-from worker.data import Examples
+from worker.data.batching import Layout
+from worker.data.corpus import Examples
 from worker.devices.precision import Precision
 from worker.group import Group
 from worker.model import LanguageModel

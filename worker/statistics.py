@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from worker.contract import Job
-from worker.data import Corpus
+from worker.data.corpus import Corpus
+from worker.data.encoding import Encoded, Encoder
+from worker.data.formats import Row, Section, key
 from worker.errors import StopRequested
-from worker.examples import Encoded, Encoder
-from worker.formats import Row, Section, key
 from worker.protocol import Reply
 from worker.samples import Samples
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from worker.batching import Batch, Layout, lay_out, shuffled_windows
 from worker.contract import Job
-from worker.data import Corpus
+from worker.data.batching import Batch, Layout, lay_out, shuffled_windows
+from worker.data.corpus import Corpus
+from worker.data.encoding import Encoded, Encoder
+from worker.data.formats import Row, key
 from worker.errors import DataError
-from worker.examples import Encoded, Encoder
-from worker.formats import Row, key
 from worker.preview import drawn
 from worker.samples import Sample, Samples
 

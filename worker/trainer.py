@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import torch
 
-from worker import resume, tokens, weights
-from worker.batching import shuffled_windows
+from worker import resume, weights
 from worker.card import model_card
 from worker.checkpoints import saver
 from worker.compilation import compile_if_wanted
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
+from worker.data import token_store
+from worker.data.batching import shuffled_windows
 from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
 from worker.errors import DeviceError, StopRequested, TrainingError
@@ -114,7 +115,7 @@ class Trainer:
             raise
         self._save_model()
         if end.phase == "completed" and self.group.first:
-            tokens.discard(self.setup.run_dir)
+            token_store.discard(self.setup.run_dir)
         return end.model_copy(update=self._usage())
 
     def report(self, event: Any) -> None:

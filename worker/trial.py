@@ -29,7 +29,7 @@ import numpy as np
 import psutil
 
 from worker.contract import DEFAULT_MAX_LENGTH, Job
-from worker.data import Corpus, Examples
+from worker.data.corpus import Corpus, Examples
 from worker.errors import DeviceError, StopRequested, WorkerError
 from worker.process import lock
 from worker.process.control import StopSwitch
@@ -198,7 +198,7 @@ def _shortened(setup: Setup, passes: Passes, windows: list[list[int]]) -> Setup:
     if len(windows[0]) < passes.window_size:
         return setup  # fewer examples than an update wants: each is of all there are
     wanted = [example for window in windows for example in window]
-    from worker.batching import shuffled_windows
+    from worker.data.batching import shuffled_windows
 
     numbers = np.zeros(len(wanted), dtype=np.int64)
     shuffled = next(shuffled_windows(len(wanted), len(wanted), passes.seed))

@@ -81,8 +81,8 @@ def write(task: Task, folder: Path) -> None:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
+    from worker.data.tokenizer import train_tokenizer
     from worker.model import quiet_libraries
-    from worker.tokenizer import train_tokenizer
 
     quiet_libraries()
     folder.mkdir(parents=True)
@@ -143,7 +143,7 @@ def examples(task: Task, folder: Path, tokenizer: Any) -> tuple[list[list[int]],
 
     Those of update u are the ``examples_per_update`` ones from ``(u - 1) * examples_per_update`` on.
     """
-    from worker.batching import shuffled_windows
+    from worker.data.batching import shuffled_windows
 
     texts = (folder / TEXT_FILE).read_text("utf-8").splitlines()
     learn, test = (_encode(part, tokenizer, task.max_length) for part in split_texts(texts, task.validation_split))

@@ -18,8 +18,8 @@ from transformers import (
 )
 
 from worker.contract import ModelSource
+from worker.data.tokenizer import train_tokenizer
 from worker.model import LanguageModel
-from worker.tokenizer import train_tokenizer
 
 VOCABULARY = 97
 CONTEXT = 64

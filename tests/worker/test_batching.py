@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.worker.texts import examples_of, random_examples
-from worker.batching import Batch, Layout, PackedTexts, first_fit, in_order, lay_out, pack, shuffled_windows
+from worker.data.batching import Batch, Layout, PackedTexts, first_fit, in_order, lay_out, pack, shuffled_windows
 
 LENGTHS = np.random.default_rng(0).integers(1, 65, size=200)
 

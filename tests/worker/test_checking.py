@@ -18,8 +18,8 @@ import pytest
 from tests.dataset_cases import CASES, HUGE, Case, encoded
 from worker.checking import check, check_again
 from worker.contract import Checked, DatasetSource, Reading
+from worker.data.formats import read_rows
 from worker.errors import DataError
-from worker.formats import read_rows
 
 COMMAND = (sys.executable, "-m", "worker.checking", "check")
 GENEROUS_S = 30

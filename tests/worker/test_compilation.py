@@ -10,8 +10,8 @@ import torch
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
-from worker.batching import Batch, lay_out
 from worker.compilation import compile_body, should_compile
+from worker.data.batching import Batch, lay_out
 from worker.forward import Forward
 from worker.packing import choose_layout
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.worker.texts import split_texts
-from worker import data
 from worker.contract import DatasetSource
-from worker.data import Corpus, find_split
+from worker.data import corpus as data
+from worker.data.corpus import Corpus, find_split
 from worker.errors import DataError
 
 

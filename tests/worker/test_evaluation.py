@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker import evaluation
-from worker.batching import Layout
+from worker.data.batching import Layout
 from worker.evaluation import Evaluator
 from worker.forward import Forward
 from worker.group import Group

@@ -9,10 +9,10 @@ from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import GPT2Tokenizer, PreTrainedTokenizerFast
 
 from worker.contract import Reading
+from worker.data.encoding import PLAIN_CHAT_TEMPLATE, Encoded, Encoder
+from worker.data.formats import Chat, Completion, Message, Section
+from worker.data.tokenizer import train_tokenizer
 from worker.errors import DataError
-from worker.examples import PLAIN_CHAT_TEMPLATE, Encoded, Encoder
-from worker.formats import Chat, Completion, Message, Section
-from worker.tokenizer import train_tokenizer
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"

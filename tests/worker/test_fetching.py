@@ -18,9 +18,9 @@ from pyarrow import parquet
 
 from tests.loopback_hub import LoopbackHub
 from worker.contract import DatasetSource, Reading
+from worker.data.formats import read_rows
+from worker.data.formats.shards import choose, join
 from worker.errors import DataError
-from worker.formats import read_rows
-from worker.formats.shards import choose, join
 
 
 def fetch(hub: LoopbackHub, tmp_path: Path, name: str) -> list[dict[str, Any]]:

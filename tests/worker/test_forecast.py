@@ -16,8 +16,8 @@ from transformers import MixtralConfig
 from tests.worker import designs, runs
 from tests.worker.texts import random_examples
 from worker.attention import PACKED, packed_arguments
-from worker.batching import Batch, PackedTexts, lay_out, shuffled_windows
 from worker.contract import CHECKPOINTS_DIR, MODEL_DIR, TERMINAL_PHASES, DatasetSource, Job, ModelSource, RunConfig
+from worker.data.batching import Batch, PackedTexts, lay_out, shuffled_windows
 from worker.design import Design, design_of
 from worker.devices.machine import machine
 from worker.errors import DataError, ModelError

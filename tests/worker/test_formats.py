@@ -22,10 +22,10 @@ from pyarrow import parquet
 from tests.dataset_cases import FORMATS, TEXTS, encoded
 from worker.checking import check
 from worker.contract import DatasetSource, Format, Reading
+from worker.data.formats import Chat, Completion, Message, Row, Section, key, read_records, read_rows, text
+from worker.data.formats.reading import records_of, rows_of
+from worker.data.formats.text import pieces, sections
 from worker.errors import DataError
-from worker.formats import Chat, Completion, Message, Row, Section, key, read_records, read_rows, text
-from worker.formats.reading import records_of, rows_of
-from worker.formats.text import pieces, sections
 
 TEXT = Reading(text="text")
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)

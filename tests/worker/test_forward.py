@@ -13,7 +13,7 @@ from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2Fo
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
-from worker.batching import Layout, lay_out
+from worker.data.batching import Layout, lay_out
 from worker.forward import Forward, has_plain_head
 from worker.packing import choose_layout
 

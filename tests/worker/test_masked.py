@@ -15,10 +15,10 @@ from transformers import AutoTokenizer
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
-from worker.batching import Layout, lay_out
 from worker.contract import DatasetSource, Job, ModelSource, Reading, RunConfig
-from worker.data import Examples
-from worker.examples import PLAIN_CHAT_TEMPLATE
+from worker.data.batching import Layout, lay_out
+from worker.data.corpus import Examples
+from worker.data.encoding import PLAIN_CHAT_TEMPLATE
 from worker.forward import Forward
 from worker.packing import choose_layout
 from worker.preparation import prepare

@@ -12,9 +12,9 @@ import transformers
 from transformers import AutoModelForCausalLM, DataCollatorForSeq2Seq, GPT2Config, GPT2LMHeadModel, TrainingArguments
 
 from tests.worker import runs
-from worker.batching import shuffled_windows
 from worker.contract import ModelSource
-from worker.tokenizer import train_tokenizer
+from worker.data.batching import shuffled_windows
+from worker.data.tokenizer import train_tokenizer
 from worker.training.optimizer import learning_rate_share
 
 UPDATES, BATCH, ACCUMULATION, RATE, DECAY, SEED = 50, 4, 4, 2e-3, 0.3, 7

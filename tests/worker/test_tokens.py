@@ -13,12 +13,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
 from tests.worker import runs
-from worker import preparation, tokens
+from worker import preparation
 from worker.contract import TOKENS_DIR, Control, DatasetSource, Job, ModelSource, RunConfig
-from worker.data import Corpus, Examples
+from worker.data import token_store
+from worker.data.corpus import Corpus, Examples
+from worker.data.tokenizer import train_tokenizer
 from worker.errors import DataError, StopRequested
 from worker.process.control import StopSwitch
-from worker.tokenizer import train_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,8 @@ def tokenize(tmp_path: Path, tokenizer: GPT2Tokenizer) -> Callable[..., tuple[Ex
         texts: list[str], max_length: int = 64, share: float = 0.0, with_: Any = tokenizer
     ) -> tuple[Examples, Examples]:
         corpus = corpus_of(save(tmp_path / "texts.txt", texts), share)
-        tokens.ensure(tmp_path, corpus, share, with_, max_length, lambda _: None)
-        return tokens.load(tmp_path)
+        token_store.ensure(tmp_path, corpus, share, with_, max_length, lambda _: None)
+        return token_store.load(tmp_path)
 
     return make
 
@@ -121,7 +122,7 @@ def test_what_an_earlier_worker_made_is_used_again_and_only_if_it_still_fits(
 
     def is_made_anew(share: float = 0.2, with_: Any = tokenizer, max_length: int = 64) -> bool:
         passes: list[int] = []
-        tokens.ensure(tmp_path, corpus_of(path, share), share, with_, max_length, passes.append)
+        token_store.ensure(tmp_path, corpus_of(path, share), share, with_, max_length, passes.append)
         return bool(passes)
 
     save(path, corpus * 11)  # more than are read at once, so that progress is told
@@ -137,7 +138,7 @@ def test_what_an_earlier_worker_made_is_used_again_and_only_if_it_still_fits(
     data = tmp_path / TOKENS_DIR / "train.tokens"
     data.write_bytes(data.read_bytes()[:-2] + b"\xff\xff")
     assert is_made_anew(share=0.3, max_length=32, with_=other)
-    tokens.discard(tmp_path)
+    token_store.discard(tmp_path)
     assert not (tmp_path / TOKENS_DIR).exists()
 
 
@@ -148,7 +149,7 @@ def test_a_stop_while_tokenizing_leaves_nothing(tmp_path: Path, corpus: list[str
     run_dir = tmp_path / "run"
     run_dir.mkdir()
     with pytest.raises(StopRequested):
-        tokens.ensure(run_dir, corpus_of(save(tmp_path / "a.txt", corpus * 6), 0.1), 0.1, tokenizer, 64, stop)
+        token_store.ensure(run_dir, corpus_of(save(tmp_path / "a.txt", corpus * 6), 0.1), 0.1, tokenizer, 64, stop)
     assert not list(run_dir.iterdir())
 
 
@@ -176,7 +177,7 @@ def test_a_full_disk_is_told_with_advice_and_leaves_nothing(
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))  # what is written beyond fails; Python ignores SIGXFSZ
     try:
         with pytest.raises(DataError, match="could not be written") as caught:
-            tokens.ensure(run_dir, found, 0.1, tokenizer, 64, lambda _: None)
+            token_store.ensure(run_dir, found, 0.1, tokenizer, 64, lambda _: None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "Free some space" in (caught.value.hint or "")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from worker.batching import lay_out, shuffled_windows
 from worker.checkpoints import folder as checkpoint
 from worker.contract import Control
+from worker.data.batching import lay_out, shuffled_windows
 from worker.errors import TrainingError
 
 Prepare = Callable[..., tuple[Any, list[Any]]]

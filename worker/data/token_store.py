@@ -19,9 +19,9 @@ from pydantic import BaseModel, ValidationError
 
 from worker.checkpoints.folder import verify, write_folder
 from worker.contract import TOKENS_DIR, Reading
-from worker.data import Corpus, Examples, Progress
+from worker.data.corpus import Corpus, Examples, Progress
+from worker.data.encoding import Encoded, Encoder
 from worker.errors import CheckpointError, DataError
-from worker.examples import Encoded, Encoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -68,7 +68,7 @@ def ensure(
 ) -> None:
     """Makes RUN_DIR/tokens, unless an earlier worker of this run left just that, undamaged.
 
-    Each row becomes examples as ``worker.examples`` says; those with nothing to learn are dropped. Raises DataError if the
+    Each row becomes examples as ``worker.data.encoding`` says; those with nothing to learn are dropped. Raises DataError if the
     disk fails or a row cannot be used; nothing is left behind then.
     """
     folder = run_dir / TOKENS_DIR

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from worker.contract import Encoding
+from worker.data.formats.rows import Section
 from worker.errors import DataError
-from worker.formats.rows import Section
 
 LONGEST_LINE = 16_000_000
 """Characters of a line, a cell or an element of a list: a record has to be held."""

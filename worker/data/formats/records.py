@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from worker.data.formats.text import LONGEST_LINE, Place, Progress, gone, lines
 from worker.errors import DataError
-from worker.formats.text import LONGEST_LINE, Place, Progress, gone, lines
 
 Numbered = Iterator[tuple[int, dict[str, Any]]]
 """A record's place in the file, from 1, and what is in it."""

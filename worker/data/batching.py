@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worker.data import Examples
+from worker.data.corpus import Examples
 
 Layout = Literal["packed", "grouped", "in_order"]
 """packed: texts end to end, no padding; grouped: texts of like length, padded; in_order: as they come, padded."""

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from worker.data.formats.guess import format_of
 from worker.errors import DataError
-from worker.formats.guess import format_of
 
 LEARNED = "train"
 _TESTED = re.compile(r"(test|val|valid|validation|dev|eval|evaluation)(?![a-z])")

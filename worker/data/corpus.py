@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worker.contract import DEFAULT_MAX_LENGTH, DatasetSource
+from worker.data.encoding import plain_text
+from worker.data.formats import Chunk, key, read_rows
 from worker.errors import DataError
-from worker.examples import plain_text
-from worker.formats import Chunk, key, read_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ guess.py    what kind of file this is, and how it is best read
 shards.py   several files of a repository → one
 """
 
-from worker.formats.reading import Chunk, read_records, read_rows
-from worker.formats.rows import Chat, Completion, Message, Row, Section, key
+from worker.data.formats.reading import Chunk, read_records, read_rows
+from worker.data.formats.rows import Chat, Completion, Message, Row, Section, key
 
 __all__ = ["Chat", "Chunk", "Completion", "Message", "Row", "Section", "key", "read_records", "read_rows"]

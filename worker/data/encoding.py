@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import TemplateError
 
 from worker.contract import Reading
+from worker.data.formats import Chat, Completion, Row, Section
 from worker.errors import DataError
-from worker.formats import Chat, Completion, Row, Section
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

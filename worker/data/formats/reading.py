@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from worker.contract import DatasetSource, Format
-from worker.formats.records import Numbered, json_array, json_lines, parquet, table
-from worker.formats.rows import Record, Row, Section, key, row_of
-from worker.formats.text import Counted, Progress, lines, open_file, pieces, sections, silent, unpacked
+from worker.data.formats.records import Numbered, json_array, json_lines, parquet, table
+from worker.data.formats.rows import Record, Row, Section, key, row_of
+from worker.data.formats.text import Counted, Progress, lines, open_file, pieces, sections, silent, unpacked
 
 _ROWS_AT_ONCE = 1000
 _CHARACTERS_AT_ONCE = 1_000_000
