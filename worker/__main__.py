@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from worker.contract import EVENTS_FILE, JOB_FILE, Job, StatusEvent
+from worker.distributed.launch import train_on_several
 from worker.errors import StopRequested, WorkerError
-from worker.launch import train_on_several
 from worker.process import lock
 from worker.process.control import StopSwitch
 from worker.process.emitter import Emitter

@@ -12,12 +12,12 @@ import torch
 from worker.contract import EvaluationEvent, SampleEvent
 from worker.data.batching import Batch, Layout, lay_out
 from worker.data.corpus import Examples
+from worker.distributed.group import Group
+from worker.distributed.sharding import gathered
 from worker.forward import Forward
-from worker.group import Group
 from worker.model import LanguageModel
 from worker.process.control import StopSwitch
 from worker.sampling import Sampling, encode_prompt, stream
-from worker.sharding import gathered
 
 _LAID_OUT_AT_ONCE = 1024
 _SAMPLING = Sampling(max_new_tokens=60, temperature=0.8, top_p=0.95, seed=0)

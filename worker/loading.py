@@ -10,7 +10,7 @@ from itertools import islice
 
 from worker.data.batching import Batch, Layout, lay_out
 from worker.data.corpus import Examples
-from worker.group import Group
+from worker.distributed.group import Group
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from worker.errors import DataError, DeviceError, ModelError
 from worker.process.control import StopSwitch
 
 if TYPE_CHECKING:
-    from worker.group import Group
+    from worker.distributed.group import Group
     from worker.model import LanguageModel
     from worker.setup import Setup
     from worker.trainer import Trainer
@@ -100,9 +100,10 @@ def make_setup(
     say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
     import torch
 
-    from worker import sharding, state
+    from worker import state
     from worker.devices.precision import choose_precision, device_of
-    from worker.group import Group
+    from worker.distributed import sharding
+    from worker.distributed.group import Group
     from worker.setup import Setup
 
     group = group or Group()

@@ -1,4 +1,4 @@
-"""One process of several that train one model, started by ``worker.launch``: ``python -m worker.rank RUN_DIR ENDS new|on``.
+"""One process of several that train one model, started by ``worker.distributed.launch``: ``python -m worker.rank RUN_DIR ENDS new|on``.
 
 Leaves how it ended as ENDS/<rank>.json, for the process that started it to tell. Exit code 0: completed or stopped.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from worker.contract import EVENTS_FILE, JOB_FILE, Job
+from worker.distributed.launch import die_with_parent
 from worker.errors import StopRequested
-from worker.launch import die_with_parent
 from worker.process.control import StopSwitch
 from worker.process.emitter import Emitter
 from worker.process.reporting import failed, reporter, stopped_before_training
@@ -29,7 +29,7 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     report = reporter(Emitter(run_dir / EVENTS_FILE, switch.wait)) if rank == 0 else _silent
     try:
         from worker.devices.precision import device_of
-        from worker.group import Group, SharedSwitch
+        from worker.distributed.group import Group, SharedSwitch
         from worker.preparation import prepare
 
         group = Group.join(device_of(job, rank))

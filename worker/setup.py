@@ -11,7 +11,7 @@ from worker.contract import Job
 from worker.data.batching import Layout
 from worker.data.corpus import Examples
 from worker.devices.precision import Precision
-from worker.group import Group
+from worker.distributed.group import Group
 from worker.model import LanguageModel
 
 

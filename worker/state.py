@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
 
 from worker.contract import EvaluationEvent
+from worker.distributed.group import Group
+from worker.distributed.sharding import like, whole
 from worker.errors import CheckpointError
-from worker.group import Group
 from worker.setup import Setup
-from worker.sharding import like, whole
 
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"

@@ -19,6 +19,7 @@ from worker.data import token_store
 from worker.data.batching import shuffled_windows
 from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
+from worker.distributed.sharding import whole, whole_weights
 from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.evaluation import Evaluator, without_nonfinite
 from worker.forward import Forward
@@ -27,7 +28,6 @@ from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
 from worker.readback import Readback, Update
 from worker.setup import Setup
-from worker.sharding import whole, whole_weights
 from worker.state import Tally
 from worker.training.optimizer import learning_rate_share, make_optimizer
 

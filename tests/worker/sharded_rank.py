@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from worker import rank, sharding
+from worker import rank
+from worker.distributed import sharding
 
 if __name__ == "__main__":
     sharding.fits = lambda *_: False

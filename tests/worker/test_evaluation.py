@@ -13,9 +13,9 @@ from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker import evaluation
 from worker.data.batching import Layout
+from worker.distributed.group import Group
 from worker.evaluation import Evaluator
 from worker.forward import Forward
-from worker.group import Group
 from worker.packing import choose_layout
 from worker.process.control import StopSwitch
 

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from tests.worker import runs
 from tests.worker.designs import save_small_gpt2
-from worker import launch
 from worker.contract import Job, ModelSource, StatusEvent
+from worker.distributed import launch
 from worker.process.control import StopSwitch
 
 SETTINGS: dict[str, Any] = {"max_steps": 12, "eval_steps": 6, "max_length": 32, "learning_rate": 0.01, "sample_prompts": []}

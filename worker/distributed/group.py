@@ -12,9 +12,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from worker.distributed.sharding import shard
 from worker.errors import StopRequested
 from worker.process.control import StopSwitch
-from worker.sharding import shard
 
 _ANY_PAUSE = timedelta(days=365)  # how long the others wait for what the first process decides
 _GO_ON, _PAUSE, _STOP = range(3)
