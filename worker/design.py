@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from worker import hub
-from worker.attention import PACKED, packed_arguments
 from worker.contract import BUILT_IN_MODELS, Job, ModelSource, RunConfig
 from worker.data.batching import Batch, Layout, PackedTexts
 from worker.errors import ModelError
-from worker.model import _fuse_gelu, _gpt2, context_of, quiet_libraries
+from worker.models import hub
+from worker.models.attention import PACKED, packed_arguments
+from worker.models.loading import _fuse_gelu, _gpt2, context_of, quiet_libraries
 
 _DECIDES = {"method", "lora_rank", "lora_alpha", "lora_dropout", "packing", "gradient_checkpointing"}
 
@@ -89,7 +89,7 @@ def _made(source_json: str, changed: int, vocabulary: int, config_json: str) -> 
     with torch.device("meta"):
         model = _outline(ModelSource.model_validate_json(source_json), vocabulary)
         if config.method == "lora":
-            from worker.lora import add_adapters  # takes long to import
+            from worker.models.lora import add_adapters  # takes long to import
 
             add_adapters(model, config)
     with mode:

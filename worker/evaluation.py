@@ -14,8 +14,8 @@ from worker.data.batching import Batch, Layout, lay_out
 from worker.data.corpus import Examples
 from worker.distributed.group import Group
 from worker.distributed.sharding import gathered
-from worker.forward import Forward
-from worker.model import LanguageModel
+from worker.models.forward import Forward
+from worker.models.loading import LanguageModel
 from worker.process.control import StopSwitch
 from worker.sampling import Sampling, encode_prompt, stream
 

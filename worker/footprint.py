@@ -13,7 +13,7 @@ import torch
 
 from worker.design import Design
 from worker.devices.precision import Precision
-from worker.loss import chunk_rows
+from worker.models.loss import chunk_rows
 from worker.passes import Pass, Passes
 from worker.rehearsal import Rehearsal, rehearse
 

@@ -14,7 +14,7 @@ from worker.devices.machine import Machine, machine, name_of
 from worker.devices.precision import Precision
 from worker.errors import DataError
 from worker.footprint import LABELS, Footprint
-from worker.loss import chunk_rows
+from worker.models.loss import chunk_rows
 from worker.passes import Passes
 
 _BYTES = 4  # of a number in fp32

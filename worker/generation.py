@@ -23,7 +23,7 @@ from worker.errors import DeviceError
 from worker.protocol import Reply, serve
 
 if TYPE_CHECKING:
-    from worker.model import LanguageModel
+    from worker.models.loading import LanguageModel
 
 
 class Request(BaseModel):
@@ -56,14 +56,14 @@ class Shelf:
 
     def get(self, source: ModelSource, device: str) -> LanguageModel:
         """The model, on ``device``. Raises WorkerError if it cannot be had."""
-        from worker import model
         from worker.devices.precision import choose_device
+        from worker.models import loading
 
         if self._model is None or not self.holds(source, device):
-            model.quiet_libraries()
+            loading.quiet_libraries()
             self._model = None  # first, so that two models never share the memory
             self._key = (source, device, _fingerprint(source))
-            loaded = model.load(source)
+            loaded = loading.load(source)
             loaded.model.to(choose_device(device))
             self._model = loaded
         return self._model

@@ -13,8 +13,8 @@ import torch
 import worker.trainer  # noqa: F401 - for the memory it takes
 from worker.devices.machine import Machine
 from worker.devices.memory_usage import resident_bytes
-from worker.forward import AUTOCAST
-from worker.model import build, quiet_libraries
+from worker.models.forward import AUTOCAST
+from worker.models.loading import build, quiet_libraries
 from worker.rehearsal import Counter
 from worker.training.optimizer import make_optimizer
 

@@ -19,7 +19,7 @@ from worker.process.control import StopSwitch
 
 if TYPE_CHECKING:
     from worker.distributed.group import Group
-    from worker.model import LanguageModel
+    from worker.models.loading import LanguageModel
     from worker.setup import Setup
     from worker.trainer import Trainer
 
@@ -113,8 +113,8 @@ def make_setup(
     say(f"Loading the model {job.config.model_name}.")
     with group.first_goes_first():  # downloads and tokens are for all
         language_model = _model(job, corpus, folder)
-        from worker.model import choose_max_length
-        from worker.packing import choose_layout
+        from worker.models.loading import choose_max_length
+        from worker.models.packing import choose_layout
 
         max_length = choose_max_length(job.config.max_length, language_model.context)
         say(f"Turning the text into tokens, at most {max_length} an example.")
@@ -194,21 +194,21 @@ def _duration(seconds: float) -> str:
 
 
 def _model(job: Job, corpus: Corpus, folder: Path | None) -> LanguageModel:
-    from worker import model
+    from worker.models import loading
 
     lora = job.config.method == "lora"
-    model.quiet_libraries(bars=sys.stderr.isatty())  # a download is worth watching; a log file is no place for bars
+    loading.quiet_libraries(bars=sys.stderr.isatty())  # a download is worth watching; a log file is no place for bars
     if folder is not None and not lora:  # a checkpoint of LoRA is merged, and training goes on with the parts
-        loaded = model.load(ModelSource(kind="folder", location=str(folder)))
+        loaded = loading.load(ModelSource(kind="folder", location=str(folder)))
     elif job.model.kind == "built_in":
-        loaded = model.build(job.model.location, corpus.learn_texts())
+        loaded = loading.build(job.model.location, corpus.learn_texts())
     else:
-        loaded = model.load(job.model, from_scratch=job.config.from_scratch)
-    model.quiet_libraries()
+        loaded = loading.load(job.model, from_scratch=job.config.from_scratch)
+    loading.quiet_libraries()
     if job.dataset.reading.kind == "chat" and not loaded.tokenizer.chat_template:
         loaded.tokenizer.chat_template = PLAIN_CHAT_TEMPLATE  # which is saved with the model
     if lora:
-        from worker.lora import add_adapters  # takes long to import
+        from worker.models.lora import add_adapters  # takes long to import
 
         add_adapters(loaded.model, job.config)
     return loaded
@@ -218,7 +218,7 @@ def _base_digest(job: Job, language_model: LanguageModel) -> str:
     """A digest of what LoRA leaves alone; empty for other methods, whose checkpoints hold all there is."""
     if job.config.method != "lora":
         return ""
-    from worker.lora import base_digest
+    from worker.models.lora import base_digest
 
     return base_digest(language_model.model)
 

@@ -15,13 +15,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from worker.attention import packed_arguments
 from worker.data.batching import Batch, PackedTexts
 from worker.design import Design
 from worker.devices.precision import Precision
 from worker.errors import ModelError
-from worker.forward import AUTOCAST
-from worker.loss import linear_cross_entropy_sum
+from worker.models.attention import packed_arguments
+from worker.models.forward import AUTOCAST
+from worker.models.loss import linear_cross_entropy_sum
 
 _HEAD_POSITIONS = 64  # the loss of more is worked out by worker.forecast, as the logits at once differ between devices
 

@@ -22,7 +22,7 @@ def tensors(trainer: Trainer) -> dict[str, torch.Tensor]:
         trainer.setup.device, trainer.group
     )
     if trainer.config.method == "lora":  # whose weights in the checkpoint are merged
-        from worker.lora import trainable_state
+        from worker.models.lora import trainable_state
 
         found |= {_ADAPTER + name: weight for name, weight in trainable_state(trainer.model).items()}
     return found
@@ -72,7 +72,7 @@ def restore(trainer: Trainer, folder: Path) -> list[str]:
     if trainer.scaler.is_enabled() and progress.scaler:
         trainer.scaler.load_state_dict(progress.scaler)
     if trainer.config.method == "lora":
-        from worker.lora import load_trainable_state
+        from worker.models.lora import load_trainable_state
 
         adapter = {name.removeprefix(_ADAPTER): weight for name, weight in tensors.items() if name.startswith(_ADAPTER)}
         load_trainable_state(trainer.model, adapter)

@@ -56,7 +56,7 @@ class Samples:
 
     def max_length(self, job: Job) -> int:
         """Tokens at which the run will cut its examples."""
-        from worker.model import choose_max_length
+        from worker.models.loading import choose_max_length
 
         spec = BUILT_IN_MODELS.get(job.model.location) if job.model.kind == "built_in" else None
         return choose_max_length(job.config.max_length, spec.context if spec else None)
@@ -68,15 +68,15 @@ class Samples:
         return self._keep("sample", key, lambda: self._make_sample(job, max_length))
 
     def _make_tokenizer(self, job: Job) -> PreTrainedTokenizerBase:
-        from worker import model
         from worker.data.tokenizer import train_tokenizer
+        from worker.models import loading
 
-        model.quiet_libraries()
+        loading.quiet_libraries()
         if job.model.kind == "built_in":
             spec = BUILT_IN_MODELS[job.model.location]
             tokenizer = train_tokenizer(self.corpus(job).learn_texts(), spec.vocab_size, spec.context)
         else:
-            tokenizer = model.load_tokenizer(job.model)
+            tokenizer = loading.load_tokenizer(job.model)
         if job.dataset.reading.kind == "chat" and not tokenizer.chat_template:
             tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
         return tokenizer

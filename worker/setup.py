@@ -12,7 +12,7 @@ from worker.data.batching import Layout
 from worker.data.corpus import Examples
 from worker.devices.precision import Precision
 from worker.distributed.group import Group
-from worker.model import LanguageModel
+from worker.models.loading import LanguageModel
 
 
 @dataclass(frozen=True)

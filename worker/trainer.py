@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from worker import resume, weights
-from worker.card import model_card
+from worker import resume
 from worker.checkpoints import saver
 from worker.compilation import compile_if_wanted
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
@@ -22,8 +21,10 @@ from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_m
 from worker.distributed.sharding import whole, whole_weights
 from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.evaluation import Evaluator, without_nonfinite
-from worker.forward import Forward
 from worker.loading import Loader, ahead
+from worker.models import saving
+from worker.models.card import model_card
+from worker.models.forward import Forward
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
 from worker.readback import Readback, Update
@@ -310,7 +311,7 @@ class Trainer:
         self.readback.restart_clock()
 
     def _write_checkpoint(self, tensors: Tensors, gathered: Tensors | None, folder: Path) -> None:
-        weights.write(self.setup.language_model, self.config, gathered, folder)
+        saving.write(self.setup.language_model, self.config, gathered, folder)
         resume.write(self, tensors, folder)
 
     def _save_model(self) -> None:
@@ -319,12 +320,12 @@ class Trainer:
         if not self.group.first:
             return
         if self.config.method == "lora":
-            write = partial(weights.write_adapter, self.setup.language_model, self.config)
+            write = partial(saving.write_adapter, self.setup.language_model, self.config)
             self.saver.save_result(self.step, ADAPTER_DIR, "adapter", write)
         self.saver.save_result(self.step, MODEL_DIR, "final", partial(self._write_model, gathered))
 
     def _write_model(self, gathered: Tensors | None, folder: Path) -> None:
-        if text := weights.write(self.setup.language_model, self.config, gathered, folder):
+        if text := saving.write(self.setup.language_model, self.config, gathered, folder):
             self.report(MessageEvent(level="info", text=text))
         card = model_card(self.setup.job, self._facts(), self.step, self.evaluator.history)
         (folder / "README.md").write_text(card, encoding="utf-8")

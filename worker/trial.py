@@ -221,11 +221,11 @@ def _taken(examples: Examples, numbers: Sequence[int]) -> Examples:
 
 def _save_merged(setup: Setup, run_dir: Path) -> None:
     """As each checkpoint of LoRA is saved, which takes memory. Other weights are written from where they are."""
-    from worker import weights
+    from worker.models import saving
 
     folder = run_dir / "merged"
     folder.mkdir()
-    weights.write(setup.language_model, setup.job.config, None, folder)
+    saving.write(setup.language_model, setup.job.config, None, folder)
 
 
 def _total_steps(job: Job, examples: int) -> int:

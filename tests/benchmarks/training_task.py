@@ -82,7 +82,7 @@ def write(task: Task, folder: Path) -> None:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     from worker.data.tokenizer import train_tokenizer
-    from worker.model import quiet_libraries
+    from worker.models.loading import quiet_libraries
 
     quiet_libraries()
     folder.mkdir(parents=True)

@@ -19,7 +19,7 @@ from transformers import (
 
 from worker.contract import ModelSource
 from worker.data.tokenizer import train_tokenizer
-from worker.model import LanguageModel
+from worker.models.loading import LanguageModel
 
 VOCABULARY = 97
 CONTEXT = 64

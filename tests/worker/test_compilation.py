@@ -12,8 +12,8 @@ from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.compilation import compile_body, should_compile
 from worker.data.batching import Batch, lay_out
-from worker.forward import Forward
-from worker.packing import choose_layout
+from worker.models.forward import Forward
+from worker.models.packing import choose_layout
 
 CPU = torch.device("cpu")
 

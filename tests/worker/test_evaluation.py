@@ -15,8 +15,8 @@ from worker import evaluation
 from worker.data.batching import Layout
 from worker.distributed.group import Group
 from worker.evaluation import Evaluator
-from worker.forward import Forward
-from worker.packing import choose_layout
+from worker.models.forward import Forward
+from worker.models.packing import choose_layout
 from worker.process.control import StopSwitch
 
 EXAMPLES = random_examples([2, 30, 7, 64, 15, 30, 33, 3, 50], designs.VOCABULARY)

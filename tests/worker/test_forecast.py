@@ -15,7 +15,6 @@ from transformers import MixtralConfig
 
 from tests.worker import designs, runs
 from tests.worker.texts import random_examples
-from worker.attention import PACKED, packed_arguments
 from worker.contract import CHECKPOINTS_DIR, MODEL_DIR, TERMINAL_PHASES, DatasetSource, Job, ModelSource, RunConfig
 from worker.data.batching import Batch, PackedTexts, lay_out, shuffled_windows
 from worker.design import Design, design_of
@@ -23,7 +22,8 @@ from worker.devices.machine import machine
 from worker.errors import DataError, ModelError
 from worker.footprint import Footprint
 from worker.forecast import Foretold, foretell
-from worker.loss import linear_cross_entropy_sum
+from worker.models.attention import PACKED, packed_arguments
+from worker.models.loss import linear_cross_entropy_sum
 from worker.passes import Passes
 from worker.rehearsal import Counter, rehearse
 from worker.samples import Samples

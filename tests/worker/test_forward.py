@@ -14,8 +14,8 @@ from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2Fo
 from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.data.batching import Layout, lay_out
-from worker.forward import Forward, has_plain_head
-from worker.packing import choose_layout
+from worker.models.forward import Forward, has_plain_head
+from worker.models.packing import choose_layout
 
 CPU = torch.device("cpu")
 EXAMPLES = random_examples([2, 30, 7, 64, 15, 30, 33], designs.VOCABULARY)

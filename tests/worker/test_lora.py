@@ -22,9 +22,9 @@ from transformers import (
 )
 
 from tests.worker import runs
-from worker import lora
 from worker.contract import RunConfig
 from worker.errors import CheckpointError, ModelError
+from worker.models import lora
 
 VOCABULARY = {"vocab_size": 100, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 GROUPED_HEADS = {
@@ -199,6 +199,6 @@ def test_a_model_without_linear_layers_is_refused_with_advice() -> None:
 
 
 def test_nobody_waits_for_peft_who_does_not_use_it() -> None:
-    modules = "worker.preparation, worker.trainer, worker.generation, worker.model, worker.data.token_store"
+    modules = "worker.preparation, worker.trainer, worker.generation, worker.models.loading, worker.data.token_store"
     command = f"import sys, {modules}; sys.exit('peft' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], cwd=runs.ROOT).returncode == 0

@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from worker import loss
-from worker.loss import chunk_rows, cross_entropy_sum, linear_cross_entropy_sum
+from worker.models import loss
+from worker.models.loss import chunk_rows, cross_entropy_sum, linear_cross_entropy_sum
 
 TOKENS, WIDTH, VOCABULARY = 300, 16, 211
 

@@ -19,8 +19,8 @@ from worker.contract import DatasetSource, Job, ModelSource, Reading, RunConfig
 from worker.data.batching import Layout, lay_out
 from worker.data.corpus import Examples
 from worker.data.encoding import PLAIN_CHAT_TEMPLATE
-from worker.forward import Forward
-from worker.packing import choose_layout
+from worker.models.forward import Forward
+from worker.models.packing import choose_layout
 from worker.preparation import prepare
 from worker.process.control import StopSwitch
 

@@ -14,7 +14,7 @@ from transformers.activations import NewGELUActivation
 from tests.worker import designs
 from worker.contract import ModelSource
 from worker.errors import ModelError
-from worker.model import load
+from worker.models.loading import load
 
 
 @pytest.fixture

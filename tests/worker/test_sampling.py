@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from worker.contract import ModelSource
-from worker.model import LanguageModel, build, load
+from worker.models.loading import LanguageModel, build, load
 from worker.sampling import Sampling, encode_prompt, stream
 
 PROMPT = "Once upon a time"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.worker import runs
 from worker.contract import ModelSource
-from worker.model import load
+from worker.models.loading import load
 from worker.sampling import Sampling, encode_prompt, stream
 
 

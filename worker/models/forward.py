@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from worker.attention import PACKED, packed_arguments
 from worker.data.batching import Batch
 from worker.devices.precision import Precision
-from worker.loss import cross_entropy_sum, linear_cross_entropy_sum
-from worker.model import LanguageModel
+from worker.models.attention import PACKED, packed_arguments
+from worker.models.loading import LanguageModel
+from worker.models.loss import cross_entropy_sum, linear_cross_entropy_sum
 
 AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
 """The number format of products; fp32 needs no autocast."""

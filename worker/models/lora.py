@@ -20,7 +20,7 @@ from transformers.pytorch_utils import Conv1D
 
 from worker.contract import RunConfig
 from worker.errors import CheckpointError, ModelError
-from worker.model import context_of
+from worker.models.loading import context_of
 
 _TOLERANCE = 1e-4  # of the largest logit; rounding stays far below in fp32
 _ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors"

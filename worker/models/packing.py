@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from worker.attention import PACKED, packed_arguments
 from worker.data.batching import Batch, Layout, PackedTexts
 from worker.devices.precision import Precision
-from worker.forward import AUTOCAST
-from worker.model import LanguageModel
+from worker.models.attention import PACKED, packed_arguments
+from worker.models.forward import AUTOCAST
+from worker.models.loading import LanguageModel
 
 _PROBE_LENGTHS = (12, 7, 5)
 

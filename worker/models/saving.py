@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from worker.contract import RunConfig
-from worker.model import LanguageModel
+from worker.models.loading import LanguageModel
 
 
 def write(
@@ -22,7 +22,7 @@ def write(
     if config.method == "full":
         language_model.model.save_pretrained(folder, state_dict=gathered)
         return None
-    from worker import lora  # takes long to import
+    from worker.models import lora  # takes long to import
 
     agreement = lora.save_merged(language_model.model, folder)
     return (
@@ -33,6 +33,6 @@ def write(
 
 def write_adapter(language_model: LanguageModel, config: RunConfig, folder: Path) -> None:
     """Writes LoRA's adapter alone, as peft loads it. Raises OSError."""
-    from worker import lora
+    from worker.models import lora
 
     lora.save_adapter(language_model.model, folder, config.model_name)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
-from worker import hub
 from worker.checkpoints.folder import verify
 from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
 from worker.errors import ModelError
+from worker.models import hub
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
