@@ -1,4 +1,4 @@
-"""``python -m worker.checking``: judges a file of examples, as it arrives or on disk. The server never reads one."""
+"""``python -m worker.datasets.validation``: judges a file of examples, as it arrives or on disk. The server never reads one."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check_reading(filename: str, source: DatasetSource) -> Checked:
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "worker.checking", *arguments]
+    return [sys.executable, "-m", "worker.datasets.validation", *arguments]
 
 
 def _run(command: list[str], file: BinaryIO | int) -> bytes:

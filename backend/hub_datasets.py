@@ -38,7 +38,7 @@ async def fetch(name: str, split: str, datasets: Datasets, most: int) -> AsyncGe
     """
     temporary = Path(tempfile.mkdtemp(prefix=".upload-", dir=datasets.folder))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "worker.fetching", f"{name}:{split}", str(temporary)),
+        *(sys.executable, "-m", "worker.datasets.hub", f"{name}:{split}", str(temporary)),
         cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:

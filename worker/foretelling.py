@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from worker.contract import Job
+from worker.datasets.cache import Samples
 from worker.design import design_of
 from worker.devices.precision import Precision
 from worker.forecast import foretell as forecast
-from worker.samples import Samples
 
 
 def foretell(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:

@@ -14,9 +14,9 @@ import sys
 from typing import Any
 
 from worker.contract import DatasetSource, Job
-from worker.preview import preview
+from worker.datasets.cache import Samples
+from worker.datasets.preview import preview
 from worker.protocol import Reply, serve
-from worker.samples import Samples
 
 
 class Inspector:
@@ -35,11 +35,11 @@ class Inspector:
         # Each imported only when it is asked for: they load torch, which takes seconds.
         job = Job.model_validate(message["job"])
         if op == "statistics":
-            from worker.statistics import statistics
+            from worker.datasets.statistics import statistics
 
             found = statistics(job, self._samples, message["empty_rows"], reply)
         elif op == "tokens":
-            from worker.token_view import token_view
+            from worker.datasets.token_view import token_view
 
             wanted = (message["rows"], message["seed"], message["count"])
             found = token_view(job, self._samples, *wanted, batch=message["batch"])

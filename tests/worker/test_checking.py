@@ -1,4 +1,4 @@
-"""``python -m worker.checking``: every kind of file is accepted with the right count, or refused with where and why."""
+"""``python -m worker.datasets.validation``: every kind of file is accepted with the right count, or refused with where and why."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from tests.dataset_cases import CASES, HUGE, Case, encoded
-from worker.checking import check, check_again
 from worker.contract import Checked, DatasetSource, Reading
 from worker.data.formats import read_rows
+from worker.datasets.validation import check, check_again
 from worker.errors import DataError
 
-COMMAND = (sys.executable, "-m", "worker.checking", "check")
+COMMAND = (sys.executable, "-m", "worker.datasets.validation", "check")
 GENEROUS_S = 30
 
 
@@ -127,7 +127,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 
 def test_checking_loads_nothing_heavy() -> None:
-    code = "import worker.checking, sys; print(*sys.modules)"
+    code = "import worker.datasets.validation, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "transformers", "tokenizers", "numpy", "pyarrow", "huggingface_hub"} & set(loaded)
 
@@ -260,7 +260,14 @@ def test_a_text_file_can_be_read_in_two_ways_alone(tmp_path: Path) -> None:
 def test_the_second_check_runs_as_a_process_too(tmp_path: Path) -> None:
     path = tmp_path / "data"
     checked = check_bytes("a.csv", encoded("csv", ["one", "two"]), path)
-    command = [sys.executable, "-m", "worker.checking", "again", "a.csv", source_of(checked, path).model_dump_json()]
+    command = [
+        sys.executable,
+        "-m",
+        "worker.datasets.validation",
+        "again",
+        "a.csv",
+        source_of(checked, path).model_dump_json(),
+    ]
     done = subprocess.run(command, capture_output=True, check=True)
     assert Checked.model_validate(json.loads(done.stdout)["ok"]) == checked
     path.unlink()

@@ -28,7 +28,7 @@ def fetch(hub: LoopbackHub, tmp_path: Path, name: str) -> list[dict[str, Any]]:
     folder = tmp_path / "fetched"
     folder.mkdir()
     environment = {**os.environ, **hub.environment(tmp_path / "home")}
-    command = [sys.executable, "-m", "worker.fetching", name, str(folder)]
+    command = [sys.executable, "-m", "worker.datasets.hub", name, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

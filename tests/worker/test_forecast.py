@@ -17,6 +17,7 @@ from tests.worker import designs, runs
 from tests.worker.texts import random_examples
 from worker.contract import CHECKPOINTS_DIR, MODEL_DIR, TERMINAL_PHASES, DatasetSource, Job, ModelSource, RunConfig
 from worker.data.batching import Batch, PackedTexts, lay_out, shuffled_windows
+from worker.datasets.cache import Samples
 from worker.design import Design, design_of
 from worker.devices.machine import machine
 from worker.errors import DataError, ModelError
@@ -26,7 +27,6 @@ from worker.models.attention import PACKED, packed_arguments
 from worker.models.loss import linear_cross_entropy_sum
 from worker.passes import Passes
 from worker.rehearsal import Counter, rehearse
-from worker.samples import Samples
 
 CPU = torch.device("cpu")
 LENGTHS = (31, 30, 17, 9, 2)

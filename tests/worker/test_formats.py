@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tests.dataset_cases import FORMATS, TEXTS, encoded
-from worker.checking import check
 from worker.contract import DatasetSource, Format, Reading
 from worker.data.formats import Chat, Completion, Message, Row, Section, key, read_records, read_rows, text
 from worker.data.formats.reading import records_of, rows_of
 from worker.data.formats.text import pieces, sections
+from worker.datasets.validation import check
 from worker.errors import DataError
 
 TEXT = Reading(text="text")

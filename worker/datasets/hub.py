@@ -1,6 +1,6 @@
 """Fetches a dataset of the Hugging Face hub as one file. No code of a repository is ever run.
 
-    python -m worker.fetching OWNER/NAME[:SPLIT] FOLDER
+    python -m worker.datasets.hub OWNER/NAME[:SPLIT] FOLDER
 
 Lines of JSON on standard output: {"bytes": n, "total": n} while it downloads, then {"file": name} for the file that it left
 in FOLDER, or {"error": {"message", "hint"}}. HF_ENDPOINT and HF_TOKEN are honoured.

@@ -13,9 +13,9 @@ from worker.contract import Job
 from worker.data.corpus import Corpus
 from worker.data.encoding import Encoded, Encoder
 from worker.data.formats import Row, Section, key
+from worker.datasets.cache import Samples
 from worker.errors import StopRequested
 from worker.protocol import Reply
-from worker.samples import Samples
 
 _MOST_TOKENIZED = 5000
 _BINS = 24

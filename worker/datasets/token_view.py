@@ -12,9 +12,9 @@ from worker.data.batching import Batch, Layout, lay_out, shuffled_windows
 from worker.data.corpus import Corpus
 from worker.data.encoding import Encoded, Encoder
 from worker.data.formats import Row, key
+from worker.datasets.cache import Sample, Samples
+from worker.datasets.preview import drawn
 from worker.errors import DataError
-from worker.preview import drawn
-from worker.samples import Sample, Samples
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -1,7 +1,7 @@
 """Is this file usable, and what is in it? A process of its own: the server never reads a file that came from outside.
 
-    python -m worker.checking check FILENAME PATH            the bytes on standard input, while PATH is being written
-    python -m worker.checking again FILENAME SOURCE_JSON     a file on disk, read as the DatasetSource says
+    python -m worker.datasets.validation check FILENAME PATH            the bytes on standard input, while PATH is being written
+    python -m worker.datasets.validation again FILENAME SOURCE_JSON     a file on disk, read as the DatasetSource says
 
 The answer is one JSON line on standard output: {"ok": Checked} or {"error": {"message", "hint"}}. It comes as soon as an
 error is found. A Parquet file is judged when it is whole.
