@@ -14,10 +14,10 @@ from worker.data.batching import Batch, Layout, lay_out
 from worker.data.corpus import Examples
 from worker.distributed.group import Group
 from worker.distributed.sharding import gathered
+from worker.generation.sampling import Sampling, encode_prompt, stream
 from worker.models.forward import Forward
 from worker.models.loading import LanguageModel
 from worker.process.control import StopSwitch
-from worker.sampling import Sampling, encode_prompt, stream
 
 _LAID_OUT_AT_ONCE = 1024
 _SAMPLING = Sampling(max_new_tokens=60, temperature=0.8, top_p=0.95, seed=0)

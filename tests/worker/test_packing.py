@@ -14,10 +14,10 @@ from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM
 from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.data.batching import Batch, lay_out
+from worker.generation.sampling import Sampling, stream
 from worker.models.attention import packed_arguments, varlen_serves
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
-from worker.sampling import Sampling, stream
 
 CPU = torch.device("cpu")
 LENGTHS = [2, 30, 7, 64, 15, 30, 33, 9]

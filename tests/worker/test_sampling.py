@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from worker.contract import ModelSource
+from worker.generation.sampling import Sampling, encode_prompt, stream
 from worker.models.loading import LanguageModel, build, load
-from worker.sampling import Sampling, encode_prompt, stream
 
 PROMPT = "Once upon a time"
 
@@ -63,7 +63,7 @@ def forced(monkeypatch: pytest.MonkeyPatch, model: LanguageModel, text: str) -> 
     """Makes the model choose the tokens of ``text``, so that what is shown of them can be checked."""
     ids: list[int] = model.tokenizer(text)["input_ids"] + [model.tokenizer.eos_token_id]
     coming = iter(ids)
-    monkeypatch.setattr("worker.sampling._choose", lambda *_: next(coming))
+    monkeypatch.setattr("worker.generation.sampling._choose", lambda *_: next(coming))
     return ids
 
 
@@ -97,7 +97,7 @@ def test_text_ends_before_a_stop_string(
 
 
 def test_text_ends_where_the_context_does(monkeypatch: pytest.MonkeyPatch, trained: LanguageModel) -> None:
-    monkeypatch.setattr("worker.sampling._choose", lambda *_: 40)
+    monkeypatch.setattr("worker.generation.sampling._choose", lambda *_: 40)
     prompt_ids = encode_prompt(trained, "word " * 100)
     pieces = list(stream(trained, prompt_ids, Sampling(max_new_tokens=10_000)))
     assert pieces[-1].finish == "length"

@@ -8,8 +8,8 @@ import pytest
 
 from tests.worker import runs
 from worker.contract import ModelSource
+from worker.generation.sampling import Sampling, encode_prompt, stream
 from worker.models.loading import load
-from worker.sampling import Sampling, encode_prompt, stream
 
 
 @pytest.mark.slow

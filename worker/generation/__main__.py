@@ -102,7 +102,7 @@ class Answerer:
             raise DeviceError("The device has no memory left for this model.", "Ask for fewer tokens.") from error
 
     def _stream(self, request: Request, language_model: LanguageModel, reply: Reply) -> None:
-        from worker.sampling import Sampling, encode_prompt, stream
+        from worker.generation.sampling import Sampling, encode_prompt, stream
 
         prompt_ids = encode_prompt(language_model, request.prompt)
         sampling = Sampling(
