@@ -74,7 +74,7 @@ def _run(job: Job, run_dir: Path, emitter: Emitter, stop: StopSwitch) -> int:
             finally:
                 emitter.count_on()
         else:
-            from worker.preparation import prepare
+            from worker.training.preparation import prepare
 
             trainer, resumed_step = prepare(job, run_dir, report, stop, going_on=going_on)
             end = trainer.train(resumed_step)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-import worker.trainer  # noqa: F401 - for the memory it takes
+import worker.training.trainer  # noqa: F401 - for the memory it takes
 from worker.devices.machine import Machine
 from worker.devices.memory_usage import resident_bytes
 from worker.models.forward import AUTOCAST

@@ -15,7 +15,7 @@ from worker.data.corpus import Examples
 
 _MOST_EXAMPLES = 30_000  # that are laid out to find the largest pass: a tenth of a second
 _HEAVIEST = 16  # windows among which the largest pass is looked for when batches had another size
-_EVALUATED = 1024  # examples, the longest ones first, as worker.evaluation lays them out
+_EVALUATED = 1024  # examples, the longest ones first, as worker.training.evaluation lays them out
 
 
 class Pass(NamedTuple):

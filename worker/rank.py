@@ -30,7 +30,7 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     try:
         from worker.devices.precision import device_of
         from worker.distributed.group import Group, SharedSwitch
-        from worker.preparation import prepare
+        from worker.training.preparation import prepare
 
         group = Group.join(device_of(job, rank))
         stop = SharedSwitch(switch, group)

@@ -37,7 +37,7 @@ from worker.protocol import Reply, serve
 
 if TYPE_CHECKING:
     from worker.passes import Passes
-    from worker.setup import Setup
+    from worker.training.setup import Setup
 
 _CHARACTERS = 4_000_000
 _HEAVIEST = 2  # times that the heaviest update is made, as AdamW's moments are there from the second on
@@ -128,8 +128,8 @@ def _measure(job: Job, run_dir: Path, reply: Reply) -> dict[str, float]:
     """Trains for a few updates. Returns backend/schemas/preflight.py's Forecast."""
     from worker.devices.memory_usage import peak_memory_bytes
     from worker.passes import Passes
-    from worker.preparation import make_setup
-    from worker.trainer import Trainer
+    from worker.training.preparation import make_setup
+    from worker.training.trainer import Trainer
 
     config = job.config
     watch = _Watch(reply, _Switch(run_dir, reply))

@@ -76,7 +76,7 @@ def trainer_of(server: Server, tmp_path: Path) -> Callable[..., Any]:
     """The Trainer that a worker would make of a dataset, in this process."""
 
     def make(dataset: dict[str, Any], **config: Any) -> Any:
-        from worker.preparation import prepare
+        from worker.training.preparation import prepare
 
         job = Job(
             run_id="run",

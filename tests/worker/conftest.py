@@ -54,7 +54,7 @@ def prepare(fragments: Path, tmp_path: Path) -> Callable[..., tuple[Any, list[An
     """Makes a Trainer of the tiny model in this process; returns it and the list its events go to."""
 
     def make(**config: Any) -> tuple[Any, list[Any]]:
-        from worker.preparation import prepare
+        from worker.training.preparation import prepare
 
         run_dir = tmp_path / "run"
         run_dir.mkdir(exist_ok=True)

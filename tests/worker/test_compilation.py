@@ -10,10 +10,10 @@ import torch
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
-from worker.compilation import compile_body, should_compile
 from worker.data.batching import Batch, lay_out
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
+from worker.training.compilation import compile_body, should_compile
 
 CPU = torch.device("cpu")
 

@@ -11,13 +11,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
-from worker import evaluation
 from worker.data.batching import Layout
 from worker.distributed.group import Group
-from worker.evaluation import Evaluator
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
 from worker.process.control import StopSwitch
+from worker.training import evaluation
+from worker.training.evaluation import Evaluator
 
 EXAMPLES = random_examples([2, 30, 7, 64, 15, 30, 33, 3, 50], designs.VOCABULARY)
 

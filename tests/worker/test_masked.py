@@ -21,8 +21,8 @@ from worker.data.corpus import Examples
 from worker.data.encoding import PLAIN_CHAT_TEMPLATE
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
-from worker.preparation import prepare
 from worker.process.control import StopSwitch
+from worker.training.preparation import prepare
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from worker.errors import TrainingError
-from worker.readback import Readback
+from worker.training.readback import Readback
 
 Prepare = Callable[..., tuple[Any, list[Any]]]
 

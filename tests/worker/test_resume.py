@@ -17,12 +17,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.worker.designs import save_small_gpt2
-from worker import resume, state
 from worker.checkpoints import folder as checkpoint
 from worker.checkpoints import saver
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.errors import StopRequested
 from worker.process.control import StopSwitch
+from worker.training import resume, training_state
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -122,8 +122,8 @@ class Runs:
 
     def start(self, run_dir: Path, report: Callable[[Any], None] = lambda event: None, **config: Any) -> Any:
         """The Trainer of ``run_dir``, gone on from the checkpoints in there."""
-        from worker.preparation import make_setup
-        from worker.trainer import Trainer
+        from worker.training.preparation import make_setup
+        from worker.training.trainer import Trainer
 
         run_dir.mkdir(exist_ok=True)
         job = Job(
@@ -205,9 +205,9 @@ def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
     """Spoils a checkpoint's JSON."""
 
     def spoil(folder: Path) -> None:
-        content = json.loads((folder / state.STATE_FILE).read_text())
+        content = json.loads((folder / training_state.STATE_FILE).read_text())
         change(content)
-        (folder / state.STATE_FILE).write_text(json.dumps(content))
+        (folder / training_state.STATE_FILE).write_text(json.dumps(content))
 
     return spoil
 
@@ -216,18 +216,18 @@ def zeroed(part: str) -> Callable[[Path], None]:
     """Spoils the tensors that have ``part`` in their names."""
 
     def spoil(folder: Path) -> None:
-        tensors = load_file(folder / state.TENSORS_FILE)
+        tensors = load_file(folder / training_state.TENSORS_FILE)
         assert any(part in name for name in tensors)
         for name, tensor in tensors.items():
             if part in name:
                 tensor.zero_()
-        save_file(tensors, folder / state.TENSORS_FILE)
+        save_file(tensors, folder / training_state.TENSORS_FILE)
 
     return spoil
 
 
 def without_torch_random(folder: Path) -> None:
-    path = folder / state.TENSORS_FILE
+    path = folder / training_state.TENSORS_FILE
     save_file({name: tensor for name, tensor in load_file(path).items() if not name.startswith("random.")}, path)
 
 

@@ -13,13 +13,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
 from tests.worker import runs
-from worker import preparation
 from worker.contract import TOKENS_DIR, Control, DatasetSource, Job, ModelSource, RunConfig
 from worker.data import token_store
 from worker.data.corpus import Corpus, Examples
 from worker.data.tokenizer import train_tokenizer
 from worker.errors import DataError, StopRequested
 from worker.process.control import StopSwitch
+from worker.training import preparation
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from worker import resume
 from worker.checkpoints import saver
-from worker.compilation import compile_if_wanted
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
 from worker.data import token_store
 from worker.data.batching import shuffled_windows
@@ -20,17 +18,19 @@ from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
 from worker.distributed.sharding import whole, whole_weights
 from worker.errors import DeviceError, StopRequested, TrainingError
-from worker.evaluation import Evaluator, without_nonfinite
-from worker.loading import Loader, ahead
 from worker.models import saving
 from worker.models.card import model_card
 from worker.models.forward import Forward
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
-from worker.readback import Readback, Update
-from worker.setup import Setup
-from worker.state import Tally
+from worker.training import resume
+from worker.training.compilation import compile_if_wanted
+from worker.training.evaluation import Evaluator, without_nonfinite
 from worker.training.optimizer import learning_rate_share, make_optimizer
+from worker.training.prefetch import Loader, ahead
+from worker.training.readback import Readback, Update
+from worker.training.setup import Setup
+from worker.training.training_state import Tally
 
 _SMALLEST_SCALE = 1.0  # fp16 loss scaling that has fallen so far no longer meets overflow but broken gradients
 

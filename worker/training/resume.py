@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker import state
-from worker.state import TrainingState
+from worker.training import training_state
+from worker.training.training_state import TrainingState
 
 if TYPE_CHECKING:
-    from worker.trainer import Trainer
+    from worker.training.trainer import Trainer
 
 _ADAPTER = "adapter."
 
 
 def tensors(trainer: Trainer) -> dict[str, torch.Tensor]:
     """The part of the state that is tensors. All processes of the group call this together."""
-    found = state.optimizer_tensors(trainer.optimizer, trainer.group) | state.random_tensors(
+    found = training_state.optimizer_tensors(trainer.optimizer, trainer.group) | training_state.random_tensors(
         trainer.setup.device, trainer.group
     )
     if trainer.config.method == "lora":  # whose weights in the checkpoint are merged
@@ -32,7 +32,7 @@ def write(trainer: Trainer, tensors: dict[str, torch.Tensor], folder: Path) -> N
     """Adds to a checkpoint's ``folder`` what the weights do not tell. Raises OSError."""
     evaluator = trainer.evaluator
     progress = TrainingState(
-        circumstances=state.circumstances(trainer.setup),
+        circumstances=training_state.circumstances(trainer.setup),
         step=trainer.step,
         tokens=trainer.tokens,
         since_report=trainer.since_report,
@@ -44,9 +44,9 @@ def write(trainer: Trainer, tensors: dict[str, torch.Tensor], folder: Path) -> N
         misses=evaluator.misses,
         best=trainer.saver.best.name if trainer.saver.best else None,
         scaler=trainer.scaler.state_dict(),
-        **state.python_and_numpy_random(),
+        **training_state.python_and_numpy_random(),
     )
-    state.write(folder, progress, tensors)
+    training_state.write(folder, progress, tensors)
 
 
 def restore(trainer: Trainer, folder: Path) -> list[str]:
@@ -55,7 +55,7 @@ def restore(trainer: Trainer, folder: Path) -> list[str]:
     Returns why what follows may differ from an uninterrupted run, one phrase each. Raises CheckpointError if the
     checkpoint holds weights only.
     """
-    progress, tensors = state.read(folder)
+    progress, tensors = training_state.read(folder)
     trainer.step = progress.step
     trainer.saved = (progress.step, progress.evaluated_step)
     trainer.tokens = progress.tokens
@@ -76,9 +76,9 @@ def restore(trainer: Trainer, folder: Path) -> list[str]:
 
         adapter = {name.removeprefix(_ADAPTER): weight for name, weight in tensors.items() if name.startswith(_ADAPTER)}
         load_trainable_state(trainer.model, adapter)
-    state.restore_optimizer(trainer.optimizer, tensors)
-    state.restore_random(progress, tensors, trainer.setup.device, trainer.group.rank)
-    found = state.differences(progress.circumstances, state.circumstances(trainer.setup))
+    training_state.restore_optimizer(trainer.optimizer, tensors)
+    training_state.restore_random(progress, tensors, trainer.setup.device, trainer.group.rank)
+    found = training_state.differences(progress.circumstances, training_state.circumstances(trainer.setup))
     if trainer.setup.device.type == "cuda":
         found.append("GPUs add up some numbers in no fixed order")
     return found

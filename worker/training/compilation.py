@@ -10,7 +10,7 @@ import torch
 from worker.contract import MessageEvent
 from worker.data.batching import Batch, lay_out
 from worker.models.forward import Forward
-from worker.setup import Setup
+from worker.training.setup import Setup
 
 _UPDATES_TO_PAY = 2000  # below, compiling takes longer than it saves
 

@@ -20,8 +20,8 @@ from worker.process.control import StopSwitch
 if TYPE_CHECKING:
     from worker.distributed.group import Group
     from worker.models.loading import LanguageModel
-    from worker.setup import Setup
-    from worker.trainer import Trainer
+    from worker.training.setup import Setup
+    from worker.training.trainer import Trainer
 
 _SECONDS_BEFORE_PROGRESS = 5.0
 
@@ -52,7 +52,7 @@ def prepare(
     folder = saver.latest_whole(run_dir, lambda text: say(text, "warning")) if going_on else None
     import torch
 
-    from worker.trainer import Trainer
+    from worker.training.trainer import Trainer
 
     try:
         setup = make_setup(job, run_dir, say, stop, folder, group, most_characters)
@@ -70,7 +70,7 @@ def _go_on(trainer: Trainer, folder: Path | None, say: Callable[[str], None]) ->
     if folder is None:
         say("No checkpoint had been saved, so training starts over.")
         return 0
-    from worker import resume
+    from worker.training import resume
 
     reasons = resume.restore(trainer, folder)
     outcome = f"close to, but not bit for bit, because {', and '.join(reasons)}" if reasons else "bit for bit"
@@ -100,16 +100,16 @@ def make_setup(
     say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
     import torch
 
-    from worker import state
     from worker.devices.precision import choose_precision, device_of
     from worker.distributed import sharding
     from worker.distributed.group import Group
-    from worker.setup import Setup
+    from worker.training import training_state
+    from worker.training.setup import Setup
 
     group = group or Group()
     device = device_of(job, group.rank if group.size > 1 else None)
     precision = choose_precision(job.config.precision, device)
-    state.seed_random(job.config.seed)
+    training_state.seed_random(job.config.seed)
     say(f"Loading the model {job.config.model_name}.")
     with group.first_goes_first():  # downloads and tokens are for all
         language_model = _model(job, corpus, folder)
@@ -138,7 +138,7 @@ def make_setup(
     )
     if unpacked:
         say(unpacked, "warning")
-    state.seed_random(job.config.seed)
+    training_state.seed_random(job.config.seed)
     torch.manual_seed(job.config.seed + group.rank)  # the processes' dropout should differ
     return Setup(
         job=job,

@@ -22,7 +22,7 @@ from worker.contract import EvaluationEvent
 from worker.distributed.group import Group
 from worker.distributed.sharding import like, whole
 from worker.errors import CheckpointError
-from worker.setup import Setup
+from worker.training.setup import Setup
 
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
