@@ -63,7 +63,7 @@ class Forecasts:
     async def measure(self, planned: Plan) -> AsyncGenerator[dict[str, Any], None]:
         """Events ``progress`` and a last ``done`` with the Preflight, or ``error``. Leaving early ends the trial."""
         preflight = await self.foretell(planned)
-        trial = Helper("worker.trial", self._data_dir / "trial.log", "measures runs")
+        trial = Helper("worker.preflight.trial", self._data_dir / "trial.log", "measures runs")
         job = planned.job(device=preflight.device).model_dump(mode="json")
         try:
             async with aclosing(trial.ask({"op": "measure", "job": job})) as events:

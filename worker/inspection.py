@@ -44,7 +44,7 @@ class Inspector:
             wanted = (message["rows"], message["seed"], message["count"])
             found = token_view(job, self._samples, *wanted, batch=message["batch"])
         else:
-            from worker.foretelling import foretell
+            from worker.preflight.request import foretell
 
             found = foretell(job, self._samples, message["memory_available_bytes"])
         reply.send("done", **found)

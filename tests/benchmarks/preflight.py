@@ -117,7 +117,7 @@ def formula(job: Job) -> Figures:
 
 def trial(job: Job) -> Figures:
     """In a fresh trial."""
-    answer = ask("worker.trial", {"op": "measure"}, job)
+    answer = ask("worker.preflight.trial", {"op": "measure"}, job)
     return Figures(answer["peak_memory_bytes"], answer["step_seconds"])
 
 

@@ -18,15 +18,15 @@ from tests.worker.texts import random_examples
 from worker.contract import CHECKPOINTS_DIR, MODEL_DIR, TERMINAL_PHASES, DatasetSource, Job, ModelSource, RunConfig
 from worker.data.batching import Batch, PackedTexts, lay_out, shuffled_windows
 from worker.datasets.cache import Samples
-from worker.design import Design, design_of
 from worker.devices.machine import machine
 from worker.errors import DataError, ModelError
-from worker.footprint import Footprint
-from worker.forecast import Foretold, foretell
 from worker.models.attention import PACKED, packed_arguments
 from worker.models.loss import linear_cross_entropy_sum
-from worker.passes import Passes
-from worker.rehearsal import Counter, rehearse
+from worker.preflight.architecture import Design, design_of
+from worker.preflight.estimate import Foretold, foretell
+from worker.preflight.memory import Footprint
+from worker.preflight.passes import Passes
+from worker.preflight.tracing import Counter, rehearse
 
 CPU = torch.device("cpu")
 LENGTHS = (31, 30, 17, 9, 2)

@@ -31,7 +31,7 @@ class Trial:
     def __init__(self, folder: Path, before: Callable[[], None] | None = None) -> None:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "worker.trial"],
+            [sys.executable, "-m", "worker.preflight.trial"],
             cwd=runs.ROOT, env={**os.environ, "TMPDIR": str(folder)}, stdin=pipe, stdout=pipe, text=True, preexec_fn=before,
         )  # fmt: skip
 

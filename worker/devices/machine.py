@@ -1,6 +1,6 @@
 """How fast this machine trains, and what a worker takes before its model: measured once, in a process of its own.
 
-That process (worker.measuring) is fresh as a worker is, so that its memory holds nothing else; and when it ends, a GPU's
+That process (worker.preflight.benchmark) is fresh as a worker is, so that its memory holds nothing else; and when it ends, a GPU's
 memory is free again.
 """
 
@@ -57,7 +57,7 @@ def name_of(device: torch.device) -> str:
 @cache
 def machine(device: str, precision: str) -> Machine:
     """This machine, training on ``device``. The first time it takes some seconds. Raises DeviceError if that fails."""
-    command = [sys.executable, "-m", "worker.measuring", device, precision]
+    command = [sys.executable, "-m", "worker.preflight.benchmark", device, precision]
     environment = {"GOMP_SPINCOUNT": "3000", **os.environ}  # as a worker's: see worker/__main__.py
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:

@@ -8,9 +8,9 @@ import torch
 
 from worker.contract import Job
 from worker.datasets.cache import Samples
-from worker.design import design_of
 from worker.devices.precision import Precision
-from worker.forecast import foretell as forecast
+from worker.preflight.architecture import design_of
+from worker.preflight.estimate import foretell as forecast
 
 
 def foretell(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:

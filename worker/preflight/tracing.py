@@ -16,14 +16,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from worker.data.batching import Batch, PackedTexts
-from worker.design import Design
 from worker.devices.precision import Precision
 from worker.errors import ModelError
 from worker.models.attention import packed_arguments
 from worker.models.forward import AUTOCAST
 from worker.models.loss import linear_cross_entropy_sum
+from worker.preflight.architecture import Design
 
-_HEAD_POSITIONS = 64  # the loss of more is worked out by worker.forecast, as the logits at once differ between devices
+_HEAD_POSITIONS = (
+    64  # the loss of more is worked out by worker.preflight.estimate, as the logits at once differ between devices
+)
 
 _aten = torch.ops.aten
 _PRODUCTS = {_aten.mm: 0, _aten.bmm: 0, _aten.addmm: 1, _aten.baddbmm: 1, _aten.addmm_: 1, _aten._int_mm: 0}

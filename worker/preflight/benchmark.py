@@ -1,4 +1,4 @@
-"""How fast this machine does what training is made of: ``python -m worker.measuring DEVICE PRECISION`` prints a Machine."""
+"""How fast this machine does what training is made of: ``python -m worker.preflight.benchmark DEVICE PRECISION`` prints a Machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.devices.machine import Machine
 from worker.devices.memory_usage import resident_bytes
 from worker.models.forward import AUTOCAST
 from worker.models.loading import build, quiet_libraries
-from worker.rehearsal import Counter
+from worker.preflight.tracing import Counter
 from worker.training.optimizer import make_optimizer
 
 _WIDTHS = (64, 256, 1024)
@@ -101,7 +101,7 @@ def _flops_per_s(width: int, place: torch.device, dtype: torch.dtype) -> float:
 
 
 def _attention_flops_per_s(place: torch.device, dtype: torch.dtype) -> float:
-    """In texts of a common length, forward and back. What a causal mask spares counts as done, as in worker.rehearsal."""
+    """In texts of a common length, forward and back. What a causal mask spares counts as done, as in worker.preflight.tracing."""
     shape = texts, heads, tokens, width = 4, 8, 128, 64
     query, key, value = (torch.ones(shape, device=place, dtype=dtype, requires_grad=True) for _ in range(3))
 

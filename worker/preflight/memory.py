@@ -1,6 +1,6 @@
 """How much memory a run takes, part by part, at the moment when it takes most.
 
-What a pass keeps was counted operation by operation (worker.rehearsal); the loss, and what lives through all updates, are
+What a pass keeps was counted operation by operation (worker.preflight.tracing); the loss, and what lives through all updates, are
 worked out here. Not counted: what FSDP saves, what torch.compile changes, and logits that a design changes after its output
 layer, or that an adapter sits on.
 """
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import torch
 
-from worker.design import Design
 from worker.devices.precision import Precision
 from worker.models.loss import chunk_rows
-from worker.passes import Pass, Passes
-from worker.rehearsal import Rehearsal, rehearse
+from worker.preflight.architecture import Design
+from worker.preflight.passes import Pass, Passes
+from worker.preflight.tracing import Rehearsal, rehearse
 
 LABELS = {
     "program": "Program and libraries",

@@ -1,4 +1,4 @@
-"""``python -m worker.trial``: what a run will take, measured by the beginning of it, in a process of its own.
+"""``python -m worker.preflight.trial``: what a run will take, measured by the beginning of it, in a process of its own.
 
 The protocol is that of ``worker.protocol``:
 
@@ -36,7 +36,7 @@ from worker.process.control import StopSwitch
 from worker.protocol import Reply, serve
 
 if TYPE_CHECKING:
-    from worker.passes import Passes
+    from worker.preflight.passes import Passes
     from worker.training.setup import Setup
 
 _CHARACTERS = 4_000_000
@@ -127,7 +127,7 @@ def _run_dir() -> Iterator[Path]:
 def _measure(job: Job, run_dir: Path, reply: Reply) -> dict[str, float]:
     """Trains for a few updates. Returns backend/schemas/preflight.py's Forecast."""
     from worker.devices.memory_usage import peak_memory_bytes
-    from worker.passes import Passes
+    from worker.preflight.passes import Passes
     from worker.training.preparation import make_setup
     from worker.training.trainer import Trainer
 

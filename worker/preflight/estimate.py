@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from worker.contract import Job, RunConfig
 from worker.data.corpus import Examples
-from worker.design import Design
 from worker.devices.machine import Machine, machine, name_of
 from worker.devices.precision import Precision
 from worker.errors import DataError
-from worker.footprint import LABELS, Footprint
 from worker.models.loss import chunk_rows
-from worker.passes import Passes
+from worker.preflight.architecture import Design
+from worker.preflight.memory import LABELS, Footprint
+from worker.preflight.passes import Passes
 
 _BYTES = 4  # of a number in fp32
 _SMALL_FILES_BYTES = 50_000  # of a checkpoint: its settings and the states of the random generators
