@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, update
 
-from backend import models, runs, whole_files
+from backend import files, runs
+from backend.db import tables
 from backend.errors import ConflictError
 
 ABOUT_FILE = "about.json"
@@ -62,7 +63,7 @@ def change(connection: Connection, directory: Path, run_id: str, wanted: AboutCh
         return
     if wanted.tags is not None:
         values["tags"] = json.dumps(wanted.tags, ensure_ascii=False)
-    connection.execute(update(models.runs).where(models.runs.c.id == run_id).values(values))
+    connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(values))
     write(connection, directory, run_id)
     runs.tell(connection, run_id, "renamed" if wanted.name is not None else "described", status)
 
@@ -73,4 +74,4 @@ def write(connection: Connection, directory: Path, run_id: str) -> None:
     about = {"name": found.name, "tags": json.loads(found.tags), "notes": found.notes, "archived": found.archived}
     if not directory.exists():  # deleted by hand: then there is nothing left to be true of
         return
-    whole_files.write(directory / ABOUT_FILE, json.dumps(about, ensure_ascii=False, indent=2))
+    files.write(directory / ABOUT_FILE, json.dumps(about, ensure_ascii=False, indent=2))

@@ -29,8 +29,8 @@ from backend.api import (
 from backend.body_limit import BodyLimit
 from backend.broadcast import Broadcaster
 from backend.catalog import Catalog
-from backend.database import Database
 from backend.datasets import Datasets
+from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
 from backend.helper import Helper

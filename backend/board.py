@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from backend import models, runs
+from backend import runs
+from backend.db import tables
 from backend.errors import InvalidFieldError
 from backend.schemas.runs import Run, TagCount
 
@@ -17,7 +18,7 @@ Sort = Literal["created", "name", "loss", "validation_loss", "tokens_per_s", "du
 Order = Literal["asc", "desc"]
 Archived = Literal["false", "true", "all"]
 
-_runs = models.runs.c
+_runs = tables.runs.c
 
 _KEYS: dict[Sort, ColumnElement[Any]] = {
     "created": _runs.number,
@@ -60,7 +61,7 @@ def page(connection: Connection, wanted: Filter, sort: Sort, order: Order | None
     """
     key, order = _KEYS[sort], order or _USUAL_ORDER.get(sort, "desc")
     conditions = _conditions(wanted)
-    query = select(models.runs, key.label("sort_key")).where(*conditions)
+    query = select(tables.runs, key.label("sort_key")).where(*conditions)
     if after:
         query = query.where(_beyond(key, order, *_decode(after, sort, order)))
     towards = (key.asc(), _runs.number.asc()) if order == "asc" else (key.desc(), _runs.number.desc())
@@ -70,8 +71,8 @@ def page(connection: Connection, wanted: Filter, sort: Sort, order: Order | None
     return Page(
         items=[runs.describe(one, queue, cursor) for one in found[:limit]],
         following=_encode(sort, order, last.sort_key, last.number) if last else None,
-        matching=connection.execute(select(func.count()).select_from(models.runs).where(*conditions)).scalar_one(),
-        known=connection.execute(select(func.count()).select_from(models.runs)).scalar_one(),
+        matching=connection.execute(select(func.count()).select_from(tables.runs).where(*conditions)).scalar_one(),
+        known=connection.execute(select(func.count()).select_from(tables.runs)).scalar_one(),
         cursor=cursor,
     )
 
@@ -80,7 +81,7 @@ def tags(connection: Connection) -> list[TagCount]:
     """The tags of runs that are not archived, the most used first."""
     each = func.json_each(_runs.tags).table_valued("value")
     count = func.count().label("count")
-    query = select(each.c.value, count).select_from(models.runs).join(each, _TRUE).where(~_runs.archived)
+    query = select(each.c.value, count).select_from(tables.runs).join(each, _TRUE).where(~_runs.archived)
     found = connection.execute(query.group_by(each.c.value).order_by(count.desc(), each.c.value))
     return [TagCount(tag=row[0], runs=row[1]) for row in found]
 

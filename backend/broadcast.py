@@ -17,8 +17,9 @@ from typing import NamedTuple
 from sqlalchemy import Row, select
 from sqlalchemy.exc import OperationalError, TimeoutError
 
-from backend import models, runs
-from backend.database import Database
+from backend import runs
+from backend.db import tables
+from backend.db.database import Database
 from backend.history import stamp
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ RECENT = 4096
 BATCH = 500
 END = b"event: end\ndata: {}\n\n"
 
-_events = models.events.c
+_events = tables.events.c
 
 
 class Message(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from backend import models, times
+from backend.db import tables, times
 
 KEYS = {
     **{name: ("step", name) for name in ("loss", "lr", "grad_norm", "tokens_per_s", "step_ms", "tokens", "epoch", "scale")},
@@ -49,7 +49,7 @@ class Window(NamedTuple):
     x: NDArray[np.float64]
 
 
-_events, _curves = models.events.c, models.curves.c
+_events, _curves = tables.events.c, tables.curves.c
 
 
 def roll(connection: Connection, run_id: str, rolled_seq: int) -> None:
@@ -63,13 +63,13 @@ def roll(connection: Connection, run_id: str, rolled_seq: int) -> None:
 
 def catch_up(connection: Connection) -> None:
     """Roll up the events of a database from before there were curves."""
-    columns = models.runs.c
+    columns = tables.runs.c
     behind = select(columns.id, columns.rolled_seq, columns.last_seq).where(
         columns.last_seq - columns.rolled_seq >= ROLL_EVERY
     )
     for run_id, rolled_seq, last_seq in connection.execute(behind).all():
         roll(connection, run_id, rolled_seq)
-        connection.execute(update(models.runs).where(columns.id == run_id).values(rolled_seq=last_seq))
+        connection.execute(update(tables.runs).where(columns.id == run_id).values(rolled_seq=last_seq))
 
 
 def truncate(connection: Connection, run_id: str, step: int) -> None:
@@ -80,7 +80,7 @@ def truncate(connection: Connection, run_id: str, step: int) -> None:
 
 def forget(connection: Connection, run_id: str) -> None:
     """Delete all blocks of a run."""
-    connection.execute(delete(models.curves).where(_curves.run_id == run_id))
+    connection.execute(delete(tables.curves).where(_curves.run_id == run_id))
 
 
 def read(
@@ -194,14 +194,14 @@ def _append(connection: Connection, run_id: str, key: str, level: int, entries: 
     if found:
         block = found.block
         entries = condense(np.concatenate([_unpack(level, found.data), entries]), _WIDTHS[level])
-        connection.execute(delete(models.curves).where(here, _curves.block == block))
+        connection.execute(delete(tables.curves).where(here, _curves.block == block))
     rows = []
     for start in range(0, len(entries), _BLOCK):
         piece = entries[start : start + _BLOCK]
         rows.append({"run_id": run_id, "key": key, "level": level, "block": block + start // _BLOCK,
                      "first_step": int(piece[0, 0]), "last_step": int(piece[-1, 0]) + _WIDTHS[level] - 1,
                      "data": _pack(level, piece)})  # fmt: skip
-    connection.execute(insert(models.curves), rows)
+    connection.execute(insert(tables.curves), rows)
 
 
 def _truncate(connection: Connection, run_id: str, key: str, step: int) -> None:
@@ -213,7 +213,7 @@ def _truncate(connection: Connection, run_id: str, key: str, step: int) -> None:
         if start is None:
             continue
         kept = _between(connection, run_id, key, level, start, whole - 1)
-        connection.execute(delete(models.curves).where(cut))
+        connection.execute(delete(tables.curves).where(cut))
         entries = np.concatenate([kept, condense(single[single[:, 0] >= whole], width)])
         if len(entries):
             _append(connection, run_id, key, level, entries)

@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from backend import sample_corpus, whole_files
+from backend import files, sample_corpus
 from backend.checker import check_reading
 from backend.errors import ConflictError, NotFoundError
 from backend.schemas.data import Dataset
@@ -157,7 +157,7 @@ def _data_file(folder: Path) -> Path:
 
 
 def _write_about(folder: Path, dataset: Dataset) -> None:
-    whole_files.write(folder / _ABOUT, dataset.model_dump_json(indent=2))
+    files.write(folder / _ABOUT, dataset.model_dump_json(indent=2))
 
 
 def _slug(name: str) -> str:

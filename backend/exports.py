@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import select
 
-from backend import curves, models
-from backend.database import Database
+from backend import curves
+from backend.db import tables
+from backend.db.database import Database
 
 BATCH = 5000
 CHUNK_BYTES = 1 << 20
@@ -24,7 +25,7 @@ FIELDS = {
 }
 """Type of event → column of a table → the event's field."""
 
-_events = models.events.c
+_events = tables.events.c
 
 
 def columns(database: Database, run_id: str) -> list[str]:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
-from backend import curves, models
+from backend import curves
+from backend.db import tables
 from backend.schemas.runs import Band, Checkpoint, Curves, Sample
 from worker.contract import ADAPTER_DIR, MODEL_DIR
 
-_events = models.events.c
+_events = tables.events.c
 
 
 def stamp(data: str, run_id: str, cursor: int) -> str:

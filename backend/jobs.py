@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from backend import whole_files
+from backend import files
 from backend.catalog import Catalog
 from backend.datasets import Datasets
 from backend.devices import candidates
@@ -112,7 +112,7 @@ def _check_count(config: RunConfig, devices: list[str]) -> None:
 
 def write_job(directory: Path, job: Job) -> None:
     """Write config.json, whole or not at all."""
-    whole_files.write(directory / JOB_FILE, job.model_dump_json(indent=2))
+    files.write(directory / JOB_FILE, job.model_dump_json(indent=2))
 
 
 def read_job(directory: Path) -> Job:

@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from backend import models, runs
-from backend.database import Database
+from backend import runs
+from backend.db import tables
+from backend.db.database import Database
 from backend.errors import NotFoundError
 
 _TOLD = (
@@ -21,28 +22,28 @@ _TOLD = (
 )
 """What a delivery says of the run, besides its status and reason, which are those of the event."""
 
-_events, _deliveries = models.events.c, models.webhook_deliveries.c
+_events, _deliveries = tables.events.c, tables.webhook_deliveries.c
 
 
 def begin(connection: Connection) -> None:
     """Where no webhook was set before, what has been until now is not told."""
-    if connection.execute(select(models.webhook_position)).first() is None:
-        connection.execute(insert(models.webhook_position).values(cursor=runs.newest_cursor(connection)))
+    if connection.execute(select(tables.webhook_position)).first() is None:
+        connection.execute(insert(tables.webhook_position).values(cursor=runs.newest_cursor(connection)))
 
 
 def forget(database: Database) -> None:
     """No webhook is set: nothing waits, and one that is set later begins anew."""
     with database.read() as connection:
-        if connection.execute(select(models.webhook_position)).first() is None:
+        if connection.execute(select(tables.webhook_position)).first() is None:
             return
     with database.write() as connection:
-        connection.execute(delete(models.webhook_position))
-        connection.execute(delete(models.webhook_deliveries))
+        connection.execute(delete(tables.webhook_position))
+        connection.execute(delete(tables.webhook_deliveries))
 
 
 def collect(connection: Connection, page: str, time: float) -> None:
     """Put each end of a run since the last call into the outbox, due at ``time``. ``page`` is the address of our page."""
-    position = connection.execute(select(models.webhook_position.c.cursor)).scalar_one()
+    position = connection.execute(select(tables.webhook_position.c.cursor)).scalar_one()
     query = (
         select(_events.run_id, _events.data)
         .where(_events.cursor > position, _events.type == "server")
@@ -53,7 +54,7 @@ def collect(connection: Connection, page: str, time: float) -> None:
         # A fact named like a status is the change to it; others, such as a new name, only repeat the status.
         if event["fact"] in runs.TERMINAL:
             _add(connection, run_id, event, page, time)
-    connection.execute(update(models.webhook_position).values(cursor=runs.newest_cursor(connection)))
+    connection.execute(update(tables.webhook_position).values(cursor=runs.newest_cursor(connection)))
 
 
 def _add(connection: Connection, run_id: str, event: dict[str, Any], page: str, time: float) -> None:
@@ -65,24 +66,24 @@ def _add(connection: Connection, run_id: str, event: dict[str, Any], page: str, 
     kind, delivery = f"run.{event['status']}", secrets.token_hex(16)
     body = {"event": kind, "id": delivery, "time": event["time"], "run": told | {"url": f"{page}/#/runs/{run_id}"}}
     connection.execute(
-        insert(models.webhook_deliveries).values(id=delivery, event=kind, body=json.dumps(body), due=time),
+        insert(tables.webhook_deliveries).values(id=delivery, event=kind, body=json.dumps(body), due=time),
     )
 
 
 def earliest(connection: Connection) -> Row[Any] | None:
     """The delivery that is due first."""
-    query = select(models.webhook_deliveries).order_by(_deliveries.due, _deliveries.number).limit(1)
+    query = select(tables.webhook_deliveries).order_by(_deliveries.due, _deliveries.number).limit(1)
     return connection.execute(query).one_or_none()
 
 
 def postpone(connection: Connection, number: int, tries: int, due: float) -> None:
-    connection.execute(update(models.webhook_deliveries).where(_deliveries.number == number).values(tries=tries, due=due))
+    connection.execute(update(tables.webhook_deliveries).where(_deliveries.number == number).values(tries=tries, due=due))
 
 
 def remove(connection: Connection, number: int) -> None:
     """It was delivered, or is given up."""
-    connection.execute(delete(models.webhook_deliveries).where(_deliveries.number == number))
+    connection.execute(delete(tables.webhook_deliveries).where(_deliveries.number == number))
 
 
 def pending(connection: Connection) -> int:
-    return connection.execute(select(func.count()).select_from(models.webhook_deliveries)).scalar_one()
+    return connection.execute(select(func.count()).select_from(tables.webhook_deliveries)).scalar_one()

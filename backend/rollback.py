@@ -6,15 +6,16 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from backend import curves, history, models, summary
+from backend import curves, history, summary
+from backend.db import tables
 
-_events = models.events.c
+_events = tables.events.c
 
 
 def roll_back(connection: Connection, run: dict[str, Any], step: int) -> None:
     """Mark the stored events of updates after ``step`` as superseded, and set the columns of ``run`` back to that update."""
     kept = step or -1  # a worker that starts over checks the untrained model again, too
-    connection.execute(update(models.events).where(_events.run_id == run["id"], _events.step > kept).values(superseded=True))
+    connection.execute(update(tables.events).where(_events.run_id == run["id"], _events.step > kept).values(superseded=True))
     curves.truncate(connection, run["id"], kept)
     evaluation = history.latest(connection, run["id"], "evaluation")
     best = history.latest(connection, run["id"], "evaluation", func.json_extract(_events.data, "$.best"))

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from backend import curves, models, summary
+from backend import curves, summary
+from backend.db import tables
 from backend.errors import ConflictError, NotFoundError
 from backend.schemas.preflight import Preflight
 from backend.schemas.runs import Run, Status
@@ -59,7 +60,7 @@ _OF_ONE_WORKER = ("started_at", "ended_at", "device", "pid", "pid_started", "pha
 
 ID_PATTERN = r"^\d{8}-\d{6}-[0-9a-f]{4}$"
 
-_runs, _events = models.runs.c, models.events.c
+_runs, _events = tables.runs.c, tables.events.c
 _QUEUE_ORDER = (_runs.queued_at, _runs.number)  # whoever is queued again waits behind those who wait already
 
 
@@ -80,7 +81,7 @@ def transition(
     if to in TERMINAL:  # only then: until then these columns hold what the worker said, which must not be lost
         values |= {"ended_at": now(), "eta_s": None, "reason": reason, "hint": hint}
     changed = connection.execute(
-        update(models.runs).where(_runs.id == run_id, _runs.status.in_(before)).values(values),
+        update(tables.runs).where(_runs.id == run_id, _runs.status.in_(before)).values(values),
     )
     if changed.rowcount == 0:
         return False
@@ -91,7 +92,7 @@ def transition(
 def tell(connection: Connection, run_id: str, fact: str, status: str, reason: str | None = None) -> None:
     """Append a fact of the server's own to a run's events."""
     event = {"type": "server", "time": now(), "fact": fact, "status": status, "reason": reason}
-    connection.execute(insert(models.events).values(run_id=run_id, type="server", data=json.dumps(event)))
+    connection.execute(insert(tables.events).values(run_id=run_id, type="server", data=json.dumps(event)))
 
 
 def new_id() -> str:
@@ -108,7 +109,7 @@ def create(
     predicted: Preflight | None = None,
 ) -> None:
     connection.execute(
-        insert(models.runs).values(
+        insert(tables.runs).values(
             id=run_id,
             idempotency_key=idempotency_key,
             name=name,
@@ -139,7 +140,7 @@ def free_name(connection: Connection, base: str) -> str:
 
 def row(connection: Connection, run_id: str) -> Row[Any]:
     """The run's row. Raises NotFoundError."""
-    found = connection.execute(select(models.runs).where(_runs.id == run_id)).one_or_none()
+    found = connection.execute(select(tables.runs).where(_runs.id == run_id)).one_or_none()
     if found is None:
         raise NotFoundError("There is no run with this id.", hint="It may have been deleted.")
     return found
@@ -152,7 +153,7 @@ def get(connection: Connection, run_id: str) -> Run:
 
 def with_status(connection: Connection, *statuses: Status) -> list[Row[Any]]:
     """Rows in the order of the queue."""
-    return list(connection.execute(select(models.runs).where(_runs.status.in_(statuses)).order_by(*_QUEUE_ORDER)))
+    return list(connection.execute(select(tables.runs).where(_runs.status.in_(statuses)).order_by(*_QUEUE_ORDER)))
 
 
 def newest_cursor(connection: Connection) -> int:
@@ -205,7 +206,7 @@ def request_retry(connection: Connection, run_id: str) -> bool:
 
 
 def _queue_again(connection: Connection, run_id: str) -> bool:
-    connection.execute(update(models.runs).where(_runs.id == run_id).values(queued_at=now(), archived=False))
+    connection.execute(update(tables.runs).where(_runs.id == run_id).values(queued_at=now(), archived=False))
     return transition(connection, run_id, "queued")
 
 
@@ -230,8 +231,8 @@ def remove(connection: Connection, run_id: str) -> None:
             raise ConflictError(
                 f"The run “{other.name}” is using this run's model.", hint="Wait until it has ended, or stop it."
             )
-    connection.execute(delete(models.runs).where(_runs.id == run_id))
-    connection.execute(delete(models.events).where(_events.run_id == run_id))
+    connection.execute(delete(tables.runs).where(_runs.id == run_id))
+    connection.execute(delete(tables.events).where(_events.run_id == run_id))
     curves.forget(connection, run_id)
     tell(connection, run_id, "deleted", status)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from backend import times
+from backend.db import times
 from worker.contract import EvaluationEvent, StatusEvent, StepEvent
 
 SPARKLINE_POINTS = 60

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Row, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 
-from backend import about, models, runs, whole_files
-from backend.database import Database
+from backend import about, files, runs
+from backend.db import tables
+from backend.db.database import Database
 from backend.devices import candidates, choose, visibility
 from backend.errors import ConflictError
 from backend.jobs import read_job, write_job
@@ -225,7 +226,7 @@ class Supervisor:
 
     def _write_control(self, run_id: str, command: Literal["stop", "pause", "resume"]) -> None:
         """Called within the transaction that decides so, so that the last command is what was decided last."""
-        whole_files.write(self._runs_dir / run_id / CONTROL_FILE, Control(command=command).model_dump_json())
+        files.write(self._runs_dir / run_id / CONTROL_FILE, Control(command=command).model_dump_json())
 
     def _clear_for_next_worker(self, connection: Connection, run_id: str) -> None:
         """What was asked of an earlier worker is not meant for the next, and its identity is not the next one's.
@@ -261,7 +262,7 @@ class Supervisor:
 
 
 def _set(connection: Any, run_id: str, **columns: Any) -> None:
-    connection.execute(update(models.runs).where(models.runs.c.id == run_id).values(columns))
+    connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(columns))
 
 
 def _identity(row: Row[Any], directory: Path) -> tuple[int | None, float | None]:

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Row, delete, insert, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 from watchfiles import awatch
 
-from backend import curves, models, rollback, runs, summary
-from backend.database import Database
+from backend import curves, rollback, runs, summary
+from backend.db import tables
+from backend.db.database import Database
 from worker.contract import EVENTS_FILE, StatusEvent, decode
 
 log = logging.getLogger(__name__)
@@ -74,11 +75,11 @@ class Tailer:
 
 def _forget(connection: Connection, run_id: str) -> None:
     """Take back all that was read from a run's log: lines that follow would bear numbers that are taken."""
-    events, columns = models.events.c, models.runs.c
-    connection.execute(delete(models.events).where(events.run_id == run_id, events.seq.is_not(None)))
+    events, columns = tables.events.c, tables.runs.c
+    connection.execute(delete(tables.events).where(events.run_id == run_id, events.seq.is_not(None)))
     curves.forget(connection, run_id)
     values: dict[str, Any] = dict.fromkeys(summary.OF_THE_LOG) | {"step": 0, "last_seq": 0, "rolled_seq": 0, "log_offset": 0}
-    connection.execute(update(models.runs).where(columns.id == run_id).values(values))
+    connection.execute(update(tables.runs).where(columns.id == run_id).values(values))
 
 
 def _complete_lines(path: Path, offset: int) -> bytes:
@@ -127,7 +128,7 @@ def _store(connection: Connection, row: Row[Any], lines: bytes) -> None:
         run["rolled_seq"] = run["last_seq"]
     before = row._asdict()
     changes = {name: value for name, value in run.items() if value != before[name]}
-    connection.execute(update(models.runs).where(models.runs.c.id == row.id).values(changes))
+    connection.execute(update(tables.runs).where(tables.runs.c.id == row.id).values(changes))
     if run["phase"] == "paused":
         runs.transition(connection, row.id, "paused")
     elif row.status in ("starting", "paused") and run["last_seq"] > row.last_seq:
@@ -136,4 +137,4 @@ def _store(connection: Connection, row: Row[Any], lines: bytes) -> None:
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(insert(models.events), rows)
+        connection.execute(insert(tables.events), rows)

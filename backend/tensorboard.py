@@ -14,7 +14,8 @@ from typing import Any
 
 import google_crc32c
 
-from backend import curves, times
+from backend import curves
+from backend.db import times
 from backend.exports import FIELDS
 
 _FOLDERS = {"step": "train", "evaluation": "validation", "system": "system"}

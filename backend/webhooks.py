@@ -21,7 +21,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import OperationalError, TimeoutError
 
 from backend import outbox
-from backend.database import Database
+from backend.db.database import Database
 from backend.schemas.system import Webhook
 from backend.settings import Settings
 from backend.version import VERSION

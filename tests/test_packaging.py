@@ -63,5 +63,5 @@ def test_wheel_carries_page_modules_and_migrations(tmp_path: Path) -> None:
         "worker/contract/events.py",
     ):
         assert name in names
-    assert any(name.startswith("backend/migrations/versions/") for name in names)
+    assert any(name.startswith("backend/db/migrations/versions/") for name in names)
     assert not any("node_modules" in name or name.startswith(("tests/", "data/")) for name in names)

@@ -8,8 +8,9 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from backend import exports, report, runs, tensorboard, times
+from backend import exports, report, runs, tensorboard
 from backend.api.deps import ServicesDep
+from backend.db import times
 from worker.contract import EVENTS_FILE
 
 router = APIRouter(prefix="/api/runs/{run_id}/files", tags=["files"])

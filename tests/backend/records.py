@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import runs
-from backend.database import Database
+from backend.db.database import Database
 from backend.jobs import write_job
 from backend.processes import boot_id
 from backend.settings import Settings

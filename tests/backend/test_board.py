@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from backend import about, board, runs, whole_files
+from backend import about, board, files, runs
 from backend.about import AboutChange
 from backend.errors import ConflictError
 from tests.backend.records import Records
@@ -140,7 +140,7 @@ def test_a_change_that_fails_leaves_row_and_file_alone(records: Records, monkeyp
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(whole_files.os, "replace", full)
+    monkeypatch.setattr(files.os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         change(records, run_id, notes="after")
     with records.database.read() as connection:

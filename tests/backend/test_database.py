@@ -13,8 +13,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from backend import history, models, runs
-from backend.database import Database
+from backend import history, runs
+from backend.db import tables
+from backend.db.database import Database
 from backend.settings import ROOT
 from tests.backend.records import Records
 from worker.contract import RunConfig
@@ -22,15 +23,15 @@ from worker.contract import RunConfig
 
 def test_migrations_lead_to_the_tables_of_the_code(records: Records) -> None:
     with records.database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), models.metadata) == []
-    assert ScriptDirectory(str(ROOT / "backend" / "migrations")).get_current_head() == models.REVISION
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+    assert ScriptDirectory(str(ROOT / "backend" / "db" / "migrations")).get_current_head() == tables.REVISION
 
 
 def test_runs_of_an_earlier_version_are_kept_and_keep_their_place_in_the_queue(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/old.db")
     with engine.begin() as connection:
         config = Config()
-        config.set_main_option("script_location", str(ROOT / "backend" / "migrations"))
+        config.set_main_option("script_location", str(ROOT / "backend" / "db" / "migrations"))
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for run_id in ("second", "first"):

@@ -18,9 +18,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
-from backend import exports, models, tensorboard
+from backend import exports, tensorboard
+from backend.db import tables
+from backend.db.times import seconds
 from backend.tailer import Tailer
-from backend.times import seconds
 from tests.backend.records import Records, going_on, story
 from tests.serving import Server
 
@@ -47,7 +48,7 @@ def add_system(records: Records, run_id: str, step: int, **values: Any) -> None:
     event = {"type": "system", "step": step, "time": "2026-01-01T00:00:00.000000Z", **values}
     with records.database.write() as connection:
         connection.execute(
-            insert(models.events).values(run_id=run_id, type="system", step=step, data=json.dumps(event)),
+            insert(tables.events).values(run_id=run_id, type="system", step=step, data=json.dumps(event)),
         )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from backend import curves
-from backend.models import REVISION
+from backend.db.tables import REVISION
 from backend.settings import ROOT
 
 BUSY_SECONDS = 5
@@ -52,7 +52,7 @@ class Database:
                 from alembic.config import Config
 
                 config = Config()
-                config.set_main_option("script_location", str(ROOT / "backend" / "migrations"))
+                config.set_main_option("script_location", str(ROOT / "backend" / "db" / "migrations"))
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
                 curves.catch_up(connection)
