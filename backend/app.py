@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from backend import devices, errors, outbox
+from backend import errors, outbox
 from backend.api import (
     compare,
     datasets,
@@ -34,11 +34,12 @@ from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
 from backend.helper import Helper
-from backend.machine import Sampler
 from backend.security import Security
 from backend.services import Services
 from backend.settings import Settings
 from backend.supervisor import Supervisor
+from backend.system import devices
+from backend.system.machine import Sampler
 from backend.version import VERSION
 from backend.webhooks import Webhooks, page_url
 

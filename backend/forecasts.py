@@ -11,12 +11,12 @@ from typing import Any
 
 import psutil
 
-from backend.devices import candidates
 from backend.errors import DoesNotFitError
 from backend.helper import Helper
 from backend.jobs import Plan
 from backend.schemas.preflight import Forecast, Preflight, Problem
 from backend.schemas.system import Device
+from backend.system.devices import candidates
 from worker.contract import RunConfig
 
 MOST_KNOWN = 200

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from backend import files
 from backend.catalog import Catalog
 from backend.datasets import Datasets
-from backend.devices import candidates
 from backend.errors import InvalidFieldError, NotFoundError
 from backend.schemas.system import Device
+from backend.system.devices import candidates
 from worker.contract import (
     DEFAULT_MAX_LENGTH,
     JOB_FILE,

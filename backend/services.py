@@ -11,10 +11,10 @@ from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
 from backend.helper import Helper
-from backend.machine import Sampler
 from backend.schemas.system import Device
 from backend.settings import Settings
 from backend.supervisor import Supervisor
+from backend.system.machine import Sampler
 from backend.webhooks import Webhooks
 
 

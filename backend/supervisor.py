@@ -19,12 +19,12 @@ from sqlalchemy.exc import OperationalError, TimeoutError
 from backend import about, files, runs
 from backend.db import tables
 from backend.db.database import Database
-from backend.devices import candidates, choose, visibility
 from backend.errors import ConflictError
 from backend.jobs import read_job, write_job
 from backend.processes import WorkerProcess, boot_id
 from backend.schemas.runs import Status
 from backend.schemas.system import Device
+from backend.system.devices import candidates, choose, visibility
 from backend.tailer import Tailer
 from backend.verdict import judge
 from worker.contract import CONTROL_FILE, LOCK_FILE, LOG_FILE, Control, LockInfo, RunConfig

@@ -1,0 +1,4 @@
+"""The machine that the server runs on: its devices and what they are doing.
+
+Imports schemas.
+"""
