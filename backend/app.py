@@ -33,7 +33,7 @@ from backend.datasets import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
-from backend.helper import Helper
+from backend.processes.helper import Helper
 from backend.security import Security
 from backend.services import Services
 from backend.settings import Settings

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.errors import HelperError, InvalidFieldError
-from backend.processes import environment
+from backend.processes.worker import environment
 from backend.settings import ROOT
 from worker.contract import Checked, DatasetSource
 

@@ -19,7 +19,7 @@ from backend.checker import check_file
 from backend.datasets import Datasets
 from backend.errors import HelperError, InvalidFieldError, TooLargeError
 from backend.hub import is_id
-from backend.processes import environment
+from backend.processes.worker import environment
 from backend.settings import ROOT
 
 

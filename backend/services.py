@@ -10,7 +10,7 @@ from backend.datasets import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
-from backend.helper import Helper
+from backend.processes.helper import Helper
 from backend.schemas.system import Device
 from backend.settings import Settings
 from backend.supervisor import Supervisor

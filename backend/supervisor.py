@@ -21,7 +21,7 @@ from backend.db import tables
 from backend.db.database import Database
 from backend.errors import ConflictError
 from backend.jobs import read_job, write_job
-from backend.processes import WorkerProcess, boot_id
+from backend.processes.worker import WorkerProcess, boot_id
 from backend.schemas.runs import Status
 from backend.schemas.system import Device
 from backend.system.devices import candidates, choose, visibility

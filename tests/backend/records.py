@@ -8,7 +8,7 @@ from typing import Any
 from backend import runs
 from backend.db.database import Database
 from backend.jobs import write_job
-from backend.processes import boot_id
+from backend.processes.worker import boot_id
 from backend.settings import Settings
 from worker.contract import (
     EVENTS_FILE,

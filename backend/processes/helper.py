@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import BusyError, failure
-from backend.processes import environment
+from backend.processes.worker import environment
 from backend.settings import ROOT
 
 log = logging.getLogger(__name__)
