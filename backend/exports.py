@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import select
 
-from backend import curves
 from backend.db import tables
 from backend.db.database import Database
+from backend.series import curves
 
 BATCH = 5000
 CHUNK_BYTES = 1 << 20

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
-from backend import curves
 from backend.db import tables
 from backend.schemas.runs import Band, Checkpoint, Curves, Sample
+from backend.series import curves
 from worker.contract import ADAPTER_DIR, MODEL_DIR
 
 _events = tables.events.c

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from backend import curves, history, summary
+from backend import history, summary
 from backend.db import tables
+from backend.series import curves
 
 _events = tables.events.c
 

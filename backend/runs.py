@@ -12,11 +12,12 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from backend import curves, summary
+from backend import summary
 from backend.db import tables
 from backend.errors import ConflictError, NotFoundError
 from backend.schemas.preflight import Preflight
 from backend.schemas.runs import Run, Status
+from backend.series import curves
 from worker.contract import RunConfig, now
 
 ALIVE: tuple[Status, ...] = ("starting", "running", "pausing", "paused", "stopping")

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Row, delete, insert, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 from watchfiles import awatch
 
-from backend import curves, rollback, runs, summary
+from backend import rollback, runs, summary
 from backend.db import tables
 from backend.db.database import Database
+from backend.series import curves
 from worker.contract import EVENTS_FILE, StatusEvent, decode
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from typing import Any
 
 import google_crc32c
 
-from backend import curves
 from backend.db import times
 from backend.exports import FIELDS
+from backend.series import curves
 
 _FOLDERS = {"step": "train", "evaluation": "validation", "system": "system"}
 """Type of event → what the names of its scalars begin with, by which TensorBoard groups them."""

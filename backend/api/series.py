@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 
 from backend import history, runs
 from backend.api.deps import ServicesDep, parts_of
-from backend.curves import KEYS
 from backend.errors import InvalidFieldError
 from backend.schemas.runs import Series, SeriesList, SeriesOfRun
+from backend.series.curves import KEYS
 
 router = APIRouter(prefix="/api", tags=["series"])
 

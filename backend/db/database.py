@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from backend import curves
 from backend.db.tables import REVISION
+from backend.series import curves
 from backend.settings import ROOT
 
 BUSY_SECONDS = 5

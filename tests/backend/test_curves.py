@@ -11,8 +11,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from backend import curves, history, runs
+from backend import history, runs
 from backend.schemas.runs import Curves
+from backend.series import curves
 from backend.tailer import Tailer
 from tests.backend.records import Records
 from worker.contract import EvaluationEvent, StatusEvent, StepEvent, SystemEvent, now
