@@ -28,11 +28,11 @@ from backend.api import (
 )
 from backend.body_limit import BodyLimit
 from backend.broadcast import Broadcaster
-from backend.catalog import Catalog
 from backend.datasets import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
+from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
 from backend.security import Security
 from backend.services import Services

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from backend import runs
-from backend.catalog import Catalog
 from backend.checker import check_file
 from backend.datasets import Datasets
 from backend.errors import InvalidFieldError
 from backend.jobs import plan, write_job
+from backend.models.catalog import Catalog
 from backend.settings import ROOT, Settings
 from backend.system import devices
 from worker.contract import MODEL_DIR, DatasetSource, RunConfig

@@ -18,7 +18,7 @@ from typing import Any
 from backend.checker import check_file
 from backend.datasets import Datasets
 from backend.errors import HelperError, InvalidFieldError, TooLargeError
-from backend.hub import is_id
+from backend.models.hub import is_id
 from backend.processes.worker import environment
 from backend.settings import ROOT
 

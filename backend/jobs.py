@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend import files
-from backend.catalog import Catalog
 from backend.datasets import Datasets
 from backend.errors import InvalidFieldError, NotFoundError
+from backend.models.catalog import Catalog
 from backend.schemas.system import Device
 from backend.system.devices import candidates
 from worker.contract import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.broadcast import Broadcaster
-from backend.catalog import Catalog
 from backend.datasets import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts
+from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
 from backend.schemas.system import Device
 from backend.settings import Settings

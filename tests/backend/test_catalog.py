@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.catalog import Catalog
 from backend.errors import InvalidFieldError
+from backend.models.catalog import Catalog
 from tests.loopback_hub import LoopbackHub
 
 
