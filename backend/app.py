@@ -28,7 +28,7 @@ from backend.api import (
 )
 from backend.body_limit import BodyLimit
 from backend.broadcast import Broadcaster
-from backend.datasets import Datasets
+from backend.datasets.store import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from backend import runs
-from backend.checker import check_file
-from backend.datasets import Datasets
+from backend.datasets.checker import check_file
+from backend.datasets.store import Datasets
 from backend.errors import InvalidFieldError
 from backend.jobs import plan, write_job
 from backend.models.catalog import Catalog

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend import files
-from backend.datasets import Datasets
+from backend.datasets.store import Datasets
 from backend.errors import InvalidFieldError, NotFoundError
 from backend.models.catalog import Catalog
 from backend.schemas.system import Device

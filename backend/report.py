@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection
 
 from backend import drawing, history, runs, wording
-from backend.datasets import Datasets
+from backend.datasets.store import Datasets
 from backend.db import times
 from backend.drawing import Picture
 from backend.errors import NotFoundError

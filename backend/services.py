@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.broadcast import Broadcaster
-from backend.datasets import Datasets
+from backend.datasets.store import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.forecasts import Forecasts

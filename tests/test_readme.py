@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 
 README = Path(__file__).parent.parent / "README.md"
 

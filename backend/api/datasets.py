@@ -11,15 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from backend import hub_datasets, runs
+from backend import runs
 from backend.about import OneLine
 from backend.api.deps import ServicesDep
 from backend.api.events import as_events
+from backend.datasets import hub
+from backend.datasets.uploads import receive
 from backend.errors import ConflictError
 from backend.jobs import plan
 from backend.schemas.data import Dataset, DatasetList, Preview, TokenView
 from backend.services import Services
-from backend.uploads import receive
 from worker.contract import Reading, RunConfig
 
 router = APIRouter(prefix="/api/datasets", tags=["datasets"])
@@ -102,9 +103,9 @@ async def upload_dataset(request: Request, services: ServicesDep, response: Resp
 async def fetch_dataset(wanted: HubDataset, services: ServicesDep) -> EventSourceResponse:
     """Fetch a dataset of the Hugging Face hub. Events ``progress`` {bytes, total}, then ``done`` with the dataset, or
     ``error``. Closing the stream cancels."""
-    hub_datasets.require_id(wanted.id)
+    hub.require_id(wanted.id)
     most = services.settings.max_upload_bytes
-    return EventSourceResponse(as_events(hub_datasets.fetch(wanted.id, wanted.split, services.datasets, most)), sep="\n")
+    return EventSourceResponse(as_events(hub.fetch(wanted.id, wanted.split, services.datasets, most)), sep="\n")
 
 
 @router.get("")

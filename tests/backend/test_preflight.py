@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from httpx_sse import connect_sse
 
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 from tests.serving import Server
 
 SMALL = {"model_name": "tiny", "num_epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 2, "sample_prompts": []}

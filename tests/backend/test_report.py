@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from backend import drawing, report, wording
-from backend.datasets import Datasets
+from backend.datasets.store import Datasets
 from backend.schemas.runs import Band
 from backend.tailer import Tailer
 from tests.backend.records import Records, story

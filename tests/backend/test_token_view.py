@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from backend.datasets import Datasets
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
+from backend.datasets.store import Datasets
 from tests.serving import Server
 from worker.contract import Job, ModelSource, RunConfig
 from worker.process.control import StopSwitch

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 from httpx_sse import connect_sse
 
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 from tests.serving import ROOT, Server
 
 SMALL = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "sample_prompts": ["Once upon a time"], "batch_size": 2}

@@ -20,7 +20,7 @@ import psutil
 import torch
 import transformers
 
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 from tests.benchmarks import training_task
 from tests.benchmarks.document import origin, write_section
 from tests.benchmarks.training_task import Task

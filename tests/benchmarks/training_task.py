@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 from tests.worker.texts import split_texts
 from worker.contract import RunConfig
 

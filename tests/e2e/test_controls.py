@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 from tests.serving import Server, workers
 
 pytestmark = pytest.mark.browser

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 from tests.serving import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

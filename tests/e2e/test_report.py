@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from backend import runs
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 from backend.tailer import Tailer
 from tests.backend.records import Records, story
 from tests.serving import Server

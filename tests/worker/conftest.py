@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backend.sample_corpus import generate
+from backend.datasets.sample_corpus import generate
 from tests.worker import runs
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.process.control import StopSwitch

@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from backend.checker import check_file
-from backend.datasets import Datasets
+from backend.datasets.checker import check_file
+from backend.datasets.store import Datasets
 from backend.errors import HelperError, InvalidFieldError, TooLargeError
 from backend.models.hub import is_id
 from backend.processes.worker import environment

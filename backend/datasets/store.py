@@ -14,8 +14,9 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from backend import files, sample_corpus
-from backend.checker import check_reading
+from backend import files
+from backend.datasets import sample_corpus
+from backend.datasets.checker import check_reading
 from backend.errors import ConflictError, NotFoundError
 from backend.schemas.data import Dataset
 from worker.contract import Checked, DatasetSource, Reading, now

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from backend.checker import Checker
+from backend.datasets.checker import Checker
 from backend.errors import InvalidFieldError, TooLargeError
 from worker.contract import Checked
 
