@@ -31,13 +31,13 @@ from backend.broadcast import Broadcaster
 from backend.datasets.store import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
-from backend.forecasts import Forecasts
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.runs.preflight import Forecasts
+from backend.runs.supervisor import Supervisor
 from backend.security import Security
 from backend.services import Services
 from backend.settings import Settings
-from backend.supervisor import Supervisor
 from backend.system import devices
 from backend.system.machine import Sampler
 from backend.version import VERSION

@@ -17,10 +17,10 @@ from typing import NamedTuple
 from sqlalchemy import Row, select
 from sqlalchemy.exc import OperationalError, TimeoutError
 
-from backend import runs
 from backend.db import tables
 from backend.db.database import Database
-from backend.history import stamp
+from backend.runs import lifecycle
+from backend.runs.history import stamp
 
 log = logging.getLogger(__name__)
 
@@ -139,14 +139,14 @@ class Broadcaster:
 
 def _newest(database: Database) -> int:
     with database.read() as connection:
-        return runs.newest_cursor(connection)
+        return lifecycle.newest_cursor(connection)
 
 
 def _start(database: Database, run_ids: frozenset[str] | None) -> tuple[int, set[str]]:
     """The newest cursor, and those of the runs that had not ended when it was the newest."""
     with database.read() as connection:
-        active = {row.id for row in runs.with_status(connection, *runs.ACTIVE)}
-        return runs.newest_cursor(connection), active & (run_ids or set())
+        active = {row.id for row in lifecycle.with_status(connection, *lifecycle.ACTIVE)}
+        return lifecycle.newest_cursor(connection), active & (run_ids or set())
 
 
 def _read(database: Database, after: int, run_ids: frozenset[str] | None) -> list[Message]:
@@ -159,5 +159,5 @@ def _read(database: Database, after: int, run_ids: frozenset[str] | None) -> lis
 
 def _encode(row: Row[int, str, str, str]) -> Message:
     data = stamp(row.data, row.run_id, row.cursor)
-    ended = json.loads(row.data)["status"] in runs.TERMINAL if row.type == "server" else None
+    ended = json.loads(row.data)["status"] in lifecycle.TERMINAL if row.type == "server" else None
     return Message(row.cursor, row.run_id, f"id: {row.cursor}\nevent: {row.type}\ndata: {data}\n\n".encode(), ended)

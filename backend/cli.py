@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backend import runs
 from backend.datasets.checker import check_file
 from backend.datasets.store import Datasets
 from backend.errors import InvalidFieldError
-from backend.jobs import plan, write_job
 from backend.models.catalog import Catalog
+from backend.runs import lifecycle
+from backend.runs.jobs import plan, write_job
 from backend.settings import ROOT, Settings
 from backend.system import devices
 from worker.contract import MODEL_DIR, DatasetSource, RunConfig
@@ -45,7 +45,7 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     datasets.prepare()
     catalog = Catalog(settings.models_dir, settings.runs_dir)
     planned = plan(config, catalog, datasets, devices.find(), file=_own_file(config.dataset))
-    run_id = runs.new_id()
+    run_id = lifecycle.new_id()
     directory = settings.runs_dir / run_id
     directory.mkdir(parents=True)
     named = planned._replace(config=planned.config.model_copy(update={"name": planned.name}))

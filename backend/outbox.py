@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from backend import runs
 from backend.db import tables
 from backend.db.database import Database
 from backend.errors import NotFoundError
+from backend.runs import lifecycle
 
 _TOLD = (
     *("id", "name", "tags", "step", "total_steps", "epoch"),
@@ -28,7 +28,7 @@ _events, _deliveries = tables.events.c, tables.webhook_deliveries.c
 def begin(connection: Connection) -> None:
     """Where no webhook was set before, what has been until now is not told."""
     if connection.execute(select(tables.webhook_position)).first() is None:
-        connection.execute(insert(tables.webhook_position).values(cursor=runs.newest_cursor(connection)))
+        connection.execute(insert(tables.webhook_position).values(cursor=lifecycle.newest_cursor(connection)))
 
 
 def forget(database: Database) -> None:
@@ -52,14 +52,14 @@ def collect(connection: Connection, page: str, time: float) -> None:
     for run_id, data in connection.execute(query).all():
         event = json.loads(data)
         # A fact named like a status is the change to it; others, such as a new name, only repeat the status.
-        if event["fact"] in runs.TERMINAL:
+        if event["fact"] in lifecycle.TERMINAL:
             _add(connection, run_id, event, page, time)
-    connection.execute(update(tables.webhook_position).values(cursor=runs.newest_cursor(connection)))
+    connection.execute(update(tables.webhook_position).values(cursor=lifecycle.newest_cursor(connection)))
 
 
 def _add(connection: Connection, run_id: str, event: dict[str, Any], page: str, time: float) -> None:
     try:
-        run = runs.get(connection, run_id).model_dump()
+        run = lifecycle.get(connection, run_id).model_dump()
     except NotFoundError:  # it has been deleted meanwhile, and nobody wants to hear of it
         return
     told = {name: run[name] for name in _TOLD} | {"status": event["status"], "reason": event["reason"]}

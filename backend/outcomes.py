@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from backend import history
 from backend.compare import Outcome, seconds_with_a_worker
 from backend.db import times
-from backend.jobs import read_job
+from backend.runs import history
+from backend.runs.jobs import read_job
 from backend.schemas.runs import Run
 from worker.contract import now
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from backend import drawing, history, runs, wording
+from backend import drawing, wording
 from backend.datasets.store import Datasets
 from backend.db import times
 from backend.drawing import Picture
 from backend.errors import NotFoundError
+from backend.runs import history, lifecycle
 from backend.schemas.data import Dataset
 from backend.schemas.runs import Curves, Run, Sample
 from backend.version import VERSION
@@ -55,12 +56,12 @@ class Record(NamedTuple):
 
 def gather(connection: Connection, run_id: str, datasets: Datasets) -> Record:
     """Raises NotFoundError."""
-    run = runs.get(connection, run_id)
+    run = lifecycle.get(connection, run_id)
     messages = history.of_type(connection, run_id, "message")
     warnings = dict.fromkeys(message["text"] for message in messages if message["level"] != "info")
     return Record(
         run=run,
-        series=history.series(connection, runs.row(connection, run_id), list(KEYS), None, None, POINTS),
+        series=history.series(connection, lifecycle.row(connection, run_id), list(KEYS), None, None, POINTS),
         samples=history.samples(connection, run_id),
         warnings=list(warnings)[-MOST_WARNINGS:],
         dataset=_dataset(datasets, run.config.dataset),
@@ -113,7 +114,7 @@ def _template() -> Template:
 
 def outcome(run: Run, series: Curves) -> str:
     """How it ended and what came of it, in sentences."""
-    ended = run.status in runs.TERMINAL
+    ended = run.status in lifecycle.TERMINAL
     sentences = [
         _ENDS[run.status] if ended else f"It is {run.status}: this report shows it as it stood at update {run.step:,}."
     ]

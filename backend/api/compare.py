@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
 from backend import compare, outcomes, verdicts
-from backend import runs as all_runs
 from backend.api.deps import ServicesDep, parts_of
 from backend.compare import Difference, Outcome, SeedGroup
 from backend.errors import InvalidFieldError, NotFoundError
+from backend.runs import lifecycle as all_runs
 from backend.schemas.base import Schema
 from backend.schemas.runs import Run
 

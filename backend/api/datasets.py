@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from backend import runs
-from backend.about import OneLine
 from backend.api.deps import ServicesDep
 from backend.api.events import as_events
 from backend.datasets import hub
 from backend.datasets.uploads import receive
 from backend.errors import ConflictError
-from backend.jobs import plan
+from backend.runs import lifecycle
+from backend.runs.about import OneLine
+from backend.runs.jobs import plan
 from backend.schemas.data import Dataset, DatasetList, Preview, TokenView
 from backend.services import Services
 from worker.contract import Reading, RunConfig
@@ -178,7 +178,7 @@ def delete_dataset(dataset_id: str, services: ServicesDep) -> None:
     with services.database.write() as connection:
         users = [
             f"“{row.name}”"
-            for row in runs.with_status(connection, *runs.ACTIVE, *runs.MAY_GO_ON)
+            for row in lifecycle.with_status(connection, *lifecycle.ACTIVE, *lifecycle.MAY_GO_ON)
             if json.loads(row.config)["dataset"] == dataset_id
         ]
         if users:

@@ -8,9 +8,10 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from backend import exports, report, runs, tensorboard
+from backend import exports, report, tensorboard
 from backend.api.deps import ServicesDep
 from backend.db import times
+from backend.runs import lifecycle
 from worker.contract import EVENTS_FILE
 
 router = APIRouter(prefix="/api/runs/{run_id}/files", tags=["files"])
@@ -55,7 +56,7 @@ def get_tensorboard_file(run_id: str, services: ServicesDep) -> Response:
     Put it into a folder, and start ``tensorboard --logdir FOLDER``.
     """
     with services.database.read() as connection:
-        run = runs.get(connection, run_id)
+        run = lifecycle.get(connection, run_id)
     texts = {
         "run/name": tensorboard.verbatim(run.name),
         "run/config": tensorboard.verbatim(run.config.model_dump_json(indent=2)),
@@ -69,7 +70,7 @@ def get_tensorboard_file(run_id: str, services: ServicesDep) -> Response:
 def _name_of(services: ServicesDep, run_id: str) -> str:
     """Raises NotFoundError."""
     with services.database.read() as connection:
-        return str(runs.row(connection, run_id).name)
+        return str(lifecycle.row(connection, run_id).name)
 
 
 def _download(content: Iterable[bytes], name: str, kind: str) -> Response:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend import history, runs
 from backend.api.deps import ServicesDep
+from backend.runs import history, lifecycle
 from backend.schemas.runs import CheckpointList, EventPage, LogChunk, SampleList
 from worker.contract import LOG_FILE
 
@@ -27,7 +27,7 @@ def get_events(
 ) -> EventPage:
     """The run's events, oldest first, page by page: all of them, also those of updates that were made again."""
     with services.database.read() as connection:
-        runs.row(connection, run_id)
+        lifecycle.row(connection, run_id)
         items, following = history.page(connection, run_id, after, limit, type)
     return EventPage(items=items, next=following)
 
@@ -40,7 +40,7 @@ def get_log(
 ) -> LogChunk:
     """What the worker printed: at most 64 KiB from an offset on."""
     with services.database.read() as connection:
-        runs.row(connection, run_id)
+        lifecycle.row(connection, run_id)
     path = services.settings.runs_dir / run_id / LOG_FILE
     if not path.exists():
         return LogChunk(text="", offset=0, size=0)
@@ -59,7 +59,7 @@ def get_log(
 def get_samples(run_id: str, services: ServicesDep) -> SampleList:
     """What the model wrote at each evaluation, oldest first."""
     with services.database.read() as connection:
-        runs.row(connection, run_id)
+        lifecycle.row(connection, run_id)
         return SampleList(items=history.samples(connection, run_id))
 
 
@@ -67,5 +67,5 @@ def get_samples(run_id: str, services: ServicesDep) -> SampleList:
 def get_checkpoints(run_id: str, services: ServicesDep) -> CheckpointList:
     """The folders of weights that the run has on disk, oldest first, the final model last."""
     with services.database.read() as connection:
-        runs.row(connection, run_id)
+        lifecycle.row(connection, run_id)
         return CheckpointList(items=history.checkpoints(connection, run_id, services.settings.runs_dir / run_id))

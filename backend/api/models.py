@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend import board
 from backend.api.deps import ServicesDep
+from backend.runs import queries
 from backend.schemas.system import ModelList
 
 router = APIRouter(prefix="/api/models", tags=["models"])
@@ -17,5 +17,5 @@ RUNS_LISTED = 200
 def list_models(services: ServicesDep) -> ModelList:
     """Built-in models, added ones, those of the newest runs, and those in this machine's cache of the hub."""
     with services.database.read() as connection:
-        newest = board.page(connection, board.Filter(), "created", "desc", RUNS_LISTED)
+        newest = queries.page(connection, queries.Filter(), "created", "desc", RUNS_LISTED)
     return ModelList(items=services.catalog.all({run.id: run.name for run in newest.items}))

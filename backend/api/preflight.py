@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from backend.api.deps import ServicesDep
 from backend.api.events import as_events
 from backend.errors import ConflictError
-from backend.jobs import Plan, plan
+from backend.runs.jobs import Plan, plan
 from backend.schemas.preflight import Preflight
 from backend.services import Services
 from worker.contract import RunConfig

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from backend import about, board, runs
-from backend.about import AboutChange
 from backend.api.deps import ServicesDep, parts_of
-from backend.board import Archived, Order, Sort
 from backend.errors import ApiError, InvalidFieldError
-from backend.forecasts import require_fitting
-from backend.jobs import plan, write_job
+from backend.runs import about, lifecycle, queries
+from backend.runs.about import AboutChange
+from backend.runs.jobs import plan, write_job
+from backend.runs.preflight import require_fitting
+from backend.runs.queries import Archived, Order, Sort
 from backend.schemas.runs import Deletion, Refusal, Run, RunList
 from worker.contract import RunConfig
 
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/runs", tags=["runs"])
 class Ids(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    ids: Annotated[list[Annotated[str, Field(pattern=runs.ID_PATTERN)]], Field(min_length=1, max_length=1000)]
+    ids: Annotated[list[Annotated[str, Field(pattern=lifecycle.ID_PATTERN)]], Field(min_length=1, max_length=1000)]
 
 
 @router.post("", status_code=201)
@@ -57,12 +57,12 @@ def create_run(
             planned.check()  # again, now that nothing can be deleted until the run is there
             run_id = _unused_id(services)
             directory = services.settings.runs_dir / run_id
-            name = planned.name if config.name else runs.free_name(connection, planned.name)
+            name = planned.name if config.name else lifecycle.free_name(connection, planned.name)
             named = planned._replace(config=planned.config.model_copy(update={"name": name}))
             directory.mkdir()
             write_job(directory, named.job(run_id))
-            runs.create(connection, run_id, name, named.config, idempotency_key, predicted)
-            run = runs.get(connection, run_id)
+            lifecycle.create(connection, run_id, name, named.config, idempotency_key, predicted)
+            run = lifecycle.get(connection, run_id)
     except BaseException:
         if directory:
             shutil.rmtree(directory, ignore_errors=True)  # a run that is not in the database is not there at all
@@ -91,15 +91,15 @@ def list_runs(
 ) -> RunList:
     """Runs, newest first unless sorted otherwise."""
     statuses = parts_of(status)
-    for unknown in set(statuses) - set(runs.TRANSITIONS):
+    for unknown in set(statuses) - set(lifecycle.TRANSITIONS):
         raise InvalidFieldError(
-            "status", f"There is no status {unknown[:40]!r}.", hint=f"Use: {', '.join(runs.TRANSITIONS)}."
+            "status", f"There is no status {unknown[:40]!r}.", hint=f"Use: {', '.join(lifecycle.TRANSITIONS)}."
         )
     text = q.strip()
     fitting = [one.id for one in services.datasets.all() if text.lower() in one.name.lower()] if text else []
-    wanted = board.Filter(statuses, text, tag, archived, fitting)
+    wanted = queries.Filter(statuses, text, tag, archived, fitting)
     with services.database.read() as connection:
-        page = board.page(connection, wanted, sort, order, limit, cursor)
+        page = queries.page(connection, wanted, sort, order, limit, cursor)
     return RunList(
         items=page.items, next_cursor=page.following, matching=page.matching, known=page.known, stream_cursor=page.cursor
     )
@@ -121,7 +121,7 @@ def delete_runs(wanted: Ids, services: ServicesDep) -> Deletion:
 @router.get("/{run_id}")
 def get_run(run_id: str, services: ServicesDep) -> Run:
     with services.database.read() as connection:
-        return runs.get(connection, run_id)
+        return lifecycle.get(connection, run_id)
 
 
 @router.patch("/{run_id}")
@@ -129,7 +129,7 @@ def change_run(run_id: str, change: AboutChange, services: ServicesDep) -> Run:
     """Change its name, tags or notes, or archive it. The board leaves archived runs out unless asked; nothing is deleted."""
     with services.database.write() as connection:
         about.change(connection, services.settings.runs_dir / run_id, run_id, change)
-        return runs.get(connection, run_id)
+        return lifecycle.get(connection, run_id)
 
 
 @router.delete("/{run_id}", status_code=204)
@@ -139,7 +139,7 @@ def delete_run(run_id: str, services: ServicesDep) -> None:
     doomed = directory.with_name(f".deleted-{run_id}")
     with services.reserve.let_go():
         with services.database.write() as connection:
-            runs.remove(connection, run_id)  # raises for an id that is not a run's, before any path is touched
+            lifecycle.remove(connection, run_id)  # raises for an id that is not a run's, before any path is touched
             if directory.exists():
                 directory.rename(doomed)  # one step, so that half a directory never looks like a run
         shutil.rmtree(doomed, ignore_errors=True)
@@ -181,11 +181,11 @@ def kill_run(run_id: str, services: ServicesDep) -> Run:
 
 
 def _already_made(connection: Connection, idempotency_key: str | None) -> Run | None:
-    known = runs.find_by_key(connection, idempotency_key) if idempotency_key else None
-    return runs.get(connection, known) if known else None
+    known = lifecycle.find_by_key(connection, idempotency_key) if idempotency_key else None
+    return lifecycle.get(connection, known) if known else None
 
 
 def _unused_id(services: ServicesDep) -> str:
-    while (services.settings.runs_dir / (run_id := runs.new_id())).exists():
+    while (services.settings.runs_dir / (run_id := lifecycle.new_id())).exists():
         pass
     return run_id

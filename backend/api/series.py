@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend import history, runs
 from backend.api.deps import ServicesDep, parts_of
 from backend.errors import InvalidFieldError
+from backend.runs import history, lifecycle
 from backend.schemas.runs import Series, SeriesList, SeriesOfRun
 from backend.series.curves import KEYS
 
@@ -34,8 +34,8 @@ def get_series(
     """Metrics over steps, at most ``px`` points of minimum, maximum and mean each: a spike is never lost."""
     wanted = _keys(keys)
     with services.database.read() as connection:
-        found = history.series(connection, runs.row(connection, run_id), wanted, from_, to, px)
-        return Series(**dict(found), stream_cursor=runs.newest_cursor(connection))
+        found = history.series(connection, lifecycle.row(connection, run_id), wanted, from_, to, px)
+        return Series(**dict(found), stream_cursor=lifecycle.newest_cursor(connection))
 
 
 @router.get("/series")
@@ -54,10 +54,12 @@ def get_series_of_runs(
     wanted = _keys(keys)
     with services.database.read() as connection:
         items = [
-            SeriesOfRun(**dict(history.series(connection, runs.row(connection, run_id), wanted, from_, to, px)), run=run_id)
+            SeriesOfRun(
+                **dict(history.series(connection, lifecycle.row(connection, run_id), wanted, from_, to, px)), run=run_id
+            )
             for run_id in ids
         ]
-        return SeriesList(items=items, stream_cursor=runs.newest_cursor(connection))
+        return SeriesList(items=items, stream_cursor=lifecycle.newest_cursor(connection))
 
 
 def _keys(keys: str) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from backend import runs
 from backend.api.deps import AfterCursor, ServicesDep, parts_of
+from backend.runs import lifecycle
 from backend.services import Services
 
 router = APIRouter(prefix="/api", tags=["streams"], default_response_class=EventSourceResponse)
@@ -50,5 +50,5 @@ def _check(services: Services, run_ids: frozenset[str]) -> int:
     """The newest cursor. Raises NotFoundError if one of the runs is unknown."""
     with services.database.read() as connection:
         for run_id in run_ids:
-            runs.row(connection, run_id)
-        return runs.newest_cursor(connection)
+            lifecycle.row(connection, run_id)
+        return lifecycle.newest_cursor(connection)

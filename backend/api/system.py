@@ -8,7 +8,7 @@ import psutil
 from fastapi import APIRouter
 
 from backend.api.deps import ServicesDep
-from backend.presets import PRESETS
+from backend.runs.presets import PRESETS
 from backend.schemas.system import ConfigSchema, Group, Health, System
 from backend.version import VERSION
 from worker.contract import GROUPS, RunConfig

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from backend import board
 from backend.api.deps import ServicesDep
+from backend.runs import queries
 from backend.schemas.runs import TagList
 
 router = APIRouter(prefix="/api/tags", tags=["runs"])
@@ -15,4 +15,4 @@ router = APIRouter(prefix="/api/tags", tags=["runs"])
 def list_tags(services: ServicesDep) -> TagList:
     """The tags of runs that are not archived, and how many runs have each; the most used first."""
     with services.database.read() as connection:
-        return TagList(items=board.tags(connection))
+        return TagList(items=queries.tags(connection))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from backend.errors import InvalidFieldError
 from backend.models import hub
-from backend.runs import ID_PATTERN as RUN_ID_PATTERN
+from backend.runs.lifecycle import ID_PATTERN as RUN_ID_PATTERN
 from backend.schemas.system import Model
 from worker.contract import BUILT_IN_MODELS, CHECKPOINTS_DIR, MODEL_DIR, ModelSource
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backend import runs
 from backend.db.database import Database
-from backend.jobs import write_job
 from backend.processes.worker import boot_id
+from backend.runs import lifecycle
+from backend.runs.jobs import write_job
 from backend.settings import Settings
 from worker.contract import (
     EVENTS_FILE,
@@ -79,9 +79,9 @@ class Records:
         self.database = Database(self.settings.database)
         self.database.migrate()
 
-    def add(self, *path: runs.Status, name: str = "a run") -> str:
+    def add(self, *path: lifecycle.Status, name: str = "a run") -> str:
         """A new run, led along these statuses."""
-        run_id = runs.new_id()
+        run_id = lifecycle.new_id()
         config = RunConfig(name=name, learning_rate=1e-3, max_length=256)
         directory = self.directory(run_id)
         directory.mkdir()
@@ -90,9 +90,9 @@ class Records:
             directory, Job(run_id=run_id, config=config, model=source, dataset=DatasetSource(path="/nowhere"), device="cpu")
         )
         with self.database.write() as connection:
-            runs.create(connection, run_id, name, config, None)
+            lifecycle.create(connection, run_id, name, config, None)
             for status in path:
-                assert runs.transition(connection, run_id, status)
+                assert lifecycle.transition(connection, run_id, status)
             connection.exec_driver_sql("UPDATE runs SET device = 'cpu', boot_id = ? WHERE id = ?", (boot_id(), run_id))
         return run_id
 
@@ -106,7 +106,7 @@ class Records:
 
     def status(self, run_id: str) -> str:
         with self.database.read() as connection:
-            return str(runs.row(connection, run_id).status)
+            return str(lifecycle.row(connection, run_id).status)
 
     def events(self, run_id: str) -> list[tuple[Any, ...]]:
         """(seq, type) of each row, in order."""

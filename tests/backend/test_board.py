@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from backend import about, board, files, runs
-from backend.about import AboutChange
+from backend import files
 from backend.errors import ConflictError
+from backend.runs import about, lifecycle, queries
+from backend.runs.about import AboutChange
 from tests.backend.records import Records
 from tests.serving import Server
 from worker.contract import RunConfig
@@ -42,12 +43,14 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Records]:
     records.database.close()
 
 
-def listed(records: Records, wanted: board.Filter, sort: board.Sort = "created", order: board.Order | None = None) -> list:
+def listed(
+    records: Records, wanted: queries.Filter, sort: queries.Sort = "created", order: queries.Order | None = None
+) -> list:
     """All pages of a list, one after the other."""
     items, after = [], ""
     while True:
         with records.database.read() as connection:
-            page = board.page(connection, wanted, sort, order, 500, after)
+            page = queries.page(connection, wanted, sort, order, 500, after)
         items += page.items
         if page.following is None:
             assert page.matching == len(items)
@@ -57,8 +60,8 @@ def listed(records: Records, wanted: board.Filter, sort: board.Sort = "created",
 
 @pytest.mark.parametrize("sort", ["created", "name", "loss", "validation_loss", "tokens_per_s", "duration"])
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_paging_visits_each_of_5000_runs_once_in_order(many: Records, sort: board.Sort, order: board.Order) -> None:
-    found = listed(many, board.Filter(), sort, order)
+def test_paging_visits_each_of_5000_runs_once_in_order(many: Records, sort: queries.Sort, order: queries.Order) -> None:
+    found = listed(many, queries.Filter(), sort, order)
     assert len({run.id for run in found}) == len(found) == MANY
     keys = {
         "created": lambda run: run.id,
@@ -71,10 +74,10 @@ def test_paging_visits_each_of_5000_runs_once_in_order(many: Records, sort: boar
 
 
 def test_a_page_of_many_runs_is_quick(many: Records) -> None:
-    wanted = board.Filter(text="alp", archived="false")
+    wanted = queries.Filter(text="alp", archived="false")
     begun = time.perf_counter()
     with many.database.read() as connection:
-        page = board.page(connection, wanted, "validation_loss", None, 50)
+        page = queries.page(connection, wanted, "validation_loss", None, 50)
     assert len(page.items) == 50
     assert time.perf_counter() - begun < 1
 
@@ -82,13 +85,13 @@ def test_a_page_of_many_runs_is_quick(many: Records) -> None:
 def test_runs_that_come_and_go_between_pages_repeat_and_lose_none(records: Records) -> None:
     ids = [records.add("stopped", name=f"run {number}") for number in range(6)]
     with records.database.read() as connection:
-        first = board.page(connection, board.Filter(), "created", "desc", 3)
+        first = queries.page(connection, queries.Filter(), "created", "desc", 3)
     records.add("stopped", name="newer")
     with records.database.write() as connection:
-        runs.remove(connection, ids[4])  # one that the first page showed
+        lifecycle.remove(connection, ids[4])  # one that the first page showed
     assert first.following
     with records.database.read() as connection:
-        rest = board.page(connection, board.Filter(), "created", "desc", 3, first.following)
+        rest = queries.page(connection, queries.Filter(), "created", "desc", 3, first.following)
     assert [run.id for run in rest.items] == ids[2::-1]
 
 
@@ -97,7 +100,7 @@ def test_filters_look_into_name_model_dataset_tags_notes_and_the_start_of_the_id
     change(records, noted, tags=["base line", "50%"], notes="diverged at\nthe end")
 
     def found(**wanted: Any) -> list[str]:
-        return [run.name for run in listed(records, board.Filter(**wanted), "name")]
+        return [run.name for run in listed(records, queries.Filter(**wanted), "name")]
 
     assert found() == ["Ant", "Bee"]
     assert found(text="BE") == found(text="diverged") == found(text="E LIN") == found(text="50%") == ["Bee"]
@@ -127,7 +130,7 @@ def test_what_is_said_of_a_run_stands_in_its_directory_too(records: Records) -> 
     change(records, run_id, tags=["a", " a ", "ü"], notes="\u2028 two\nlines")
     change(records, run_id, name="Other", archived=True)
     with records.database.read() as connection:
-        run = runs.get(connection, run_id)
+        run = lifecycle.get(connection, run_id)
     said = {"name": "Other", "tags": ["a", "ü"], "notes": "\u2028 two\nlines", "archived": True}
     assert about_file(records.directory(run_id)) == said
     assert run.model_dump(include=set(said)) == said
@@ -144,7 +147,7 @@ def test_a_change_that_fails_leaves_row_and_file_alone(records: Records, monkeyp
     with pytest.raises(OSError, match="No space"):
         change(records, run_id, notes="after")
     with records.database.read() as connection:
-        assert runs.get(connection, run_id).notes == "before"
+        assert lifecycle.get(connection, run_id).notes == "before"
     assert about_file(records.directory(run_id))["notes"] == "before"
 
 
@@ -202,7 +205,7 @@ def test_a_bad_list_is_refused_at_its_field(shared_server: Server, query: str, f
 @pytest.fixture
 def filled(records: Records, start_server) -> tuple[Server, dict[str, str]]:
     """A server that finds an ended run, another one, and one that is active; by name."""
-    names: dict[str, tuple[runs.Status, ...]] = {"old": ("stopped",), "older": ("stopped",)}
+    names: dict[str, tuple[lifecycle.Status, ...]] = {"old": ("stopped",), "older": ("stopped",)}
     found = {name: records.add(*path, name=name) for name, path in names.items()}
     server = start_server(data_dir=records.settings.data_dir)
     found["active"] = server.create(num_epochs=100, name="active", model_name="tiny")["id"]

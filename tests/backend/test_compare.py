@@ -8,8 +8,8 @@ import pytest
 
 from backend import compare, verdicts
 from backend.compare import Outcome
+from backend.runs.tailer import Tailer
 from backend.schemas.runs import Run
-from backend.tailer import Tailer
 from tests.backend.records import Records, going_on, story
 from worker.contract import EvaluationEvent, Job, RunConfig, now
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from backend import history, runs
+from backend.runs import history, lifecycle
+from backend.runs.tailer import Tailer
 from backend.schemas.runs import Curves
 from backend.series import curves
-from backend.tailer import Tailer
 from tests.backend.records import Records
 from worker.contract import EvaluationEvent, StatusEvent, StepEvent, SystemEvent, now
 
@@ -76,7 +76,7 @@ class LongRun:
 
     def read(self, *keys: str, first: int | None = None, last: int | None = None, px: int = 1000) -> Curves:
         with self.records.database.read() as connection:
-            row = runs.row(connection, self.run_id)
+            row = lifecycle.row(connection, self.run_id)
             return history.series(connection, row, list(keys), first, last, px)
 
 
@@ -147,7 +147,7 @@ def test_what_the_machine_did_is_a_curve_too(records: Records) -> None:
     records.append(run_id, *events)
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     with records.database.read() as connection:
-        row = runs.row(connection, run_id)
+        row = lifecycle.row(connection, run_id)
         shown = history.series(connection, row, ["memory_bytes", "gpu_percent"], None, None, 100)
     assert (shown.x, shown.series["memory_bytes"].mean) == ([1, 2], [1e9, 1e9])
     assert shown.series["gpu_percent"].mean == [None, None], "there is no GPU"
@@ -160,7 +160,7 @@ def test_a_database_from_before_there_were_curves_catches_up(records: Records) -
         curves.forget(connection, run.run_id)
         connection.exec_driver_sql("UPDATE runs SET rolled_seq = 0")
         curves.catch_up(connection)
-        assert runs.row(connection, run.run_id).rolled_seq == run.seq
+        assert lifecycle.row(connection, run.run_id).rolled_seq == run.seq
     check(run, None, None, 10**4)
 
 
@@ -169,8 +169,8 @@ def test_deleting_a_run_leaves_no_curve_behind(records: Records) -> None:
     run.live(2500)
     with records.database.write() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM curves").scalar()
-        runs.transition(connection, run.run_id, "completed")
-        runs.remove(connection, run.run_id)
+        lifecycle.transition(connection, run.run_id, "completed")
+        lifecycle.remove(connection, run.run_id)
         assert not connection.exec_driver_sql("SELECT count(*) FROM curves").scalar()
 
 

@@ -13,9 +13,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from backend import history, runs
 from backend.db import tables
 from backend.db.database import Database
+from backend.runs import history, lifecycle
 from backend.settings import ROOT
 from tests.backend.records import Records
 from worker.contract import RunConfig
@@ -46,8 +46,8 @@ def test_runs_of_an_earlier_version_are_kept_and_keep_their_place_in_the_queue(t
     database = Database(f"sqlite:///{tmp_path}/old.db")
     database.migrate()
     with database.read() as connection:
-        assert [row.id for row in runs.with_status(connection, "queued")] == ["first", "second"]
-        assert history.series(connection, runs.row(connection, "first"), ["loss"], None, None, 10).x == [1]
+        assert [row.id for row in lifecycle.with_status(connection, "queued")] == ["first", "second"]
+        assert history.series(connection, lifecycle.row(connection, "first"), ["loss"], None, None, 10).x == [1]
     database.close()
 
 

@@ -21,7 +21,7 @@ from tensorboard.util import tensor_util
 from backend import exports, tensorboard
 from backend.db import tables
 from backend.db.times import seconds
-from backend.tailer import Tailer
+from backend.runs.tailer import Tailer
 from tests.backend.records import Records, going_on, story
 from tests.serving import Server
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from backend import broadcast, history, runs
+from backend import broadcast
 from backend.broadcast import Broadcaster
+from backend.runs import history, lifecycle
+from backend.runs.tailer import Tailer
 from backend.schemas.runs import Run
-from backend.tailer import Tailer
 from tests.backend.records import Records, going_on, story
 from tests.serving import workers
 from worker.contract import LockInfo, SampleEvent, StatusEvent, StepEvent
@@ -27,7 +28,7 @@ def first_life() -> list:
 
 def described(records: Records, run_id: str) -> Run:
     with records.database.read() as connection:
-        return runs.get(connection, run_id)
+        return lifecycle.get(connection, run_id)
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -46,7 +47,7 @@ def test_what_was_reported_after_the_checkpoint_no_longer_counts(records: Record
             assert run.sparkline[-1] == 5.8
 
     with records.database.read() as connection:
-        series = history.series(connection, runs.row(connection, run_id), ["loss"], None, None, 1000)
+        series = history.series(connection, lifecycle.row(connection, run_id), ["loss"], None, None, 1000)
         samples = history.samples(connection, run_id)
         told, _ = history.page(connection, run_id, 0, 1000, None)
     assert series.x == list(range(1, 18))
@@ -69,7 +70,7 @@ def test_starting_over_leaves_the_untrained_models_check_once(records: Records) 
     records.append(run_id, *first, *again)
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     with records.database.read() as connection:
-        assert history.series(connection, runs.row(connection, run_id), ["validation_loss"], None, None, 1000).x == [0]
+        assert history.series(connection, lifecycle.row(connection, run_id), ["validation_loss"], None, None, 1000).x == [0]
         assert [sample.step for sample in history.samples(connection, run_id)] == [0]
     run = described(records, run_id)
     assert (run.step, run.resumed_step, run.best_validation_loss) == (3, 0, 7.0)
@@ -91,7 +92,9 @@ def test_a_log_that_lost_its_end_in_a_power_cut_is_what_counts(records: Records)
     records.append(run_id, *going_on(len(left) + 1, after=5, steps=12))
     tailer.ingest(run_id)
     with records.database.read() as connection:
-        assert history.series(connection, runs.row(connection, run_id), ["loss"], None, None, 1000).x == list(range(1, 13))
+        assert history.series(connection, lifecycle.row(connection, run_id), ["loss"], None, None, 1000).x == list(
+            range(1, 13)
+        )
     assert described(records, run_id).step == 12
 
 
@@ -128,7 +131,7 @@ def test_a_pause_that_was_taken_back_before_the_worker_saw_it_leaves_the_run_run
     tailer.ingest(run_id)
     assert records.status(run_id) == "pausing", "an update that was under way ends no pausing"
     with records.database.write() as connection:
-        assert not runs.request_resume(connection, run_id)
+        assert not lifecycle.request_resume(connection, run_id)
     assert records.status(run_id) == "running"
 
 
@@ -144,7 +147,7 @@ def test_a_stream_of_a_run_that_was_resumed_passes_over_its_earlier_end(records:
         ended, _ = await asyncio.wait([following], timeout=0.2)
         assert not ended, "all that there is was told, and the run goes on"
         with records.database.write() as connection:
-            runs.transition(connection, run_id, "completed")
+            lifecycle.transition(connection, run_id, "completed")
         frames = replayed, await following, await anext(stream)
         await broadcaster.stop()
         return frames
@@ -162,7 +165,7 @@ def test_a_server_killed_as_it_started_a_run_anew_starts_it_anew(records: Record
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     for status in ("failed", "queued", "starting"):
         with records.database.write() as connection:
-            assert runs.transition(connection, run_id, status)
+            assert lifecycle.transition(connection, run_id, status)
     (records.directory(run_id) / "worker.lock").write_bytes(b"")
     before = len(records.events(run_id))
     server = start_server()

@@ -10,8 +10,8 @@ import pytest
 
 from backend import drawing, report, wording
 from backend.datasets.store import Datasets
+from backend.runs.tailer import Tailer
 from backend.schemas.runs import Band
-from backend.tailer import Tailer
 from tests.backend.records import Records, story
 from worker.contract import MessageEvent, SampleEvent
 

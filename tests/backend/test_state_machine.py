@@ -10,60 +10,60 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection
 
-from backend import runs
 from backend.errors import ConflictError
-from backend.verdict import judge
+from backend.runs import lifecycle
+from backend.runs.exit_status import judge
 
-STATUSES = list(runs.TRANSITIONS)
-PATHS: dict[str, tuple[runs.Status, ...]] = {
+STATUSES = list(lifecycle.TRANSITIONS)
+PATHS: dict[str, tuple[lifecycle.Status, ...]] = {
     "queued": (),
     "starting": ("starting",),
     "running": ("starting", "running"),
     "pausing": ("starting", "running", "pausing"),
     "paused": ("starting", "running", "pausing", "paused"),
     "stopping": ("starting", "running", "stopping"),
-    **{status: ("starting", "running", status) for status in runs.TERMINAL},
+    **{status: ("starting", "running", status) for status in lifecycle.TERMINAL},
 }
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(STATUSES, STATUSES)))
-def test_only_what_the_table_allows_happens(records, before: runs.Status, after: runs.Status) -> None:
+def test_only_what_the_table_allows_happens(records, before: lifecycle.Status, after: lifecycle.Status) -> None:
     run_id = records.add(*PATHS[before])
     told = len(records.events(run_id))
     with records.database.write() as connection:
-        changed = runs.transition(connection, run_id, after)
-    assert changed == (after in runs.TRANSITIONS[before])
+        changed = lifecycle.transition(connection, run_id, after)
+    assert changed == (after in lifecycle.TRANSITIONS[before])
     assert records.status(run_id) == (after if changed else before)
     assert len(records.events(run_id)) == told + changed, "streams hear of a change, and of nothing else"
 
 
 def test_out_of_an_end_leads_only_the_queue_and_nothing_out_of_completed() -> None:
-    assert {status: runs.TRANSITIONS[status] for status in runs.TERMINAL} == {
+    assert {status: lifecycle.TRANSITIONS[status] for status in lifecycle.TERMINAL} == {
         "completed": (), "stopped": ("queued",), "failed": ("queued",), "interrupted": ("queued",),
     }  # fmt: skip
-    assert set(runs.ACTIVE) | set(runs.TERMINAL) == set(STATUSES)
+    assert set(lifecycle.ACTIVE) | set(lifecycle.TERMINAL) == set(STATUSES)
 
 
 REQUESTS: dict[str, tuple[Callable[[Connection, str], object], dict[str, str]]] = {
-    "pause": (runs.request_pause, {"running": "pausing", "pausing": "pausing", "paused": "paused"}),
+    "pause": (lifecycle.request_pause, {"running": "pausing", "pausing": "pausing", "paused": "paused"}),
     "resume": (
-        runs.request_resume,
+        lifecycle.request_resume,
         {"paused": "paused", "pausing": "running", "stopped": "queued"} | {s: s for s in ("queued", "starting", "running")},
     ),
     "retry": (
-        runs.request_retry,
+        lifecycle.request_retry,
         {"failed": "queued", "interrupted": "queued"} | {s: s for s in ("queued", "starting", "running")},
     ),
     "stop": (
-        runs.request_stop,
-        {"queued": "stopped"} | dict.fromkeys(runs.ALIVE, "stopping"),
+        lifecycle.request_stop,
+        {"queued": "stopped"} | dict.fromkeys(lifecycle.ALIVE, "stopping"),
     ),
 }
 """What may be asked for → how, and status before → status at once after. Asked in any other status, it is refused."""
 
 
 @pytest.mark.parametrize(("request_", "before"), list(itertools.product(REQUESTS, STATUSES)))
-def test_what_is_asked_for_is_done_or_refused_with_advice(records, request_: str, before: runs.Status) -> None:
+def test_what_is_asked_for_is_done_or_refused_with_advice(records, request_: str, before: lifecycle.Status) -> None:
     run_id = records.add(*PATHS[before])
     ask, allowed = REQUESTS[request_]
     with records.database.write() as connection:
@@ -82,14 +82,14 @@ def test_a_run_that_is_queued_again_waits_behind_the_others_and_keeps_what_it_le
         connection.exec_driver_sql(
             "UPDATE runs SET step = 5, loss = 2.5, phase = 'stopped', hint = 'old', pid = 1 WHERE id = ?", (stopped,)
         )
-        assert runs.request_resume(connection, stopped)
-        again = runs.get(connection, stopped)
-        assert [row.id for row in runs.with_status(connection, "queued")] == [waiting, stopped]
+        assert lifecycle.request_resume(connection, stopped)
+        again = lifecycle.get(connection, stopped)
+        assert [row.id for row in lifecycle.with_status(connection, "queued")] == [waiting, stopped]
         assert (again.queue_position, again.step, again.loss) == (2, 5, 2.5)
         assert (again.reason, again.hint, again.ended_at, again.phase, again.device) == (None,) * 5
-        assert runs.row(connection, stopped).pid is None, "the process of the earlier worker is not the next one's"
-        assert runs.request_stop(connection, stopped) == "stopped"
-        assert (runs.get(connection, stopped).step, runs.get(connection, stopped).loss) == (5, 2.5)
+        assert lifecycle.row(connection, stopped).pid is None, "the process of the earlier worker is not the next one's"
+        assert lifecycle.request_stop(connection, stopped) == "stopped"
+        assert (lifecycle.get(connection, stopped).step, lifecycle.get(connection, stopped).loss) == (5, 2.5)
 
 
 @pytest.mark.parametrize("_", range(20))
@@ -98,15 +98,15 @@ def test_a_stop_that_races_the_end_leaves_one_terminal_status(records, _: int) -
     barrier = threading.Barrier(3)
     outcomes: list[bool] = []
 
-    def end(status: runs.Status) -> None:
+    def end(status: lifecycle.Status) -> None:
         barrier.wait()
         with records.database.write() as connection:
-            outcomes.append(runs.transition(connection, run_id, status))
+            outcomes.append(lifecycle.transition(connection, run_id, status))
 
     def stop() -> None:
         barrier.wait()
         with contextlib.suppress(ConflictError), records.database.write() as connection:  # it may come too late
-            runs.request_stop(connection, run_id)
+            lifecycle.request_stop(connection, run_id)
 
     threads = [threading.Thread(target=end, args=(status,)) for status in ("completed", "failed")]
     threads.append(threading.Thread(target=stop))
@@ -139,7 +139,7 @@ def test_verdict(records, phase, status, exit_status, rebooted, expected) -> Non
     run_id = records.add(*PATHS[status])
     with records.database.write() as connection:
         connection.exec_driver_sql("UPDATE runs SET phase = ? WHERE id = ?", (phase, run_id))
-        row = runs.row(connection, run_id)
+        row = lifecycle.row(connection, run_id)
     verdict = judge(row, exit_status, rebooted=rebooted, last_lines="boom")
     assert verdict.status == expected
     if phase == "training":
@@ -155,7 +155,7 @@ def test_what_the_worker_said_outlives_every_change_before_the_end(records) -> N
     run_id = records.add("starting")
     with records.database.write() as connection:
         connection.exec_driver_sql("UPDATE runs SET reason = 'memory is full', hint = 'halve it' WHERE id = ?", (run_id,))
-        runs.transition(connection, run_id, "running")
-        runs.request_stop(connection, run_id)
-        row = runs.row(connection, run_id)
+        lifecycle.transition(connection, run_id, "running")
+        lifecycle.request_stop(connection, run_id)
+        row = lifecycle.row(connection, run_id)
     assert (row.reason, row.hint) == ("memory is full", "halve it")

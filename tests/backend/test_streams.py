@@ -13,9 +13,10 @@ import psutil
 import pytest
 from httpx_sse import connect_sse
 
-from backend import broadcast, runs
+from backend import broadcast
 from backend.broadcast import Broadcaster
-from backend.tailer import Tailer
+from backend.runs import lifecycle
+from backend.runs.tailer import Tailer
 from tests.backend.records import Records, story
 from tests.serving import Server
 from worker.contract import encode
@@ -168,7 +169,7 @@ def test_slow_and_quick_streams_see_the_same(records: Records, run_async, monkey
             tailer.ingest(run_id)
             tailer.ingest(other)
         with records.database.write() as connection:
-            runs.transition(connection, run_id, "completed")
+            lifecycle.transition(connection, run_id, "completed")
 
     async def read(broadcaster: Broadcaster, pause: float, after: int = 0) -> list[int]:
         seqs = []
@@ -209,7 +210,7 @@ def test_an_id_from_the_future_waits_for_what_comes_next(records: Records, run_a
         first = asyncio.create_task(anext(stream))
         await asyncio.wait([first], timeout=0.2)
         with records.database.write() as connection:
-            runs.transition(connection, run_id, "completed")
+            lifecycle.transition(connection, run_id, "completed")
         frames = [await first, await anext(stream)]
         await broadcaster.stop()
         return frames

@@ -7,9 +7,9 @@ import itertools
 import statistics
 import time
 
-from backend import runs
 from backend.broadcast import Broadcaster
-from backend.tailer import Tailer
+from backend.runs import lifecycle
+from backend.runs.tailer import Tailer
 from tests.backend.records import Records, story
 from worker.contract import EVENTS_FILE, encode
 
@@ -49,7 +49,7 @@ def test_summary_follows_the_events(records: Records) -> None:
     records.append(run_id, *story(20)[:-1])
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     with records.database.read() as connection:
-        run = runs.get(connection, run_id)
+        run = lifecycle.get(connection, run_id)
     assert (run.step, run.total_steps, run.epoch, run.loss, run.validation_loss) == (20, 20, 2.0, 5.0, 5.0)
     assert (run.parameters, run.precision, run.eta_s, run.phase) == (1000, "fp32", 0.0, "training")
     assert len(run.sparkline) == 19, "a NaN is not drawn"
@@ -60,7 +60,7 @@ def test_long_sparkline_is_thinned_evenly(records: Records) -> None:
     records.append(run_id, *story(1000))
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     with records.database.read() as connection:
-        points = runs.get(connection, run_id).sparkline
+        points = lifecycle.get(connection, run_id).sparkline
     assert 30 <= len(points) <= 60
     gaps = {round(a - b, 3) for a, b in itertools.pairwise(points)}
     assert len(gaps) == 1

@@ -14,8 +14,9 @@ from typing import Literal
 
 import pytest
 
-from backend import outbox, runs, webhooks
+from backend import outbox, webhooks
 from backend.broadcast import Broadcaster
+from backend.runs import lifecycle
 from backend.webhooks import Webhooks
 from tests.backend.receiver import Received, Receiver
 from tests.backend.records import Records
@@ -42,9 +43,9 @@ def verifies(request: Received) -> bool:
     return request.headers["x-trainboard-signature"] == expected
 
 
-def end(records: Records, run_id: str, status: runs.Status = "completed", reason: str | None = None) -> None:
+def end(records: Records, run_id: str, status: lifecycle.Status = "completed", reason: str | None = None) -> None:
     with records.database.write() as connection:
-        assert runs.transition(connection, run_id, status, reason=reason)
+        assert lifecycle.transition(connection, run_id, status, reason=reason)
 
 
 def pending(records: Records) -> int:
@@ -116,10 +117,10 @@ def test_only_an_end_is_told_and_each_once(records: Records, run_async, start_re
     def rename_and_go_on() -> None:
         end(records, run_id, "stopped")
         with records.database.write() as connection:
-            runs.tell(connection, run_id, "renamed", "stopped")  # repeats the status
-            runs.tell(connection, before, "renamed", "completed")
-            runs.request_resume(connection, run_id)
-            runs.transition(connection, run_id, "starting")
+            lifecycle.tell(connection, run_id, "renamed", "stopped")  # repeats the status
+            lifecycle.tell(connection, before, "renamed", "completed")
+            lifecycle.request_resume(connection, run_id)
+            lifecycle.transition(connection, run_id, "starting")
         end(records, run_id, "completed")
 
     run_async(telling(records, receiver.url, work))

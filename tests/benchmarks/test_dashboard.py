@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from backend.tailer import Tailer
+from backend.runs.tailer import Tailer
 from tests.backend.records import Records
 from tests.benchmarks import dashboard_report
 from tests.benchmarks.dashboard_curve import SPIKE, Curve, spike_of

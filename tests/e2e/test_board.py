@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend import about, runs
-from backend.about import AboutChange
-from backend.tailer import Tailer
+from backend.runs import about, lifecycle
+from backend.runs.about import AboutChange
+from backend.runs.tailer import Tailer
 from tests.backend.records import Records
 from tests.serving import Server
 from worker.contract import EvaluationEvent, RunConfig, StatusEvent, StepEvent, now
@@ -39,7 +39,9 @@ def curve(steps: int, floor: float, first: int = 1) -> list[StepEvent]:
     ]
 
 
-def add(records: Records, name: str, status: runs.Status, *, steps: int = 60, floor: float = 1.0, **config: object) -> str:
+def add(
+    records: Records, name: str, status: lifecycle.Status, *, steps: int = 60, floor: float = 1.0, **config: object
+) -> str:
     """A run with a curve and a check at its end."""
     run_id = records.add("starting", "running", name=name)
     check = EvaluationEvent(step=steps, epoch=1, loss=floor + 0.25, perplexity=3.0, best=True)
@@ -52,7 +54,7 @@ def add(records: Records, name: str, status: runs.Status, *, steps: int = 60, fl
     with records.database.write() as connection:
         connection.exec_driver_sql("UPDATE runs SET config = ? WHERE id = ?", (settings.model_dump_json(), run_id))
         if status != "running":
-            runs.transition(connection, run_id, status)
+            lifecycle.transition(connection, run_id, status)
     return run_id
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from backend import runs
 from backend.datasets.sample_corpus import generate
-from backend.tailer import Tailer
+from backend.runs import lifecycle
+from backend.runs.tailer import Tailer
 from tests.backend.records import Records, story
 from tests.serving import Server
 from worker.contract import MessageEvent
@@ -32,7 +32,7 @@ def recorded(tmp_path: Path, start_server: Callable[..., Server]) -> tuple[Serve
     records.append(run_id, *events)
     Tailer(records.database, records.settings.runs_dir).ingest(run_id)
     with records.database.write() as connection:
-        assert runs.transition(connection, run_id, "completed")
+        assert lifecycle.transition(connection, run_id, "completed")
     records.database.close()
     return start_server(data_dir=records.settings.data_dir), run_id
 

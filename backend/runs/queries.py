@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from backend import runs
 from backend.db import tables
 from backend.errors import InvalidFieldError
+from backend.runs import lifecycle
 from backend.schemas.runs import Run, TagCount
 
 Sort = Literal["created", "name", "loss", "validation_loss", "tokens_per_s", "duration"]
@@ -67,9 +67,9 @@ def page(connection: Connection, wanted: Filter, sort: Sort, order: Order | None
     towards = (key.asc(), _runs.number.asc()) if order == "asc" else (key.desc(), _runs.number.desc())
     found = connection.execute(query.order_by(key.is_(None), *towards).limit(limit + 1)).all()
     last = found[limit - 1] if len(found) > limit else None
-    queue, cursor = runs.queue(connection), runs.newest_cursor(connection)
+    queue, cursor = lifecycle.queue(connection), lifecycle.newest_cursor(connection)
     return Page(
-        items=[runs.describe(one, queue, cursor) for one in found[:limit]],
+        items=[lifecycle.describe(one, queue, cursor) for one in found[:limit]],
         following=_encode(sort, order, last.sort_key, last.number) if last else None,
         matching=connection.execute(select(func.count()).select_from(tables.runs).where(*conditions)).scalar_one(),
         known=connection.execute(select(func.count()).select_from(tables.runs)).scalar_one(),

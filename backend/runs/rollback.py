@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from backend import history, summary
 from backend.db import tables
+from backend.runs import history, summary
 from backend.series import curves
 
 _events = tables.events.c

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from backend import summary
 from backend.db import tables
 from backend.errors import ConflictError, NotFoundError
+from backend.runs import summary
 from backend.schemas.preflight import Preflight
 from backend.schemas.runs import Run, Status
 from backend.series import curves

@@ -16,17 +16,18 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Row, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 
-from backend import about, files, runs
+from backend import files
 from backend.db import tables
 from backend.db.database import Database
 from backend.errors import ConflictError
-from backend.jobs import read_job, write_job
 from backend.processes.worker import WorkerProcess, boot_id
+from backend.runs import about, lifecycle
+from backend.runs.exit_status import judge
+from backend.runs.jobs import read_job, write_job
+from backend.runs.tailer import Tailer
 from backend.schemas.runs import Status
 from backend.schemas.system import Device
 from backend.system.devices import candidates, choose, visibility
-from backend.tailer import Tailer
-from backend.verdict import judge
 from worker.contract import CONTROL_FILE, LOCK_FILE, LOG_FILE, Control, LockInfo, RunConfig
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Supervisor:
     def request_stop(self, run_id: str) -> Status:
         """Ask a run to end, from any thread; its status now. Raises NotFoundError, ConflictError."""
         with self._database.write() as connection:
-            status = runs.request_stop(connection, run_id)
+            status = lifecycle.request_stop(connection, run_id)
             if status == "stopping":
                 self._write_control(run_id, "stop")
         return status
@@ -83,13 +84,13 @@ class Supervisor:
     def request_pause(self, run_id: str) -> None:
         """From any thread. Raises NotFoundError, ConflictError."""
         with self._database.write() as connection:
-            runs.request_pause(connection, run_id)
+            lifecycle.request_pause(connection, run_id)
             self._write_control(run_id, "pause")
 
     def request_resume(self, run_id: str) -> None:
         """From any thread. Raises NotFoundError, ConflictError."""
         with self._database.write() as connection:
-            if runs.request_resume(connection, run_id):
+            if lifecycle.request_resume(connection, run_id):
                 self._clear_for_next_worker(connection, run_id)
             else:
                 self._write_control(run_id, "resume")
@@ -98,7 +99,7 @@ class Supervisor:
     def request_retry(self, run_id: str) -> None:
         """From any thread. Raises NotFoundError, ConflictError."""
         with self._database.write() as connection:
-            if runs.request_retry(connection, run_id):
+            if lifecycle.request_retry(connection, run_id):
                 self._clear_for_next_worker(connection, run_id)
         self.wake()
 
@@ -167,7 +168,7 @@ class Supervisor:
 
     async def _recover(self) -> None:
         """After a start of the server: take over living workers, and close the runs of those that are gone."""
-        for row in await asyncio.to_thread(self._rows, *runs.ALIVE):
+        for row in await asyncio.to_thread(self._rows, *lifecycle.ALIVE):
             if row.id in self._workers:
                 continue  # a second attempt, after the database was busy
             directory = self._runs_dir / row.id
@@ -183,11 +184,11 @@ class Supervisor:
 
     def _rows(self, *statuses: Any) -> list[Row[Any]]:
         with self._database.read() as connection:
-            return runs.with_status(connection, *statuses)
+            return lifecycle.with_status(connection, *statuses)
 
     def _claim(self, run_id: str, devices: list[str]) -> bool:
         with self._database.write() as connection:
-            claimed = runs.transition(connection, run_id, "starting")
+            claimed = lifecycle.transition(connection, run_id, "starting")
             if claimed:
                 _set(connection, run_id, device=",".join(devices), boot_id=boot_id())
         return claimed
@@ -198,11 +199,11 @@ class Supervisor:
 
     def _fail_to_start(self, run_id: str, reason: str) -> None:
         with self._database.write() as connection:
-            runs.transition(connection, run_id, "failed", reason=reason)
+            lifecycle.transition(connection, run_id, "failed", reason=reason)
 
     def _tell_adopted(self, row: Row[Any]) -> None:
         with self._database.write() as connection:
-            runs.tell(connection, row.id, "adopted", row.status)
+            lifecycle.tell(connection, row.id, "adopted", row.status)
 
     def _close_or_requeue(self, row: Row[Any]) -> None:
         """Decide on a run whose worker is gone, or never came to be because the server died first."""
@@ -210,7 +211,7 @@ class Supervisor:
             if row.status == "starting" and _identity(row, self._runs_dir / row.id)[0] is None:
                 self._tailer.ingest(row.id)
                 with self._database.write() as connection:
-                    if runs.transition(connection, row.id, "queued"):  # refused if its worker told something: it runs
+                    if lifecycle.transition(connection, row.id, "queued"):  # refused if its worker told something: it runs
                         return
             self._conclude(row.id, None)
         except OSError:  # one unreadable directory must not keep all other runs from going on
@@ -219,10 +220,10 @@ class Supervisor:
     def _conclude(self, run_id: str, exit_status: int | None) -> None:
         self._tailer.ingest(run_id)
         with self._database.write() as connection:
-            row = runs.row(connection, run_id)
+            row = lifecycle.row(connection, run_id)
             lines = _last_lines(self._runs_dir / run_id / LOG_FILE)
             verdict = judge(row, exit_status, rebooted=row.boot_id != boot_id(), last_lines=lines)
-            runs.transition(connection, run_id, verdict.status, reason=verdict.reason, hint=verdict.hint)
+            lifecycle.transition(connection, run_id, verdict.status, reason=verdict.reason, hint=verdict.hint)
 
     def _write_control(self, run_id: str, command: Literal["stop", "pause", "resume"]) -> None:
         """Called within the transaction that decides so, so that the last command is what was decided last."""

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, update
 
-from backend import files, runs
+from backend import files
 from backend.db import tables
 from backend.errors import ConflictError
+from backend.runs import lifecycle
 
 ABOUT_FILE = "about.json"
 
@@ -55,8 +56,8 @@ def change(connection: Connection, directory: Path, run_id: str, wanted: AboutCh
     """Change a run's row and its about.json, and tell streams. Raises NotFoundError; ConflictError for an active run
     that should be archived.
     """
-    status = runs.row(connection, run_id).status
-    if wanted.archived and status in runs.ACTIVE:
+    status = lifecycle.row(connection, run_id).status
+    if wanted.archived and status in lifecycle.ACTIVE:
         raise ConflictError(f"This run is {status}.", hint="Stop it first, then archive it.")
     values: dict[str, Any] = wanted.model_dump(exclude_none=True)
     if not values:
@@ -65,12 +66,12 @@ def change(connection: Connection, directory: Path, run_id: str, wanted: AboutCh
         values["tags"] = json.dumps(wanted.tags, ensure_ascii=False)
     connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(values))
     write(connection, directory, run_id)
-    runs.tell(connection, run_id, "renamed" if wanted.name is not None else "described", status)
+    lifecycle.tell(connection, run_id, "renamed" if wanted.name is not None else "described", status)
 
 
 def write(connection: Connection, directory: Path, run_id: str) -> None:
     """Write about.json, whole or not at all, as the row stands in this transaction."""
-    found = runs.row(connection, run_id)
+    found = lifecycle.row(connection, run_id)
     about = {"name": found.name, "tags": json.loads(found.tags), "notes": found.notes, "archived": found.archived}
     if not directory.exists():  # deleted by hand: then there is nothing left to be true of
         return

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, delete, insert, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 from watchfiles import awatch
 
-from backend import rollback, runs, summary
 from backend.db import tables
 from backend.db.database import Database
+from backend.runs import lifecycle, rollback, summary
 from backend.series import curves
 from worker.contract import EVENTS_FILE, StatusEvent, decode
 
@@ -63,11 +63,11 @@ class Tailer:
         path = self._runs_dir / run_id / EVENTS_FILE
         while path.exists():
             with self._database.write() as connection:
-                row = runs.row(connection, run_id)
+                row = lifecycle.row(connection, run_id)
                 if path.stat().st_size < row.log_offset:
                     log.warning("Run %s: its log has become shorter, as after a power cut; it is read anew.", run_id)
                     _forget(connection, run_id)
-                    row = runs.row(connection, run_id)
+                    row = lifecycle.row(connection, run_id)
                 lines = _complete_lines(path, row.log_offset)
                 if not lines:
                     return
@@ -131,9 +131,9 @@ def _store(connection: Connection, row: Row[Any], lines: bytes) -> None:
     changes = {name: value for name, value in run.items() if value != before[name]}
     connection.execute(update(tables.runs).where(tables.runs.c.id == row.id).values(changes))
     if run["phase"] == "paused":
-        runs.transition(connection, row.id, "paused")
+        lifecycle.transition(connection, row.id, "paused")
     elif row.status in ("starting", "paused") and run["last_seq"] > row.last_seq:
-        runs.transition(connection, row.id, "running")
+        lifecycle.transition(connection, row.id, "running")
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from backend.errors import DoesNotFitError
-from backend.jobs import Plan
 from backend.processes.helper import Helper
+from backend.runs.jobs import Plan
 from backend.schemas.preflight import Forecast, Preflight, Problem
 from backend.schemas.system import Device
 from backend.system.devices import candidates
