@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from backend import errors, outbox
+from backend import errors
 from backend.api import (
     compare,
     datasets,
@@ -27,10 +27,12 @@ from backend.api import (
     tags,
 )
 from backend.body_limit import BodyLimit
-from backend.broadcast import Broadcaster
 from backend.datasets.store import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
+from backend.events import outbox
+from backend.events.broadcast import Broadcaster
+from backend.events.webhooks import Webhooks, page_url
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
 from backend.runs.preflight import Forecasts
@@ -41,7 +43,6 @@ from backend.settings import Settings
 from backend.system import devices
 from backend.system.machine import Sampler
 from backend.version import VERSION
-from backend.webhooks import Webhooks, page_url
 
 DESCRIPTION = """Launch the training of language models, watch it, and try what came out.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.broadcast import Broadcaster
 from backend.datasets.store import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
+from backend.events.broadcast import Broadcaster
+from backend.events.webhooks import Webhooks
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
 from backend.runs.preflight import Forecasts
@@ -15,7 +16,6 @@ from backend.runs.supervisor import Supervisor
 from backend.schemas.system import Device
 from backend.settings import Settings
 from backend.system.machine import Sampler
-from backend.webhooks import Webhooks
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+from backend.events.webhooks import FOR_RECEIVERS
 from backend.settings import Settings
-from backend.webhooks import FOR_RECEIVERS
 from docs.openapi import document
 from worker import contract
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backend import broadcast
-from backend.broadcast import Broadcaster
+from backend.events import broadcast
+from backend.events.broadcast import Broadcaster
 from backend.runs import history, lifecycle
 from backend.runs.tailer import Tailer
 from backend.schemas.runs import Run

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from httpx_sse import connect_sse
 
-from backend import broadcast
-from backend.broadcast import Broadcaster
+from backend.events import broadcast
+from backend.events.broadcast import Broadcaster
 from backend.runs import lifecycle
 from backend.runs.tailer import Tailer
 from tests.backend.records import Records, story

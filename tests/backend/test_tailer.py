@@ -7,7 +7,7 @@ import itertools
 import statistics
 import time
 
-from backend.broadcast import Broadcaster
+from backend.events.broadcast import Broadcaster
 from backend.runs import lifecycle
 from backend.runs.tailer import Tailer
 from tests.backend.records import Records, story

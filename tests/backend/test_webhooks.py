@@ -14,10 +14,10 @@ from typing import Literal
 
 import pytest
 
-from backend import outbox, webhooks
-from backend.broadcast import Broadcaster
+from backend.events import outbox, webhooks
+from backend.events.broadcast import Broadcaster
+from backend.events.webhooks import Webhooks
 from backend.runs import lifecycle
-from backend.webhooks import Webhooks
 from tests.backend.receiver import Received, Receiver
 from tests.backend.records import Records
 from tests.serving import ROOT

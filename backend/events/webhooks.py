@@ -20,8 +20,8 @@ from anyio import move_on_after
 from sqlalchemy import Row
 from sqlalchemy.exc import OperationalError, TimeoutError
 
-from backend import outbox
 from backend.db.database import Database
+from backend.events import outbox
 from backend.schemas.system import Webhook
 from backend.settings import Settings
 from backend.version import VERSION
