@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
-from backend import compare, outcomes, verdicts
 from backend.api.deps import ServicesDep, parts_of
-from backend.compare import Difference, Outcome, SeedGroup
 from backend.errors import InvalidFieldError, NotFoundError
+from backend.metrics import compare, comparison_text, outcomes
+from backend.metrics.compare import Difference, Outcome, SeedGroup
 from backend.runs import lifecycle as all_runs
 from backend.schemas.base import Schema
 from backend.schemas.runs import Run
@@ -52,7 +52,7 @@ def compare_runs(
         differences=differences,
         outcomes=ended,
         groups=groups,
-        sentences=verdicts.sentences(found, differences, ended, groups),
+        sentences=comparison_text.sentences(found, differences, ended, groups),
         stream_cursor=cursor,
     )
 

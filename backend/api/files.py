@@ -8,9 +8,9 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from backend import exports, report, tensorboard
 from backend.api.deps import ServicesDep
 from backend.db import times
+from backend.metrics import exports, report, tensorboard
 from backend.runs import lifecycle
 from worker.contract import EVENTS_FILE
 

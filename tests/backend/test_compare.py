@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from backend import compare, verdicts
-from backend.compare import Outcome
+from backend.metrics import compare, comparison_text
+from backend.metrics.compare import Outcome
 from backend.runs.tailer import Tailer
 from backend.schemas.runs import Run
 from tests.backend.records import Records, going_on, story
@@ -31,7 +31,7 @@ def ended(name: str, loss: float | None, status: str = "completed") -> Outcome:
 def said(runs: list[Run], losses: list[float | None], status: str = "completed", **readings: str) -> list[str]:
     outcomes = [ended(one.id, loss, status) for one, loss in zip(runs, losses, strict=True)]
     differences = compare.differences(runs, readings)
-    return verdicts.sentences(runs, differences, outcomes, compare.groups(runs, readings, outcomes))
+    return comparison_text.sentences(runs, differences, outcomes, compare.groups(runs, readings, outcomes))
 
 
 def test_one_setting_that_differed_is_named_with_what_it_made_and_that_one_seed_proves_nothing() -> None:

@@ -18,9 +18,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
-from backend import exports, tensorboard
 from backend.db import tables
 from backend.db.times import seconds
+from backend.metrics import exports, tensorboard
 from backend.runs.tailer import Tailer
 from tests.backend.records import Records, going_on, story
 from tests.serving import Server

@@ -8,8 +8,8 @@ import shlex
 
 import pytest
 
-from backend import drawing, report, wording
 from backend.datasets.store import Datasets
+from backend.metrics import number_text, report, svg
 from backend.runs.tailer import Tailer
 from backend.schemas.runs import Band
 from tests.backend.records import Records, story
@@ -68,10 +68,10 @@ def test_how_it_ended_in_words(records: Records) -> None:
 def test_curves_break_where_a_value_was_not_a_number() -> None:
     values = [3.0, 2.0, None, 1.0, 1.0]
     band = Band(min=values, max=values, mean=values)
-    whole = drawing.picture("Loss", "nats", [1, 2, 3, 4, 5], {("train", "training"): band}, str)
+    whole = svg.picture("Loss", "nats", [1, 2, 3, 4, 5], {("train", "training"): band}, str)
     assert whole.curves[0].line.count("M") == 1, "a step of which nothing was told is no break"
     band.nonfinite = [2]
-    broken = drawing.picture("Loss", "nats", [1, 2, 3, 4, 5], {("train", "training"): band}, str)
+    broken = svg.picture("Loss", "nats", [1, 2, 3, 4, 5], {("train", "training"): band}, str)
     assert broken.curves[0].line.count("M") == 2
     assert broken.curves[0].steps == [3]
 
@@ -96,23 +96,23 @@ def test_a_run_that_waits_has_a_report_without_curves(records: Records) -> None:
 
 def test_the_band_reaches_the_spike() -> None:
     band = Band(min=[1.0, 1.0], max=[1.0, 9.0], mean=[1.0, 1.2])
-    picture = drawing.picture("Loss", "nats", [1, 100], {("train", "training"): band}, str)
+    picture = svg.picture("Loss", "nats", [1, 100], {("train", "training"): band}, str)
     assert picture.y_ticks[-1].text == "10.0"
     highest = min(float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", picture.curves[0].band))
-    assert drawing.TOP <= highest < drawing.TOP + 0.15 * drawing.HEIGHT
+    assert svg.TOP <= highest < svg.TOP + 0.15 * svg.HEIGHT
 
 
 def test_no_numbers_no_picture() -> None:
-    assert drawing.picture("Loss", "", [], {("train", "x"): Band(min=[], max=[], mean=[])}, str) is None
+    assert svg.picture("Loss", "", [], {("train", "x"): Band(min=[], max=[], mean=[])}, str) is None
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (5e-9, 9e-9), (-3, 1e12), (6.9, 7.0), (4, 4)])
 def test_labels_of_an_axis_span_the_values(low: float, high: float) -> None:
-    ticks = drawing._nice(low, high)
+    ticks = svg._nice(low, high)
     assert ticks[0] <= low
     assert ticks[-1] >= high
     assert 1 <= len(ticks) <= 8
-    assert len({wording.number(tick, 4) for tick in ticks}) == len(ticks)
+    assert len({number_text.number(tick, 4) for tick in ticks}) == len(ticks)
 
 
 def test_of_very_many_samples_some_are_shown_the_first_and_the_last_among_them(records: Records) -> None:
@@ -126,10 +126,10 @@ def test_of_very_many_samples_some_are_shown_the_first_and_the_last_among_them(r
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (wording.number(0.00005), "5e-5"), (wording.number(1234.5), "1,234"), (wording.number(2.5e7), "2.5e7"),
-        (wording.loss(12.345), "12.35"), (wording.loss(None), "–"), (wording.size(1_234_000), "1.23 MB"),
-        (wording.short(999.7), "1K"), (wording.duration(59.4), "59 s"), (wording.duration(200), "3 min 20 s"),
-        (wording.duration(7500), "2 h 5 min"), (wording.duration(90_000), "1 d 1 h"), (wording.step_time(0.1), "100 ms"),
+        (number_text.number(0.00005), "5e-5"), (number_text.number(1234.5), "1,234"), (number_text.number(2.5e7), "2.5e7"),
+        (number_text.loss(12.345), "12.35"), (number_text.loss(None), "–"), (number_text.size(1_234_000), "1.23 MB"),
+        (number_text.short(999.7), "1K"), (number_text.duration(59.4), "59 s"), (number_text.duration(200), "3 min 20 s"),
+        (number_text.duration(7500), "2 h 5 min"), (number_text.duration(90_000), "1 d 1 h"), (number_text.step_time(0.1), "100 ms"),
     ],
 )  # fmt: skip
 def test_numbers_as_people_read_them(written: str, expected: str) -> None:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from backend import drawing, wording
 from backend.datasets.store import Datasets
 from backend.db import times
-from backend.drawing import Picture
 from backend.errors import NotFoundError
+from backend.metrics import number_text, svg
+from backend.metrics.svg import Picture
 from backend.runs import history, lifecycle
 from backend.schemas.data import Dataset
 from backend.schemas.runs import Curves, Run, Sample
@@ -92,8 +92,8 @@ def render(record: Record) -> str:
         command=command(run),
         versions=[("Trainboard", VERSION), ("Python", platform.python_version()), ("system", platform.platform())],
         made=now(),
-        size=(drawing.WIDTH, drawing.HEIGHT),
-        frame=(drawing.LEFT, drawing.TOP, drawing.WIDTH - drawing.RIGHT, drawing.HEIGHT - drawing.BOTTOM),
+        size=(svg.WIDTH, svg.HEIGHT),
+        frame=(svg.LEFT, svg.TOP, svg.WIDTH - svg.RIGHT, svg.HEIGHT - svg.BOTTOM),
     )
 
 
@@ -108,7 +108,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": wording.count, "size": wording.size}
+    environment.filters |= {"count": number_text.count, "size": number_text.size}
     return environment.get_template("report.html")
 
 
@@ -130,9 +130,9 @@ def outcome(run: Run, series: Curves) -> str:
 
 def _change(name: str, first: float, last: float) -> str:
     if first == 0 or abs(last - first) / first < NOTICEABLE:
-        return f"{name} stayed at about {wording.loss(last)}."
+        return f"{name} stayed at about {number_text.loss(last)}."
     verb = "fell" if last < first else "rose"
-    return f"{name} {verb} from {wording.loss(first)} to {wording.loss(last)}; lower is better."
+    return f"{name} {verb} from {number_text.loss(first)} to {number_text.loss(last)}; lower is better."
 
 
 def facts(run: Run) -> list[tuple[str, str]]:
@@ -140,19 +140,19 @@ def facts(run: Run) -> list[tuple[str, str]]:
     told = [
         ("updates", f"{run.step:,} of {run.total_steps:,}" if run.total_steps else ""),
         ("epochs", "" if run.epoch is None else f"{run.epoch:.2f}"),
-        ("training loss", wording.loss(run.loss)),
-        ("validation loss", wording.loss(run.validation_loss)),
-        ("best validation loss", wording.loss(run.best_validation_loss)),
+        ("training loss", number_text.loss(run.loss)),
+        ("validation loss", number_text.loss(run.validation_loss)),
+        ("best validation loss", number_text.loss(run.best_validation_loss)),
         # Of a run that went on after an end nobody knows the sum of its workers' times.
-        ("time", "" if run.resumed_step else wording.duration(_seconds_between(run.started_at, run.ended_at))),
-        ("speed", "" if run.tokens_per_s is None else f"{wording.short(run.tokens_per_s)} tokens/s"),
-        ("peak memory", wording.size(run.peak_memory_bytes)),
-        ("weights", wording.short(run.parameters)),
+        ("time", "" if run.resumed_step else number_text.duration(_seconds_between(run.started_at, run.ended_at))),
+        ("speed", "" if run.tokens_per_s is None else f"{number_text.short(run.tokens_per_s)} tokens/s"),
+        ("peak memory", number_text.size(run.peak_memory_bytes)),
+        ("weights", number_text.short(run.parameters)),
         ("device", f"{run.device}, {run.precision}" if run.device and run.precision else run.device or ""),
-        ("training examples", wording.count(run.train_examples)),
-        ("validation examples", wording.count(run.validation_examples)),
+        ("training examples", number_text.count(run.train_examples)),
+        ("validation examples", number_text.count(run.validation_examples)),
     ]
-    return [(label, value) for label, value in told if value not in ("", wording.NONE)]
+    return [(label, value) for label, value in told if value not in ("", number_text.NONE)]
 
 
 def _seconds_between(start: str | None, end: str | None) -> float | None:
@@ -166,15 +166,15 @@ def pictures(series: Curves) -> list[Picture]:
     bands = series.series
     losses = {("train", "training"): bands["loss"], ("check", "validation"): bands["validation_loss"]}
     drawn = [
-        drawing.picture("Loss", "nats per token", series.x, losses, _four_digits),
+        svg.picture("Loss", "nats per token", series.x, losses, _four_digits),
         *(
-            drawing.picture(title, unit, series.x, {("train", title.lower()): bands[key]}, show)
+            svg.picture(title, unit, series.x, {("train", title.lower()): bands[key]}, show)
             for key, title, unit, show in (
                 ("lr", "Learning rate", "", _four_digits),
                 ("grad_norm", "Gradient norm", "before clipping", _four_digits),
-                ("tokens_per_s", "Speed", "tokens/s", wording.short),
-                ("memory_bytes", "Memory of the worker", "", wording.size),
-                ("gpu_memory_bytes", "Memory of the GPU in use", "", wording.size),
+                ("tokens_per_s", "Speed", "tokens/s", number_text.short),
+                ("memory_bytes", "Memory of the worker", "", number_text.size),
+                ("gpu_memory_bytes", "Memory of the GPU in use", "", number_text.size),
             )
         ),
     ]
@@ -182,7 +182,7 @@ def pictures(series: Curves) -> list[Picture]:
 
 
 def _four_digits(value: float) -> str:
-    return wording.number(value, 4)
+    return number_text.number(value, 4)
 
 
 def _by_step(samples: list[Sample]) -> list[tuple[int, list[Sample]]]:
@@ -215,13 +215,13 @@ def predictions(run: Run) -> list[dict[str, str]]:
         {
             "label": label,
             "formula": show(getattr(formula, name)),
-            "measured": show(getattr(measured, name)) if measured else wording.NONE,
+            "measured": show(getattr(measured, name)) if measured else number_text.NONE,
             "actual": show(actual[name]),
         }
         for label, name, show in (
-            ("memory at most", "peak_memory_bytes", wording.size),
-            ("time per update", "step_seconds", wording.step_time),
-            ("training time", "total_seconds", wording.duration),
+            ("memory at most", "peak_memory_bytes", number_text.size),
+            ("time per update", "step_seconds", number_text.step_time),
+            ("training time", "total_seconds", number_text.duration),
         )
     ]
 

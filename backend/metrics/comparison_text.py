@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from backend.compare import READING, SAME_BUT_FOR_CHANCE, Difference, Outcome, SeedGroup
+from backend.metrics.compare import READING, SAME_BUT_FOR_CHANCE, Difference, Outcome, SeedGroup
 from backend.schemas.runs import Run
 from worker.contract import BUILT_IN_MODELS
 

@@ -15,7 +15,7 @@ from typing import Any
 import google_crc32c
 
 from backend.db import times
-from backend.exports import FIELDS
+from backend.metrics.exports import FIELDS
 from backend.series import curves
 
 _FOLDERS = {"step": "train", "evaluation": "validation", "system": "system"}

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from backend.compare import Outcome, seconds_with_a_worker
 from backend.db import times
+from backend.metrics.compare import Outcome, seconds_with_a_worker
 from backend.runs import history
 from backend.runs.jobs import read_job
 from backend.schemas.runs import Run
