@@ -35,9 +35,10 @@ from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks, page_url
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
-from backend.runs.preflight import Forecasts
+from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
 from backend.security import Security
+from backend.series import curves
 from backend.services import Services
 from backend.settings import Settings
 from backend.system import devices
@@ -99,18 +100,18 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     """The parts of a server, running; workers go on when it ends."""
     await asyncio.to_thread(_prepare_folders, settings)
     database = Database(settings.database)
-    await asyncio.to_thread(database.migrate)
+    await asyncio.to_thread(database.migrate, curves.catch_up)
     reserve = Reserve(settings.data_dir)
     await asyncio.to_thread(reserve.keep)
     own_datasets = Datasets(settings.datasets_dir)
     await asyncio.to_thread(own_datasets.prepare)
-    found = await asyncio.to_thread(devices.find)
+    found = await asyncio.to_thread(devices.find_devices)
     broadcaster = Broadcaster(database)
     await broadcaster.start()
     generator = Helper("worker.generation", settings.data_dir / "generation.log", "generates text")
     inspector = Helper("worker.inspection", settings.data_dir / "inspection.log", "looks into datasets")
     # Its own: the first time it measures the machine, which takes seconds in which nobody should wait for a preview.
-    forecaster = Helper("worker.inspection", settings.data_dir / "forecast.log", "works out what runs take")
+    estimator = Helper("worker.inspection", settings.data_dir / "forecast.log", "works out what runs take")
 
     async def free_gpu(device: str) -> None:
         if device.startswith("cuda"):
@@ -130,7 +131,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             catalog=Catalog(settings.models_dir, settings.runs_dir),
             generator=generator,
             inspector=inspector,
-            forecasts=Forecasts(forecaster, found, settings.data_dir),
+            estimates=Estimates(estimator, found, settings.data_dir),
             devices=found,
             sampler=Sampler(settings.data_dir),
             reserve=reserve,
@@ -140,7 +141,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await supervisor.stop()
         await generator.release()
         await inspector.release()
-        await forecaster.release()
+        await estimator.release()
         if webhooks:
             await webhooks.stop()
         await broadcaster.stop()
@@ -149,7 +150,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
 async def _webhooks(settings: Settings, database: Database, broadcaster: Broadcaster) -> Webhooks | None:
     if settings.webhook_url is None:
-        await asyncio.to_thread(outbox.forget, database)
+        await asyncio.to_thread(outbox.clear, database)
         return None
     secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
     webhooks = Webhooks(database, broadcaster.run_ended, settings.webhook_url.get_secret_value(), secret, page_url(settings))

@@ -44,7 +44,7 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     datasets = Datasets(settings.datasets_dir)
     datasets.prepare()
     catalog = Catalog(settings.models_dir, settings.runs_dir)
-    planned = plan(config, catalog, datasets, devices.find(), file=_own_file(config.dataset))
+    planned = plan(config, catalog, datasets, devices.find_devices(), file=_own_file(config.dataset))
     run_id = lifecycle.new_id()
     directory = settings.runs_dir / run_id
     directory.mkdir(parents=True)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Raises OSError, such as for a full disk; then the file is as it was."""
     temporary = path.with_name(f"{path.name}.new")
     try:

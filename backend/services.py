@@ -11,7 +11,7 @@ from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
-from backend.runs.preflight import Forecasts
+from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
 from backend.schemas.system import Device
 from backend.settings import Settings
@@ -28,7 +28,7 @@ class Services:
     catalog: Catalog
     generator: Helper
     inspector: Helper
-    forecasts: Forecasts
+    estimates: Estimates
     devices: list[Device]
     sampler: Sampler
     reserve: Reserve

@@ -6,14 +6,14 @@ import re
 import subprocess
 from pathlib import Path
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 
 README = Path(__file__).parent.parent / "README.md"
 
 
 def test_own_text_trains_through_curl_alone(server, tmp_path: Path) -> None:
     """A 1,500-line file of one's own goes in, every step comes out, and the model answers."""
-    (tmp_path / "my.txt").write_text("\n".join(generate(seed=7)[:1500]), encoding="utf-8")
+    (tmp_path / "my.txt").write_text("\n".join(sample_lines(seed=7)[:1500]), encoding="utf-8")
     commands = re.search(r"<!-- tests/test_readme.py.*?-->\n```bash\n(.*?)```", README.read_text(), re.DOTALL).group(1)
     commands = commands.replace("http://127.0.0.1:8000", server.url)
 

@@ -5,7 +5,7 @@ The protocol is that of ``worker.protocol``. Ops, each with what backend/schemas
     preview     {source, columns, limit, start, seed}   Preview, without ``columns`` and ``total``
     statistics  {job, empty_rows}                       events ``progress`` {text}; Statistics
     tokens      {job, rows, seed, count, batch}         TokenView
-    foretell    {job, memory_available_bytes}           what of Preflight a worker can know
+    preflight   {job, memory_available_bytes}           what of Preflight a worker can know
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Inspector:
             wanted = (message["rows"], message["seed"], message["count"])
             found = token_view(job, self._samples, *wanted, batch=message["batch"])
         else:
-            from worker.preflight.request import foretell
+            from worker.preflight.request import preflight
 
-            found = foretell(job, self._samples, message["memory_available_bytes"])
+            found = preflight(job, self._samples, message["memory_available_bytes"])
         reply.send("done", **found)
 
 

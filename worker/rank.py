@@ -1,4 +1,6 @@
-"""One process of several that train one model, started by ``worker.distributed.launch``: ``python -m worker.rank RUN_DIR ENDS new|on``.
+"""One process of several that train one model: ``python -m worker.rank RUN_DIR ENDS new|on``.
+
+Started by ``worker.distributed.launch``.
 
 Leaves how it ended as ENDS/<rank>.json, for the process that started it to tell. Exit code 0: completed or stopped.
 """

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/preflight", tags=["preflight"])
 @router.post("")
 async def preflight(config: RunConfig, services: ServicesDep) -> Preflight:
     """Examples, tokens, updates, memory, time and disk of a run, by formula, and what to look at before its start."""
-    return await services.forecasts.foretell(await _plan(services, config))
+    return await services.estimates.estimate(await _plan(services, config))
 
 
 @router.post("/measure", response_class=EventSourceResponse)
@@ -30,12 +30,12 @@ async def measure(config: RunConfig, services: ServicesDep) -> EventSourceRespon
     Events ``progress`` {text}, then ``done`` with the Preflight, or ``error``. Closing the stream ends the trial.
     """
     planned = await _plan(services, config)
-    device = services.forecasts.device(config).id
+    device = services.estimates.device(config).id
     if device in services.supervisor.busy_devices() and device != "cpu":
         raise ConflictError(
             f"A run is using {device}.", hint="Measure when it has ended; the formula's numbers hold meanwhile."
         )
-    return EventSourceResponse(as_events(services.forecasts.measure(planned)), sep="\n")
+    return EventSourceResponse(as_events(services.estimates.measure(planned)), sep="\n")
 
 
 async def _plan(services: Services, config: RunConfig) -> Plan:

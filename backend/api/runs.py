@@ -16,6 +16,7 @@ from backend.runs.about import AboutChange
 from backend.runs.jobs import plan, write_job
 from backend.runs.preflight import require_fitting
 from backend.runs.queries import Archived, Order, Sort
+from backend.schemas.names import RUN_ID_PATTERN
 from backend.schemas.runs import Deletion, Refusal, Run, RunList
 from worker.contract import RunConfig
 
@@ -25,7 +26,7 @@ router = APIRouter(prefix="/api/runs", tags=["runs"])
 class Ids(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    ids: Annotated[list[Annotated[str, Field(pattern=lifecycle.ID_PATTERN)]], Field(min_length=1, max_length=1000)]
+    ids: Annotated[list[Annotated[str, Field(pattern=RUN_ID_PATTERN)]], Field(min_length=1, max_length=1000)]
 
 
 @router.post("", status_code=201)
@@ -45,7 +46,7 @@ def create_run(
             response.status_code = 200
             return known
     planned = plan(config, services.catalog, services.datasets, services.devices)
-    predicted = services.forecasts.known(planned)
+    predicted = services.estimates.known(planned)
     if predicted and not override:
         require_fitting(predicted)
     directory = None

@@ -1,4 +1,4 @@
-"""``python -m worker.datasets.validation``: judges a file of examples, as it arrives or on disk. The server never reads one."""
+"""``python -m worker.datasets.validation``: judges a file, as it arrives or on disk. The server never reads one."""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ from typing import Any
 from backend.datasets.checker import check_file
 from backend.datasets.store import Datasets
 from backend.errors import HelperError, InvalidFieldError, TooLargeError
-from backend.models.hub import is_id
 from backend.processes.worker import environment
+from backend.schemas.names import is_hub_id
 from backend.settings import ROOT
 
 
 def require_id(name: str) -> None:
     """Raises InvalidFieldError for ``id`` if this cannot be a dataset of the hub: a URL, a host, a path."""
-    if not is_id(name):
+    if not is_hub_id(name):
         raise InvalidFieldError(
             "id", f"{name[:100]!r} is not the name of a dataset.", hint="Use owner/name, as the hub shows it."
         )

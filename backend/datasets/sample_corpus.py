@@ -116,7 +116,7 @@ PLOTS = [
 ]
 
 
-def generate(seed: int = 1) -> list[str]:
+def sample_lines(seed: int = 1) -> list[str]:
     """3,000 different stories of one line each, 20 to 60 words long; the same seed gives the same list."""
     rng = random.Random(seed)
     stories: dict[str, None] = {}  # a dict, for it keeps the order

@@ -41,7 +41,7 @@ class Datasets:
             self._add_sample()
 
     def _add_sample(self) -> None:
-        lines = sample_corpus.generate()
+        lines = sample_corpus.sample_lines()
         content = "\n".join(lines).encode() + b"\n"
         checked = Checked(format="txt", reading=Reading(), readings=["text", "document"], rows=len(lines), empty_rows=0)
         with tempfile.TemporaryDirectory(prefix=".upload-", dir=self.folder) as temporary:
@@ -158,7 +158,7 @@ def _data_file(folder: Path) -> Path:
 
 
 def _write_about(folder: Path, dataset: Dataset) -> None:
-    files.write(folder / _ABOUT, dataset.model_dump_json(indent=2))
+    files.write_whole(folder / _ABOUT, dataset.model_dump_json(indent=2))
 
 
 def _slug(name: str) -> str:

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from backend.db.tables import REVISION
-from backend.series import curves
 from backend.settings import ROOT
 
 BUSY_SECONDS = 5
@@ -43,11 +42,11 @@ class Database:
         with self._readers.begin() as connection:
             yield connection
 
-    def migrate(self) -> None:
-        """Bring the tables up to date."""
+    def migrate(self, catch_up: Callable[[Connection], None]) -> None:
+        """Bring the tables up to date; ``catch_up`` then brings to date what is worked out from them."""
         with self._writer.begin() as connection:
             if _revision(connection) != REVISION:
-                # Alembic is loaded only when there is something to migrate; models.REVISION says why.
+                # Alembic is loaded only when there is something to migrate; tables.REVISION says why.
                 from alembic import command
                 from alembic.config import Config
 
@@ -55,7 +54,7 @@ class Database:
                 config.set_main_option("script_location", str(ROOT / "backend" / "db" / "migrations"))
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-                curves.catch_up(connection)
+                catch_up(connection)
 
     def close(self) -> None:
         self._writer.dispose()

@@ -31,7 +31,7 @@ def begin(connection: Connection) -> None:
         connection.execute(insert(tables.webhook_position).values(cursor=lifecycle.newest_cursor(connection)))
 
 
-def forget(database: Database) -> None:
+def clear(database: Database) -> None:
     """No webhook is set: nothing waits, and one that is set later begins anew."""
     with database.read() as connection:
         if connection.execute(select(tables.webhook_position)).first() is None:
@@ -80,7 +80,7 @@ def postpone(connection: Connection, number: int, tries: int, due: float) -> Non
     connection.execute(update(tables.webhook_deliveries).where(_deliveries.number == number).values(tries=tries, due=due))
 
 
-def remove(connection: Connection, number: int) -> None:
+def take_out(connection: Connection, number: int) -> None:
     """It was delivered, or is given up."""
     connection.execute(delete(tables.webhook_deliveries).where(_deliveries.number == number))
 

@@ -156,7 +156,7 @@ class Webhooks:
 
     def _remove(self, number: int) -> None:
         with self._database.write() as connection:
-            outbox.remove(connection, number)
+            outbox.take_out(connection, number)
 
     def _postpone(self, number: int, tries: int, due: float) -> None:
         with self._database.write() as connection:

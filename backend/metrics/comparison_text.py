@@ -91,7 +91,7 @@ def _what_differed(arms: list[Arm], between: list[Difference], besides: str, run
     if not comparable:
         return [f"Only {only.label} differed{besides}."]
     if len(arms) > 2:
-        return [f"Only {only.label} differed{besides}.", *_lowest(arms, lambda arm: value(only, arm.runs[0]))]
+        return [f"Only {only.label} differed{besides}.", *_lowest(arms, lambda arm: setting_text(only, arm.runs[0]))]
     return _two_arms(only, besides, *arms)
 
 
@@ -104,7 +104,7 @@ def _two_arms(only: Difference, besides: str, one: Arm, other: Arm) -> list[str]
     if one.loss is None or other.loss is None:
         return [f"Only {only.label} differed{besides}. There are not yet two validation losses to compare."]
     (least, low), (most, high) = sorted(((one.loss, one), (other.loss, other)), key=lambda pair: pair[0])
-    values = [value(only, arm.runs[0]) for arm in (low, high)]
+    values = [setting_text(only, arm.runs[0]) for arm in (low, high)]
     if least == most:
         return [f"Only {only.label} differed{besides}: {_list(values)} have the same best validation loss ({_loss(least)})."]
     mean = " on average" if one.seeds > 1 or other.seeds > 1 else ""
@@ -151,7 +151,7 @@ def _unfinished(runs: list[Run], outcomes: list[Outcome]) -> list[str]:
     return [f"Not completed: {_list(names)}. What is said here counts only what {done} done."]
 
 
-def value(difference: Difference, run: str) -> str:
+def setting_text(difference: Difference, run: str) -> str:
     """A setting's value, as short as it can be read: 5e-5, on, tiny."""
     found = difference.values[run]
     if found is None:

@@ -2,7 +2,7 @@
 
 Records of a TFRecord file, each an ``Event`` in protobuf's wire format. The few fields that scalars and texts need are
 written here: tensorboardX, which could do it, writes to paths alone and not to a stream, brings protobuf and takes seven
-times as long. TensorBoard's own loader reads the result in tests/backend/test_exports.py.
+times as long. TensorBoard's own loader reads the result in tests/backend/metrics/test_exports.py.
 """
 
 from __future__ import annotations

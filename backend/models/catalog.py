@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from backend.errors import InvalidFieldError
 from backend.models import hub
-from backend.runs.lifecycle import ID_PATTERN as RUN_ID_PATTERN
+from backend.schemas.names import RUN_ID_PATTERN, is_hub_id
 from backend.schemas.system import Model
 from worker.contract import BUILT_IN_MODELS, CHECKPOINTS_DIR, MODEL_DIR, ModelSource
 
@@ -49,14 +49,14 @@ class Catalog:
             return self._local(rest, field)
         if kind == "run" and rest:
             return self._of_run(rest, field)
-        if not hub.is_id(name):
+        if not is_hub_id(name):
             raise InvalidFieldError(
                 field,
                 f"{name[:100]!r} is not the name of a model.",
                 hint="Use tiny, mini, an id of the Hugging Face hub such as gpt2, local:NAME, or run:ID.",
             )
         try:
-            return Resolved(ModelSource(kind="hub", location=name), _context(hub.find(name)))
+            return Resolved(ModelSource(kind="hub", location=name), _context(hub.find_model(name)))
         except InvalidFieldError as error:
             near = difflib.get_close_matches(name, BUILT_IN_MODELS, 1)
             hint = f"Did you mean {near[0]}?" if near else error.detail.hint

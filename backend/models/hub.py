@@ -6,14 +6,12 @@ huggingface_hub is imported where it is used, for its client weighs several mega
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend.errors import InvalidFieldError
 
-ID_PATTERN = re.compile(r"(?=.{1,96}$)[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 TIMEOUT_S = 5
 
 
@@ -22,11 +20,6 @@ class CachedModel(NamedTuple):
 
     id: str
     folder: Path
-
-
-def is_id(name: str) -> bool:
-    """Whether a name can be a model of the hub; a URL, a host with a port, or a path cannot."""
-    return bool(ID_PATTERN.fullmatch(name)) and ".." not in name and "--" not in name and not name.endswith(".")
 
 
 def cached() -> Iterator[CachedModel]:
@@ -50,7 +43,7 @@ def find_cached(model_id: str) -> CachedModel | None:
     return CachedModel(model_id, snapshot) if whole else None
 
 
-def find(model_id: str) -> dict[str, Any]:
+def find_model(model_id: str) -> dict[str, Any]:
     """The config.json of a model in the cache or on the hub, whose weights can be had too.
 
     Raises InvalidFieldError for ``model_name``: not there, no safetensors, not allowed, or no connection.

@@ -75,4 +75,4 @@ def write(connection: Connection, directory: Path, run_id: str) -> None:
     about = {"name": found.name, "tags": json.loads(found.tags), "notes": found.notes, "archived": found.archived}
     if not directory.exists():  # deleted by hand: then there is nothing left to be true of
         return
-    files.write(directory / ABOUT_FILE, json.dumps(about, ensure_ascii=False, indent=2))
+    files.write_whole(directory / ABOUT_FILE, json.dumps(about, ensure_ascii=False, indent=2))

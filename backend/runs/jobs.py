@@ -112,7 +112,7 @@ def _check_count(config: RunConfig, devices: list[str]) -> None:
 
 def write_job(directory: Path, job: Job) -> None:
     """Write config.json, whole or not at all."""
-    files.write(directory / JOB_FILE, job.model_dump_json(indent=2))
+    files.write_whole(directory / JOB_FILE, job.model_dump_json(indent=2))
 
 
 def read_job(directory: Path) -> Job:

@@ -59,7 +59,6 @@ _INSTEAD = {
 _OF_ONE_WORKER = ("started_at", "ended_at", "device", "pid", "pid_started", "phase", "reason", "hint", "first_step", "eta_s")
 """Columns about the latest worker alone. The next one must not be taken for it, nor its last word for the next one's."""
 
-ID_PATTERN = r"^\d{8}-\d{6}-[0-9a-f]{4}$"
 
 _runs, _events = tables.runs.c, tables.events.c
 _QUEUE_ORDER = (_runs.queued_at, _runs.number)  # whoever is queued again waits behind those who wait already

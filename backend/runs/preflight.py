@@ -25,11 +25,11 @@ MUCH_TRUNCATED = 0.05
 USABLE = 0.95  # of the memory that is free; the rest is for what else the machine does
 
 
-class Forecasts:
+class Estimates:
     """Makes preflights and remembers the latest, so that a run which is known not to fit is not started by mistake."""
 
-    def __init__(self, forecaster: Helper, devices: list[Device], data_dir: Path) -> None:
-        self._forecaster = forecaster
+    def __init__(self, estimator: Helper, devices: list[Device], data_dir: Path) -> None:
+        self._forecaster = estimator
         self._devices = devices
         self._data_dir = data_dir
         self._known: OrderedDict[str, Preflight] = OrderedDict()
@@ -38,13 +38,13 @@ class Forecasts:
         """The preflight that was made of just this run, if one was."""
         return self._known.get(_key(planned))
 
-    async def foretell(self, planned: Plan) -> Preflight:
+    async def estimate(self, planned: Plan) -> Preflight:
         """By formula, keeping what was measured before. Raises InvalidFieldError if text or model cannot be read."""
         device = self.device(planned.config)
         available = _available(device)
         found = await self._forecaster.answer(
             {
-                "op": "foretell",
+                "op": "preflight",
                 "job": planned.job(device=device.id).model_dump(mode="json"),
                 "memory_available_bytes": int(available * USABLE),
             }
@@ -62,7 +62,7 @@ class Forecasts:
 
     async def measure(self, planned: Plan) -> AsyncGenerator[dict[str, Any], None]:
         """Events ``progress`` and a last ``done`` with the Preflight, or ``error``. Leaving early ends the trial."""
-        preflight = await self.foretell(planned)
+        preflight = await self.estimate(planned)
         trial = Helper("worker.preflight.trial", self._data_dir / "trial.log", "measures runs")
         job = planned.job(device=preflight.device).model_dump(mode="json")
         try:
@@ -170,6 +170,6 @@ def _available(device: Device) -> int:
 
 
 def _key(planned: Plan) -> str:
-    """What decides all that is foretold."""
+    """What decides every estimate."""
     config = planned.config.model_dump_json(exclude={"name"})
     return "\n".join((config, planned.model.model_dump_json(), planned.dataset.model_dump_json()))

@@ -227,7 +227,7 @@ class Supervisor:
 
     def _write_control(self, run_id: str, command: Literal["stop", "pause", "resume"]) -> None:
         """Called within the transaction that decides so, so that the last command is what was decided last."""
-        files.write(self._runs_dir / run_id / CONTROL_FILE, Control(command=command).model_dump_json())
+        files.write_whole(self._runs_dir / run_id / CONTROL_FILE, Control(command=command).model_dump_json())
 
     def _clear_for_next_worker(self, connection: Connection, run_id: str) -> None:
         """What was asked of an earlier worker is not meant for the next, and its identity is not the next one's.

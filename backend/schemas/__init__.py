@@ -1,1 +1,4 @@
-"""What the API answers. Times are ISO 8601 UTC, durations seconds, sizes bytes, losses nats per token."""
+"""The API's questions and answers, one file for each subject.
+
+Imports the worker's contract.
+"""

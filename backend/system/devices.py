@@ -15,7 +15,7 @@ from backend.schemas.system import Device
 log = logging.getLogger(__name__)
 
 
-def find() -> list[Device]:
+def find_devices() -> list[Device]:
     """The processor, then GPUs as torch will number them."""
     memory = psutil.virtual_memory().total
     devices = [Device(id="cpu", name=platform.processor() or platform.machine(), memory_bytes=memory)]

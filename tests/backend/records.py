@@ -9,6 +9,7 @@ from backend.db.database import Database
 from backend.processes.worker import boot_id
 from backend.runs import lifecycle
 from backend.runs.jobs import write_job
+from backend.series import curves
 from backend.settings import Settings
 from worker.contract import (
     EVENTS_FILE,
@@ -77,7 +78,7 @@ class Records:
         self.settings = Settings(data_dir=data_dir)
         self.settings.runs_dir.mkdir(parents=True, exist_ok=True)
         self.database = Database(self.settings.database)
-        self.database.migrate()
+        self.database.migrate(curves.catch_up)
 
     def add(self, *path: lifecycle.Status, name: str = "a run") -> str:
         """A new run, led along these statuses."""

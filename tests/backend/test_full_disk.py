@@ -23,7 +23,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     path.mkdir()
     mounted = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(path)]
     if sys.platform != "linux" or subprocess.run(mounted, capture_output=True).returncode:
-        pytest.skip("only root on Linux can make a small disk; tests/worker/test_emitter.py makes one up")
+        pytest.skip("only root on Linux can make a small disk; tests/worker/process/test_emitter.py makes one up")
     yield path
     subprocess.run(["umount", "-l", str(path)], check=True)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 from httpx_sse import connect_sse
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from tests.serving import ROOT, Server
 
 SMALL = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "sample_prompts": ["Once upon a time"], "batch_size": 2}
@@ -20,7 +20,7 @@ SMALL = {"max_steps": 4, "eval_steps": 2, "save_steps": 2, "sample_prompts": ["O
 
 def small_text(folder: Path) -> Path:
     path = folder / "small.txt"
-    path.write_text("\n".join(generate(seed=3)[:60]), encoding="utf-8")
+    path.write_text("\n".join(sample_lines(seed=3)[:60]), encoding="utf-8")
     return path
 
 

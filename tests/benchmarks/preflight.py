@@ -20,7 +20,7 @@ import psutil
 import torch
 import transformers
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from tests.benchmarks import training_task
 from tests.benchmarks.document import origin, write_section
 from tests.benchmarks.training_task import Task
@@ -62,7 +62,7 @@ def main() -> None:
 def models(folder: Path, gguf: Path | None) -> Iterator[tuple[str, Job]]:
     """What is trained: built-in models, GPT-2 of two vocabularies, a Llama design, and ``gguf``, full and with LoRA."""
     sample = folder / "sample.txt"
-    sample.write_text("\n".join(generate()) + "\n", encoding="utf-8")
+    sample.write_text("\n".join(sample_lines()) + "\n", encoding="utf-8")
     for name, steps in (("tiny", 100), ("mini", 30)):
         yield (
             name,
@@ -111,7 +111,7 @@ def job(name: str, model: ModelSource, text: Path, config: RunConfig) -> Job:
 def formula(job: Job) -> Figures:
     """In a fresh inspection process."""
     available = psutil.virtual_memory().available
-    answer = ask("worker.inspection", {"op": "foretell", "memory_available_bytes": available}, job)["formula"]
+    answer = ask("worker.inspection", {"op": "preflight", "memory_available_bytes": available}, job)["formula"]
     return Figures(answer["peak_memory_bytes"], answer["step_seconds"])
 
 

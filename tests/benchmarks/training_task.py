@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from tests.worker.texts import split_texts
 from worker.contract import RunConfig
 
@@ -118,7 +118,7 @@ def read(folder: Path) -> Task:
 def _stories() -> Iterator[str]:
     seed = 1
     while True:
-        yield from generate(seed)
+        yield from sample_lines(seed)
         seed += 1
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from tests.serving import Server, workers
 
 pytestmark = pytest.mark.browser
@@ -43,7 +43,7 @@ def test_reload_in_the_middle_shows_the_whole_curve_and_stop_keeps_the_model(pag
 
 def test_pause_resume_stop_resume_and_retry_give_one_curve(page: Page, server: Server) -> None:
     """What the page shows at the end, having seen it all live, is what it shows after a reload."""
-    text = "\n".join(generate(seed=3)[:200])  # few lines are soon read, and each of the three workers reads them
+    text = "\n".join(sample_lines(seed=3)[:200])  # few lines are soon read, and each of the three workers reads them
     dataset = server.client.post("/api/datasets", files={"file": ("few.txt", text)}).json()["id"]
     run_id = open_training_run(page, server, dataset=dataset, max_steps=80, save_steps=10, eval_steps=40)
     badge = page.locator(".badge")

@@ -204,7 +204,7 @@ def test_a_run_like_another_and_a_config_file_fill_the_form(page: Page, server: 
     expect(page.get_by_label("Batch size")).to_have_value("8")
 
 
-@pytest.mark.slow  # tests/backend/test_preflight.py does the same without the page
+@pytest.mark.slow  # tests/backend/runs/test_preflight.py does the same without the page
 def test_a_run_that_does_not_fit_is_held_back_mended_and_started_all_the_same(page: Page, server: Server) -> None:
     # It keeps the CPU, so that what is started below waits behind it.
     first = server.create(name="Long", num_epochs=1000, sample_prompts=[])["id"]
@@ -241,7 +241,7 @@ def test_a_run_that_does_not_fit_is_held_back_mended_and_started_all_the_same(pa
     assert server.end(first)["status"] == "stopped"
 
 
-@pytest.mark.slow  # tests/backend/test_preflight.py measures a run without the page
+@pytest.mark.slow  # tests/backend/runs/test_preflight.py measures a run without the page
 def test_a_run_is_measured_before_it_starts_and_compared_when_it_has_ended(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/#/new")
     page.get_by_label("Most steps").fill("8")

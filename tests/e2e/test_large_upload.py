@@ -14,7 +14,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from tests.serving import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -45,7 +45,7 @@ XMLHttpRequest.prototype.open = function (...rest) {
 @pytest.fixture
 def large_file(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "large.txt"
-    block = "\n".join(generate(seed=2)) + "\n"
+    block = "\n".join(sample_lines(seed=2)) + "\n"
     with path.open("w") as file:
         while file.tell() < GIGABYTE:
             file.write(block.replace("Once", f"Once {file.tell()}"))

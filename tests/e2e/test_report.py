@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from backend.runs import lifecycle
 from backend.runs.tailer import Tailer
 from tests.backend.records import Records, story
@@ -88,7 +88,7 @@ window.Notification = class {
 
 
 def test_the_end_of_a_run_is_notified_once_asked_for(server: Server, page: Page) -> None:
-    text = "\n".join(generate(seed=3)[:60])
+    text = "\n".join(sample_lines(seed=3)[:60])
     dataset = server.client.post("/api/datasets", files={"file": ("few.txt", text)}).json()["id"]
     page.add_init_script(STUB)
     page.goto(server.url)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from tests.worker import runs
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.process.control import StopSwitch
@@ -21,7 +21,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # before any test loads torch, 
 @pytest.fixture(scope="session")
 def corpus() -> list[str]:
     """200 short stories."""
-    return generate(seed=1)[:200]
+    return sample_lines(seed=1)[:200]
 
 
 @pytest.fixture(scope="session")

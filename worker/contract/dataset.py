@@ -54,7 +54,7 @@ class DatasetSource(BaseModel):
 
 
 class Checked(BaseModel):
-    """What ``python -m worker.datasets.validation`` found in a file: all of a DatasetSource but its path, and what it counted.
+    """What ``python -m worker.datasets.validation`` found in a file: a DatasetSource but for its path, and counts.
 
     ``readings`` are the kinds that suit the file, ``reading`` the one that was taken: asked for, or guessed. ``rows`` counts
     its examples, a document being one; ``empty_rows`` the records left out because nothing stands in them.

@@ -13,7 +13,7 @@ import numpy as np
 
 from worker.contract import DEFAULT_MAX_LENGTH, DatasetSource
 from worker.data.encoding import plain_text
-from worker.data.formats import Chunk, key, read_rows
+from worker.data.formats import Chunk, key, read_rows, silent
 from worker.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ _CHARACTERS_PER_TOKEN = 4  # roughly, in English
 
 Progress = Callable[[int], None]
 """Called now and then with the bytes of the file read so far; may raise to give up."""
-
-
-def silent(bytes_read: int) -> None:
-    """No progress is told."""
 
 
 @dataclass(frozen=True)

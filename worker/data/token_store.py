@@ -68,8 +68,8 @@ def ensure(
 ) -> None:
     """Makes RUN_DIR/tokens, unless an earlier worker of this run left just that, undamaged.
 
-    Each row becomes examples as ``worker.data.encoding`` says; those with nothing to learn are dropped. Raises DataError if the
-    disk fails or a row cannot be used; nothing is left behind then.
+    Each row becomes examples as ``worker.data.encoding`` says; those with nothing to learn are dropped. Raises DataError if
+    the disk fails or a row cannot be used; nothing is left behind then.
     """
     folder = run_dir / TOKENS_DIR
     origin = Origin(
@@ -92,7 +92,7 @@ def ensure(
         ) from error
 
 
-def load(run_dir: Path) -> tuple[Examples, Examples]:
+def load_tokens(run_dir: Path) -> tuple[Examples, Examples]:
     """The examples to learn from and those to test on, mapped into memory from RUN_DIR/tokens."""
     folder = run_dir / TOKENS_DIR
     about = About.model_validate_json((folder / _ABOUT_FILE).read_bytes())

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from worker.contract import BUILT_IN_MODELS, Job, RunConfig
-from worker.data.corpus import Corpus, Examples, silent
+from worker.data.corpus import Corpus, Examples
 from worker.data.encoding import PLAIN_CHAT_TEMPLATE
+from worker.data.formats import silent
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -88,7 +89,7 @@ class Samples:
         corpus = self.corpus(job, _CHARACTERS_TOKENIZED)
         with tempfile.TemporaryDirectory() as folder:
             token_store.ensure(Path(folder), corpus, job.config.validation_split, tokenizer, max_length, silent)
-            train, validation = token_store.load(Path(folder))
+            train, validation = token_store.load_tokens(Path(folder))
             return Sample(train.in_memory(), validation.in_memory(), corpus.share, max_length, len(tokenizer))
 
     def _keep(self, kind: str, key: str, make: Callable[[], Made]) -> Made:

@@ -28,7 +28,7 @@ _TIMEOUT_S = 15
 _SECONDS_BETWEEN_LINES = 0.3
 
 
-def fetch(name: str, split: str, folder: Path) -> Path:
+def fetch_dataset(name: str, split: str, folder: Path) -> Path:
     """The file in ``folder`` that holds this split. Tells of progress on standard output. Raises DataError."""
     parts = folder / "parts"
     try:
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prints the lines."""
     name, _, split = arguments[0].partition(":")
     try:
-        _say({"file": fetch(name, split or DEFAULT_SPLIT, Path(arguments[1])).name})
+        _say({"file": fetch_dataset(name, split or DEFAULT_SPLIT, Path(arguments[1])).name})
     except DataError as error:
         _say({"error": {"message": error.reason, "hint": error.hint}})
     return 0

@@ -1,7 +1,7 @@
 """Is this file usable, and what is in it? A process of its own: the server never reads a file that came from outside.
 
-    python -m worker.datasets.validation check FILENAME PATH            the bytes on standard input, while PATH is being written
-    python -m worker.datasets.validation again FILENAME SOURCE_JSON     a file on disk, read as the DatasetSource says
+    python -m worker.datasets.validation check FILENAME PATH           bytes on standard input, while PATH is being written
+    python -m worker.datasets.validation again FILENAME SOURCE_JSON    a file on disk, read as the DatasetSource says
 
 The answer is one JSON line on standard output: {"ok": Checked} or {"error": {"message", "hint"}}. It comes as soon as an
 error is found. A Parquet file is judged when it is whole.
@@ -20,7 +20,7 @@ from worker.contract import Checked, DatasetSource, Reading
 from worker.data.formats import guess
 from worker.data.formats.reading import AS_DOCUMENT, records_of, rows_of, texts_of
 from worker.data.formats.records import delimiter_of, parquet
-from worker.data.formats.rows import Record, Section, whole
+from worker.data.formats.rows import Record, Section, encodable
 from worker.data.formats.text import (
     LONGEST_LINE,
     Counted,
@@ -206,7 +206,7 @@ def _check_records(records: Iterable[tuple[int, Record]], source: DatasetSource,
     if not first:
         raise DataError("The file holds no examples.", "It needs two at least, and a .csv or .tsv a header before them.")
     samples = [record for _, record in first if isinstance(record, dict)]
-    columns = [whole(name, "A column's name") for name in dict.fromkeys(name for record in samples for name in record)]
+    columns = [encodable(name, "A column's name") for name in dict.fromkeys(name for record in samples for name in record)]
     guessed, readings = guess.reading_of(columns, samples)
     if not readings:
         raise DataError("The file has no column with text.", "Upload one that has.")

@@ -1,7 +1,7 @@
 """How fast this machine trains, and what a worker takes before its model: measured once, in a process of its own.
 
-That process (worker.preflight.benchmark) is fresh as a worker is, so that its memory holds nothing else; and when it ends, a GPU's
-memory is free again.
+That process (worker.preflight.benchmark) is fresh as a worker is, so that its memory holds nothing else; and when it ends,
+a GPU's memory is free again.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Shelf:
             loading.quiet_libraries()
             self._model = None  # first, so that two models never share the memory
             self._key = (source, device, _fingerprint(source))
-            loaded = loading.load(source)
+            loaded = loading.load_model(source)
             loaded.model.to(choose_device(device))
             self._model = loaded
         return self._model

@@ -11,7 +11,7 @@ _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]  # no pickl
 _UNWANTED = ["*/*"]  # other formats of the same weights
 
 
-def fetch(repository: str, *, weights: bool = True) -> str:
+def fetch_model(repository: str, *, weights: bool = True) -> str:
     """The folder of the model's files, downloaded where the cache lacks them. Without the hub the cache must do.
 
     Without ``weights`` only what tells of its design and its tokenizer is asked for.

@@ -74,7 +74,7 @@ def _gpt2(spec: BuiltInModel, vocab_size: int, end_id: int) -> PreTrainedModel:
     return GPT2LMHeadModel(config)
 
 
-def load(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
+def load_model(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
     """The model at ``source``, which is not a built-in one; ``from_scratch`` keeps its design and drops its weights.
 
     Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code.
@@ -168,7 +168,7 @@ _GGUF_READERS = ("gguf", "accelerate")
 def _place(source: ModelSource, *, weights: bool = True) -> tuple[str, dict[str, Any]]:
     """The folder that holds ``source``, and what else transformers needs to know to load it."""
     if source.kind == "hub":
-        return hub.fetch(source.location, weights=weights), {}
+        return hub.fetch_model(source.location, weights=weights), {}
     path = Path(source.location)
     if not path.exists():
         raise ModelError(f"The model {path} is gone.", "Pick another model.")

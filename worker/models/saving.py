@@ -10,7 +10,7 @@ from worker.contract import RunConfig
 from worker.models.loading import LanguageModel
 
 
-def write(
+def write_model(
     language_model: LanguageModel, config: RunConfig, gathered: dict[str, torch.Tensor] | None, folder: Path
 ) -> str | None:
     """Writes a plain Hugging Face folder, with LoRA's adapter merged in, and returns what there is to say of that.

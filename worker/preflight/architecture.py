@@ -111,7 +111,7 @@ def _outline(source: ModelSource, vocabulary: int) -> Any:
     place = Path(source.location)
     folder, options = place, {}
     if source.kind == "hub":
-        folder = Path(hub.fetch(source.location, weights=False))
+        folder = Path(hub.fetch_model(source.location, weights=False))
     elif source.kind == "gguf":
         folder, options = place.parent, {"gguf_file": place.name}
     try:

@@ -1,4 +1,7 @@
-"""How fast this machine does what training is made of: ``python -m worker.preflight.benchmark DEVICE PRECISION`` prints a Machine."""
+"""How fast this machine does what training is made of.
+
+``python -m worker.preflight.benchmark DEVICE PRECISION`` prints a Machine.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ def _flops_per_s(width: int, place: torch.device, dtype: torch.dtype) -> float:
 
 
 def _attention_flops_per_s(place: torch.device, dtype: torch.dtype) -> float:
-    """In texts of a common length, forward and back. What a causal mask spares counts as done, as in worker.preflight.tracing."""
+    """In texts of a common length, forward and back. What a causal mask spares counts as done, as in tracing."""
     shape = texts, heads, tokens, width = 4, 8, 128, 64
     query, key, value = (torch.ones(shape, device=place, dtype=dtype, requires_grad=True) for _ in range(3))
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from worker.contract import Job, RunConfig
 from worker.data.corpus import Examples
+from worker.datasets.cache import Sample
 from worker.devices.machine import Machine, machine, name_of
 from worker.devices.precision import Precision
 from worker.errors import DataError
@@ -40,7 +41,7 @@ class Forecast(BaseModel):
     total_seconds: float
 
 
-class Foretold(BaseModel):
+class Estimate(BaseModel):
     """The part of backend/schemas/preflight.py's Preflight that is computed here. Tokens are those that are learned."""
 
     train_examples: int
@@ -59,21 +60,13 @@ class Foretold(BaseModel):
     disk_bytes: int
 
 
-def foretell(
-    job: Job,
-    design: Design,
-    train: Examples,
-    validation: Examples,
-    share: float,
-    max_length: int,
-    device: torch.device,
-    precision: Precision,
-    memory_available_bytes: int,
-) -> Foretold:
-    """What ``job`` will take. ``train`` and ``validation`` are that ``share`` of its text that was turned into tokens.
+def estimate(job: Job, design: Design, sample: Sample, precision: Precision, memory_available_bytes: int) -> Estimate:
+    """What ``job`` will take, judged by the ``sample`` of its text that was turned into tokens.
 
     Raises DataError if there is nothing to learn from, ModelError or DeviceError if design or machine cannot be judged.
     """
+    train, validation, share = sample.train, sample.validation, sample.share
+    device = torch.device(job.device)
     if not len(train):
         raise DataError("No example is long enough to learn from.", "Give lines of at least a few words.")
     config = job.config
@@ -81,7 +74,9 @@ def foretell(
     train_examples, validation_examples = round(len(train) / share), round(len(validation) / share)
     epoch_steps = math.ceil(train_examples / window_size)
     total_steps = config.max_steps or config.num_epochs * epoch_steps
-    passes = Passes(train, validation, design.layout, max_length, config.batch_size, window_size, total_steps, config.seed)
+    passes = Passes(
+        train, validation, design.layout, sample.max_length, config.batch_size, window_size, total_steps, config.seed
+    )
     measured = machine(name_of(device), precision)
     loaded = job.model.kind != "built_in" and not config.from_scratch
     footprint = Footprint(design, passes, device, precision, measured.memory_bytes, loaded)
@@ -90,7 +85,7 @@ def foretell(
     largest = _largest_batch_size(footprint, config, memory_available_bytes)
     tokens = _tokens_bytes(train, validation, design.head.shape[0]) / share
     checkpoint_bytes = _checkpoint_bytes(design, config)
-    return Foretold(
+    return Estimate(
         train_examples=train_examples,
         validation_examples=validation_examples,
         tokens_per_epoch=round(int(train.trained.sum()) / share),

@@ -1,8 +1,8 @@
 """How much memory a run takes, part by part, at the moment when it takes most.
 
-What a pass keeps was counted operation by operation (worker.preflight.tracing); the loss, and what lives through all updates, are
-worked out here. Not counted: what FSDP saves, what torch.compile changes, and logits that a design changes after its output
-layer, or that an adapter sits on.
+What a pass keeps was counted operation by operation (worker.preflight.tracing); the loss, and what lives through all
+updates, are worked out here. Not counted: what FSDP saves, what torch.compile changes, and logits that a design changes
+after its output layer, or that an adapter sits on.
 """
 
 from __future__ import annotations

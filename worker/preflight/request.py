@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from worker.contract import Job
 from worker.datasets.cache import Samples
 from worker.devices.precision import Precision
 from worker.preflight.architecture import design_of
-from worker.preflight.estimate import foretell as forecast
+from worker.preflight.estimate import estimate
 
 
-def foretell(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:
+def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:
     """What of backend/schemas/preflight.py's Preflight a worker can know. Raises DataError, ModelError."""
-    device = torch.device(job.device)
     sample = samples.sample(job)
-    design = design_of(job, sample.vocabulary)
+    found = estimate(job, design_of(job, sample.vocabulary), sample, _precision(job), memory_available_bytes)
     train, validation = sample.train, sample.validation
-    found = forecast(
-        job,
-        design,
-        train,
-        validation,
-        sample.share,
-        sample.max_length,
-        device,
-        _precision(job),
-        memory_available_bytes,
-    )
     rows = len(train) + len(validation) + train.dropped + validation.dropped
     return {
         **found.model_dump(),

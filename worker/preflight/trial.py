@@ -225,7 +225,7 @@ def _save_merged(setup: Setup, run_dir: Path) -> None:
 
     folder = run_dir / "merged"
     folder.mkdir()
-    saving.write(setup.language_model, setup.job.config, None, folder)
+    saving.write_model(setup.language_model, setup.job.config, None, folder)
 
 
 def _total_steps(job: Job, examples: int) -> int:

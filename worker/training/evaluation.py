@@ -10,51 +10,33 @@ import numpy as np
 import torch
 
 from worker.contract import EvaluationEvent, SampleEvent
-from worker.data.batching import Batch, Layout, lay_out
-from worker.data.corpus import Examples
-from worker.distributed.group import Group
+from worker.data.batching import Batch, lay_out
 from worker.distributed.sharding import gathered
 from worker.generation.sampling import Sampling, encode_prompt, stream
 from worker.models.forward import Forward
-from worker.models.loading import LanguageModel
 from worker.process.control import StopSwitch
+from worker.training.setup import Setup
 
 _LAID_OUT_AT_ONCE = 1024
 _SAMPLING = Sampling(max_new_tokens=60, temperature=0.8, top_p=0.95, seed=0)
 
 
 class Evaluator:
-    """Measures the model on ``validation`` and has it continue ``prompts``; remembers the best loss so far.
+    """Measures the model on the validation examples and has it continue the prompts; remembers the best loss so far.
 
-    With ``chat`` the prompts are put as a user's messages.
+    Where the data are chats, the prompts are put as a user's messages.
 
     ``history`` holds every evaluation; ``misses`` counts those since the best one.
     """
 
-    def __init__(
-        self,
-        language_model: LanguageModel,
-        forward: Forward,
-        validation: Examples,
-        layout: Layout,
-        max_length: int,
-        prompts: list[str],
-        chat: bool,
-        report: Callable[[Any], None],
-        stop: StopSwitch,
-        group: Group,
-    ) -> None:
-        self._language_model = language_model
+    def __init__(self, setup: Setup, forward: Forward, report: Callable[[Any], None], stop: StopSwitch) -> None:
+        self._setup = setup
+        self._language_model = setup.language_model
         self._forward = forward
-        self._validation = validation
-        self._by_length = np.argsort(-validation.lengths, kind="stable")
-        self._layout = layout
-        self._max_length = max_length
-        self._prompts = prompts
-        self._chat = chat
+        self._validation = setup.validation
+        self._by_length = np.argsort(-setup.validation.lengths, kind="stable")
         self._report = report
         self._stop = stop
-        self._group = group
         self.history: list[EvaluationEvent] = []
         self.best_loss = math.inf
         self.misses = 0
@@ -75,7 +57,7 @@ class Evaluator:
             self.history.append(event)
             self._report(event)
         with gathered(self._forward):
-            for prompt in self._prompts:
+            for prompt in self._setup.job.config.sample_prompts:
                 self._report(SampleEvent(step=step, prompt=prompt, text=self._sample(prompt)))
         self._language_model.model.train()
         return best
@@ -92,7 +74,7 @@ class Evaluator:
             loss_sum = self._forward(batch.to(self._language_model.model.device))
             total += share * loss_sum.cpu().double()  # in this order: Apple's GPUs have no float64
         self._language_model.model.train()
-        return float(self._group.sum(total)) / int(self._validation.trained.sum())
+        return float(self._setup.group.sum(total)) / int(self._validation.trained.sum())
 
     def _batches(self, batch_size: int) -> Iterator[tuple[Batch, int]]:
         """The validation examples as forward passes, laid out some at a time, those of like length together.
@@ -101,11 +83,12 @@ class Evaluator:
         """
         for start in range(0, len(self._by_length), _LAID_OUT_AT_ONCE):
             window = self._by_length[start : start + _LAID_OUT_AT_ONCE].tolist()
-            batches = lay_out(self._validation, window, self._layout, batch_size, self._max_length)
-            yield from self._group.share(batches)
+            batches = lay_out(self._validation, window, self._setup.layout, batch_size, self._setup.max_length)
+            yield from self._setup.group.share(batches)
 
     def _sample(self, prompt: str) -> str:
-        prompt_ids = encode_prompt(self._language_model, prompt, chat=self._chat)
+        chat = self._setup.job.dataset.reading.kind == "chat"
+        prompt_ids = encode_prompt(self._language_model, prompt, chat=chat)
         return "".join(piece.text for piece in stream(self._language_model, prompt_ids, _SAMPLING))
 
 

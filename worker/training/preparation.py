@@ -121,7 +121,7 @@ def make_setup(
         progress = _Progress("Turning the text into tokens", path, say, stop)
         if group.first:
             token_store.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
-    train, validation = token_store.load(run_dir)
+    train, validation = token_store.load_tokens(run_dir)
     if job.config.validation_split and not test_texts:
         say("All examples are the same, so none is kept aside: there will be no validation loss.", "warning")
     for warning in _findings(train, validation, max_length):
@@ -199,11 +199,11 @@ def _model(job: Job, corpus: Corpus, folder: Path | None) -> LanguageModel:
     lora = job.config.method == "lora"
     loading.quiet_libraries(bars=sys.stderr.isatty())  # a download is worth watching; a log file is no place for bars
     if folder is not None and not lora:  # a checkpoint of LoRA is merged, and training goes on with the parts
-        loaded = loading.load(ModelSource(kind="folder", location=str(folder)))
+        loaded = loading.load_model(ModelSource(kind="folder", location=str(folder)))
     elif job.model.kind == "built_in":
         loaded = loading.build(job.model.location, corpus.learn_texts())
     else:
-        loaded = loading.load(job.model, from_scratch=job.config.from_scratch)
+        loaded = loading.load_model(job.model, from_scratch=job.config.from_scratch)
     loading.quiet_libraries()
     if job.dataset.reading.kind == "chat" and not loaded.tokenizer.chat_template:
         loaded.tokenizer.chat_template = PLAIN_CHAT_TEMPLATE  # which is saved with the model

@@ -66,18 +66,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         self.window_size = self.config.batch_size * self.config.gradient_accumulation_steps * self.group.size
         self.batch_size = self.config.batch_size
-        self.evaluator = Evaluator(
-            setup.language_model,
-            self.forward,
-            setup.validation,
-            setup.layout,
-            setup.max_length,
-            self.config.sample_prompts,
-            setup.job.dataset.reading.kind == "chat",
-            self.report,
-            stop,
-            self.group,
-        )
+        self.evaluator = Evaluator(setup, self.forward, self.report, stop)
         self.saver = saver.Saver(setup.run_dir, self.config.keep_checkpoints, self.report)
         self.telemetry = Telemetry(setup.device, setup.run_dir, self.report)
         self.readback = Readback(lag=1 if setup.device.type == "cuda" else 0)
@@ -311,7 +300,7 @@ class Trainer:
         self.readback.restart_clock()
 
     def _write_checkpoint(self, tensors: Tensors, gathered: Tensors | None, folder: Path) -> None:
-        saving.write(self.setup.language_model, self.config, gathered, folder)
+        saving.write_model(self.setup.language_model, self.config, gathered, folder)
         resume.write(self, tensors, folder)
 
     def _save_model(self) -> None:
@@ -325,7 +314,7 @@ class Trainer:
         self.saver.save_result(self.step, MODEL_DIR, "final", partial(self._write_model, gathered))
 
     def _write_model(self, gathered: Tensors | None, folder: Path) -> None:
-        if text := saving.write(self.setup.language_model, self.config, gathered, folder):
+        if text := saving.write_model(self.setup.language_model, self.config, gathered, folder):
             self.report(MessageEvent(level="info", text=text))
         card = model_card(self.setup.job, self._facts(), self.step, self.evaluator.history)
         (folder / "README.md").write_text(card, encoding="utf-8")

@@ -186,13 +186,13 @@ def _named(tensors: dict[str, torch.Tensor]) -> Iterator[tuple[int, str, torch.T
             yield int(weight), name, value
 
 
-def write(folder: Path, state: TrainingState, tensors: dict[str, torch.Tensor]) -> None:
+def write_state(folder: Path, state: TrainingState, tensors: dict[str, torch.Tensor]) -> None:
     """Writes both parts into a checkpoint's ``folder``. Raises OSError."""
     (folder / STATE_FILE).write_text(state.model_dump_json())
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, folder / TENSORS_FILE)
 
 
-def read(folder: Path) -> tuple[TrainingState, dict[str, torch.Tensor]]:
+def read_state(folder: Path) -> tuple[TrainingState, dict[str, torch.Tensor]]:
     """Both parts. Raises CheckpointError if the checkpoint has none, or not of this version."""
     try:
         state = TrainingState.model_validate_json((folder / STATE_FILE).read_bytes())

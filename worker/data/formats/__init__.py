@@ -10,5 +10,6 @@ shards.py   several files of a repository → one
 
 from worker.data.formats.reading import Chunk, read_records, read_rows
 from worker.data.formats.rows import Chat, Completion, Message, Row, Section, key
+from worker.data.formats.text import silent
 
-__all__ = ["Chat", "Chunk", "Completion", "Message", "Row", "Section", "key", "read_records", "read_rows"]
+__all__ = ["Chat", "Chunk", "Completion", "Message", "Row", "Section", "key", "read_records", "read_rows", "silent"]

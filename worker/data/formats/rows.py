@@ -92,10 +92,12 @@ def _text(record: dict[str, Any], column: str | None, where: str) -> str:
         return ""
     if isinstance(value, (dict, list, bytes)):
         raise DataError(f"{where} holds no text in column {column!r}, but other data.", "Map another column.")
-    return whole(value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else str(value), where)
+    return encodable(
+        value if isinstance(value, str) else json.dumps(value) if isinstance(value, bool) else str(value), where
+    )
 
 
-def whole(text: str, where: str) -> str:
+def encodable(text: str, where: str) -> str:
     """``text``, if it has no half characters, which JSON can spell and nothing can use."""
     if not text.isascii():
         try:
@@ -137,4 +139,4 @@ def _message(message: Any, number: int, where: str) -> Message:
         raise DataError(f"{where} has no content that is text.", 'Each message needs {"role": ..., "content": ...}')
     if not isinstance(role, str) or role not in _ROLE_NAMES:
         raise DataError(f"{where} has the role {role!r}.", f"Use one of: {', '.join(ROLES)}.")
-    return Message(_ROLE_NAMES[role], whole(content, where))
+    return Message(_ROLE_NAMES[role], encodable(content, where))

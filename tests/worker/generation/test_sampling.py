@@ -8,14 +8,14 @@ import torch
 
 from worker.contract import ModelSource
 from worker.generation.sampling import Sampling, encode_prompt, stream
-from worker.models.loading import LanguageModel, build, load
+from worker.models.loading import LanguageModel, build, load_model
 
 PROMPT = "Once upon a time"
 
 
 @pytest.fixture(scope="module")
 def trained(finished_run: Path) -> LanguageModel:
-    return load(ModelSource(kind="folder", location=str(finished_run / "model")))
+    return load_model(ModelSource(kind="folder", location=str(finished_run / "model")))
 
 
 def generate(model: LanguageModel, prompt: str, **sampling: Any) -> list[Any]:

@@ -23,7 +23,7 @@ from worker.errors import DataError, ModelError
 from worker.models.attention import PACKED, packed_arguments
 from worker.models.loss import linear_cross_entropy_sum
 from worker.preflight.architecture import Design, design_of
-from worker.preflight.estimate import Foretold, foretell
+from worker.preflight.estimate import Estimate, estimate
 from worker.preflight.memory import Footprint
 from worker.preflight.passes import Passes
 from worker.preflight.tracing import Counter, rehearse
@@ -36,10 +36,10 @@ def job_of(model: ModelSource, dataset: Path, **config: Any) -> Job:
     return Job(run_id="run", config=RunConfig(**config), model=model, dataset=DatasetSource(path=str(dataset)), device="cpu")
 
 
-def foretold(job: Job, available: int = 1 << 40) -> Foretold:
+def estimated(job: Job, available: int = 1 << 40) -> Estimate:
     sample = Samples().sample(job)
     design = design_of(job, sample.vocabulary)
-    return foretell(job, design, sample.train, sample.validation, sample.share, sample.max_length, CPU, "fp32", available)
+    return estimate(job, design, sample, "fp32", available)
 
 
 def saved(folder: Path, design: str, **config: Any) -> ModelSource:
@@ -67,10 +67,10 @@ def test_a_finished_run_tells_what_it_took(finished_run: Path) -> None:
     assert 100e6 < end.peak_memory_bytes < 2e9
 
 
-def test_the_formula_foretells_the_memory_and_roughly_the_time_of_a_real_run(finished_run: Path, dataset: Path) -> None:
+def test_the_formula_estimates_the_memory_and_roughly_the_time_of_a_real_run(finished_run: Path, dataset: Path) -> None:
     end = runs.events(finished_run, "status")[-1]
     known = next(event for event in runs.events(finished_run, "status") if event.phase == "training")
-    found = foretold(job_of(ModelSource(kind="built_in", location="tiny"), dataset, max_steps=24))
+    found = estimated(job_of(ModelSource(kind="built_in", location="tiny"), dataset, max_steps=24))
     assert found.formula.peak_memory_bytes == pytest.approx(end.peak_memory_bytes, rel=0.3)
     assert end.step_seconds / 8 < found.formula.step_seconds < end.step_seconds * 8  # others use this machine too
     assert (found.train_examples, found.validation_examples) == (known.train_examples, known.validation_examples)
@@ -83,7 +83,7 @@ def test_the_formula_foretells_the_memory_and_roughly_the_time_of_a_real_run(fin
 def test_the_disk_space_is_what_a_run_leaves(dataset: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", dataset, max_steps=6, save_steps=2, eval_steps=4, keep_checkpoints=5)
     assert runs.run(run_dir) == 0, runs.log(run_dir)
-    found = foretold(Job.model_validate_json((run_dir / "config.json").read_bytes()))
+    found = estimated(Job.model_validate_json((run_dir / "config.json").read_bytes()))
     checkpoints = list((run_dir / CHECKPOINTS_DIR).iterdir())
     assert len(checkpoints) == 3
     for folder in checkpoints:
@@ -98,7 +98,7 @@ def size_of(folder: Path) -> int:
 
 def test_a_checkpoint_is_written_before_the_oldest_is_deleted(dataset: Path) -> None:
     config = {"max_steps": 40, "save_steps": 1, "keep_checkpoints": 2}
-    found = foretold(job_of(ModelSource(kind="built_in", location="tiny"), dataset, **config))
+    found = estimated(job_of(ModelSource(kind="built_in", location="tiny"), dataset, **config))
     assert 4 * found.checkpoint_bytes <= found.disk_bytes < 4.2 * found.checkpoint_bytes  # 2, the best, and a new one
 
 
@@ -180,10 +180,10 @@ def test_larger_batches_take_more_memory(footprint: Callable[..., Footprint]) ->
 
 def test_the_largest_batch_is_the_largest_divisor_that_fits(dataset: Path) -> None:
     job = job_of(ModelSource(kind="built_in", location="mini"), dataset, batch_size=12, gradient_accumulation_steps=2)
-    needed = foretold(job).formula.peak_memory_bytes
-    just = foretold(job, needed)
+    needed = estimated(job).formula.peak_memory_bytes
+    just = estimated(job, needed)
     assert (just.fits, just.largest_batch_size, just.largest_accumulation) == (True, 24, 1)  # 200 short stories fit at once
-    short = foretold(job, needed - 1_000_000)
+    short = estimated(job, needed - 1_000_000)
     assert not short.fits
     assert short.largest_batch_size is not None
     assert short.largest_batch_size < 12
@@ -195,8 +195,8 @@ def test_the_largest_batch_is_the_largest_divisor_that_fits(dataset: Path) -> No
             )
         }
     )
-    assert foretold(small).formula.peak_memory_bytes < needed
-    none = foretold(job, 1_000_000)
+    assert estimated(small).formula.peak_memory_bytes < needed
+    none = estimated(job, 1_000_000)
     assert (none.largest_batch_size, none.largest_accumulation) == (None, None)
 
 
@@ -226,13 +226,12 @@ def test_a_part_of_the_text_stands_for_all_of_it(dataset: Path) -> None:
     job = job_of(ModelSource(kind="built_in", location="tiny"), dataset)
     sample = Samples().sample(job)
     design = design_of(job, sample.vocabulary)
-    args = (job, design, sample.train, sample.validation)
-    whole, part = (foretell(*args, share, 256, CPU, "fp32", 1 << 40) for share in (1.0, 0.25))
+    whole, part = (estimate(job, design, sample._replace(share=share), "fp32", 1 << 40) for share in (1.0, 0.25))
     assert part.train_examples == 4 * whole.train_examples
     assert part.steps_per_epoch == math.ceil(4 * whole.train_examples / 16)
     assert part.tokens_per_epoch == 4 * whole.tokens_per_epoch
     with pytest.raises(DataError):
-        foretell(job, design, random_examples([], 9), sample.validation, 1.0, 256, CPU, "fp32", 1 << 40)
+        estimate(job, design, sample._replace(train=random_examples([], 9)), "fp32", 1 << 40)
 
 
 def test_the_machine_is_measured_once() -> None:

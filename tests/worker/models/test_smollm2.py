@@ -9,7 +9,7 @@ import pytest
 from tests.worker import runs
 from worker.contract import ModelSource
 from worker.generation.sampling import Sampling, encode_prompt, stream
-from worker.models.loading import load
+from worker.models.loading import load_model
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_a_gguf_is_fine_tuned_and_writes_english(smollm2_gguf: Path, dataset: Pa
     first, last = (runs.events(run_dir, "evaluation")[place].loss for place in (0, -1))
     assert last < first < 5  # a model that knows English begins far below the 10.8 of a random guess
 
-    tuned = load(ModelSource(kind="folder", location=str(run_dir / "model")))
+    tuned = load_model(ModelSource(kind="folder", location=str(run_dir / "model")))
     prompt = "The capital of France is"
     pieces = stream(tuned, encode_prompt(tuned, prompt), Sampling(max_new_tokens=12, temperature=0, top_p=1))
     assert "Paris" in "".join(piece.text for piece in pieces)

@@ -129,7 +129,8 @@ def test_of_very_many_samples_some_are_shown_the_first_and_the_last_among_them(r
         (number_text.number(0.00005), "5e-5"), (number_text.number(1234.5), "1,234"), (number_text.number(2.5e7), "2.5e7"),
         (number_text.loss(12.345), "12.35"), (number_text.loss(None), "–"), (number_text.size(1_234_000), "1.23 MB"),
         (number_text.short(999.7), "1K"), (number_text.duration(59.4), "59 s"), (number_text.duration(200), "3 min 20 s"),
-        (number_text.duration(7500), "2 h 5 min"), (number_text.duration(90_000), "1 d 1 h"), (number_text.step_time(0.1), "100 ms"),
+        (number_text.duration(7500), "2 h 5 min"), (number_text.duration(90_000), "1 d 1 h"),
+        (number_text.step_time(0.1), "100 ms"),
     ],
 )  # fmt: skip
 def test_numbers_as_people_read_them(written: str, expected: str) -> None:

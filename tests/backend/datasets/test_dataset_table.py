@@ -12,7 +12,7 @@ from tests.dataset_cases import CASES, Case
 from tests.serving import Server
 
 
-@pytest.mark.slow  # the checker alone goes through the same table in tests/worker/test_checking.py
+@pytest.mark.slow  # the checker alone goes through the same table in tests/worker/datasets/test_validation.py
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_file_is_taken_with_its_count_or_refused_with_line_and_cause(shared_server: Server, case: Case) -> None:
     folder = shared_server.data_dir / "datasets"

@@ -1,4 +1,4 @@
-"""``python -m worker.datasets.validation``: every kind of file is accepted with the right count, or refused with where and why."""
+"""``python -m worker.datasets.validation``: every kind of file is accepted and counted, or refused with where and why."""
 
 from __future__ import annotations
 

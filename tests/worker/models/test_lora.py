@@ -199,6 +199,6 @@ def test_a_model_without_linear_layers_is_refused_with_advice() -> None:
 
 
 def test_nobody_waits_for_peft_who_does_not_use_it() -> None:
-    modules = "worker.training.preparation, worker.training.trainer, worker.generation, worker.models.loading, worker.data.token_store"
-    command = f"import sys, {modules}; sys.exit('peft' in sys.modules)"
+    modules = ("training.trainer", "training.preparation", "generation.__main__", "models.loading", "data.token_store")
+    command = f"import sys, {', '.join(f'worker.{module}' for module in modules)}; sys.exit('peft' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], cwd=runs.ROOT).returncode == 0

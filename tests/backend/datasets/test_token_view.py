@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from backend.datasets.store import Datasets
 from tests.serving import Server
 from worker.contract import Job, ModelSource, RunConfig
 from worker.process.control import StopSwitch
 
-STORIES = generate(seed=5)[:60]
+STORIES = sample_lines(seed=5)[:60]
 SETTINGS = {
     "model_name": "tiny",
     "max_length": 48,

@@ -11,15 +11,30 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
+from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.data.batching import Layout
 from worker.distributed.group import Group
 from worker.models.forward import Forward
+from worker.models.loading import LanguageModel
 from worker.models.packing import choose_layout
 from worker.process.control import StopSwitch
 from worker.training import evaluation
 from worker.training.evaluation import Evaluator
+from worker.training.setup import Setup
 
 EXAMPLES = random_examples([2, 30, 7, 64, 15, 30, 33, 3, 50], designs.VOCABULARY)
+
+
+def setup_of(language_model: LanguageModel, layout: Layout, run_dir: Path) -> Setup:
+    """All that training a model on the examples above takes."""
+    config = RunConfig(sample_prompts=[])
+    source = ModelSource(kind="folder", location=str(run_dir))
+    return Setup(
+        job=Job(run_id="run", config=config, model=source, dataset=DatasetSource(path=str(run_dir))),
+        run_dir=run_dir, language_model=language_model, train=EXAMPLES, validation=EXAMPLES, max_length=64,
+        learning_rate=1e-3, device=torch.device("cpu"), precision="fp32", layout=layout,
+        dataset_sha256="", base_sha256="", group=Group(),
+    )  # fmt: skip
 
 
 def measured(layout: Layout, batch_size: int, tmp_path: Path) -> float:
@@ -29,18 +44,8 @@ def measured(layout: Layout, batch_size: int, tmp_path: Path) -> float:
         choose_layout(designs.language_model(model), True, "fp32", torch.device("cpu"))
     forward = Forward(designs.language_model(model), "fp32")
     events: list[Any] = []
-    evaluator = Evaluator(
-        designs.language_model(model),
-        forward,
-        EXAMPLES,
-        layout,
-        64,
-        [],
-        False,
-        events.append,
-        StopSwitch(tmp_path),
-        Group(),
-    )
+    setup = setup_of(designs.language_model(model), layout, tmp_path)
+    evaluator = Evaluator(setup, forward, events.append, StopSwitch(tmp_path))
     assert evaluator.tell(step=0, epoch=0.0, train_loss=None, loss=evaluator.measure(batch_size))
     assert model.training
     loss: float = events[0].loss

@@ -14,7 +14,7 @@ from transformers.activations import NewGELUActivation
 from tests.worker import designs
 from worker.contract import ModelSource
 from worker.errors import ModelError
-from worker.models.loading import load
+from worker.models.loading import load_model
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def folder(finished_run: Path, tmp_path: Path) -> Path:
 
 def refused(folder: Path) -> str:
     with pytest.raises(ModelError) as error:
-        load(ModelSource(kind="folder", location=str(folder)))
+        load_model(ModelSource(kind="folder", location=str(folder)))
     return error.value.reason
 
 
@@ -35,14 +35,14 @@ def edit(folder: Path, **changes: object) -> None:
 
 
 def test_the_untouched_copy_loads(folder: Path) -> None:
-    assert load(ModelSource(kind="folder", location=str(folder))).context
+    assert load_model(ModelSource(kind="folder", location=str(folder))).context
 
 
 @torch.no_grad()
 def test_gpt2_s_activation_is_computed_in_one_operation_and_saved_under_its_name(folder: Path, tmp_path: Path) -> None:
     plain = designs.make("gpt2").eval()
     plain.save_pretrained(folder)
-    fused = load(ModelSource(kind="folder", location=str(folder))).model.eval()
+    fused = load_model(ModelSource(kind="folder", location=str(folder))).model.eval()
     assert not any(isinstance(module, NewGELUActivation) for module in fused.modules())
     values = torch.linspace(-20, 20, 10_001)
     torch.testing.assert_close(fused.transformer.h[0].mlp.act(values), NewGELUActivation()(values), rtol=1e-5, atol=1e-6)

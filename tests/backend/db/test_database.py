@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 from backend.db import tables
 from backend.db.database import Database
 from backend.runs import history, lifecycle
+from backend.series import curves
 from backend.settings import ROOT
 from tests.backend.records import Records
 from worker.contract import RunConfig
@@ -44,7 +45,7 @@ def test_runs_of_an_earlier_version_are_kept_and_keep_their_place_in_the_queue(t
         )
     engine.dispose()
     database = Database(f"sqlite:///{tmp_path}/old.db")
-    database.migrate()
+    database.migrate(curves.catch_up)
     with database.read() as connection:
         assert [row.id for row in lifecycle.with_status(connection, "queued")] == ["first", "second"]
         assert history.series(connection, lifecycle.row(connection, "first"), ["loss"], None, None, 10).x == [1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from httpx_sse import connect_sse
 
-from backend.datasets.sample_corpus import generate
+from backend.datasets.sample_corpus import sample_lines
 from tests.serving import Server
 
 SMALL = {"model_name": "tiny", "num_epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 2, "sample_prompts": []}
@@ -41,7 +41,7 @@ def measured(server: Server, **config: Any) -> list[tuple[str, dict[str, Any]]]:
         return [(message.event, message.json()) for message in source.iter_sse()]
 
 
-def test_what_is_foretold_is_what_the_run_then_does(server: Server, short_text: str) -> None:
+def test_what_is_estimated_is_what_the_run_then_does(server: Server, short_text: str) -> None:
     config = {**SMALL, "dataset": short_text, "save_steps": 5}
     told = preflight(server, **config)
     events = measured(server, **config)
@@ -89,7 +89,7 @@ def test_a_configuration_that_no_run_can_have_is_refused_alike(server: Server, c
 
 
 def test_a_run_that_cannot_fit_is_blocked_with_the_batch_that_does_and_may_be_overridden(server: Server) -> None:
-    book = "\n".join(f"{number} {story}" for number in range(8) for story in generate(seed=9))
+    book = "\n".join(f"{number} {story}" for number in range(8) for story in sample_lines(seed=9))
     dataset = server.client.post("/api/datasets", files={"file": ("book.txt", book)}).json()["id"]
     document = server.client.patch(f"/api/datasets/{dataset}", json={"reading": {"kind": "document"}})
     assert document.status_code == 200, document.text

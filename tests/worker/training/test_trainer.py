@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from worker.checkpoints import folder as checkpoint
+from worker.checkpoints import saver
 from worker.contract import Control
 from worker.data.batching import lay_out, shuffled_windows
 from worker.errors import TrainingError
@@ -166,14 +166,14 @@ def test_a_disk_that_refuses_a_checkpoint_does_not_end_the_run(prepare: Prepare)
 
 def test_a_stop_tries_again_what_the_disk_refused(prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer, reported = prepare(max_steps=1000, save_steps=2)
-    write_folder = checkpoint.write_folder
+    write_folder = saver.write_folder
 
     def refuse_once(target: Path, write: Any) -> int:
-        monkeypatch.setattr(checkpoint, "write_folder", write_folder)
+        monkeypatch.setattr(saver, "write_folder", write_folder)
         (trainer.setup.run_dir / "control.json").write_text(Control(command="stop").model_dump_json())
         raise OSError("no space")
 
-    monkeypatch.setattr(checkpoint, "write_folder", refuse_once)
+    monkeypatch.setattr(saver, "write_folder", refuse_once)
     assert trainer.train().phase == "stopped"
     assert any(e.type == "message" and "No checkpoint at step 2" in e.text for e in reported)
     assert [(e.step, e.kind) for e in reported if e.type == "checkpoint"] == [(2, "periodic"), (2, "final")]
