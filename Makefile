@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-faults lint format types docs bench-dashboard bench-training bench-preflight clean
+.PHONY: help run test test-slow test-faults lint format types docs bench-dashboard bench-training bench-preflight check-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ bench-training: .venv/installed-bench ## training against other trainers, for do
 
 bench-preflight: .venv/installed-test ## what a run is said to take against what it takes, for docs/benchmarks.md (15 minutes)
 	$(BIN)/python -m tests.benchmarks.preflight
+
+check-gpu: .venv/installed-run ## what differs on a GPU, checked and timed there (8 minutes)
+	$(BIN)/python -m tests.benchmarks.gpu --out docs/gpu.md
 
 clean: ## remove what make has installed; data/ stays
 	rm -rf .venv .venv-peers frontend/node_modules frontend/vendor
