@@ -37,6 +37,7 @@ def device_of(job: Job, number: int | None = None) -> torch.device:
     named, as by pinned memory and events."""
     device = choose_device(job.config.device if job.device == "auto" else job.device, number)
     if device.type == "cuda":
+        device = torch.device("cuda", device.index or 0)
         torch.cuda.set_device(device)
     return device
 

@@ -54,11 +54,11 @@ def add_adapters(model: Any, config: RunConfig) -> None:
 
 
 def base_digest(model: nn.Module) -> str:
-    """SHA-256 of the weights that are not trained, which must lie on the CPU."""
+    """SHA-256 of the weights that are not trained, on whatever device they lie."""
     sha = hashlib.sha256()
     for weight in model.parameters():
         if not weight.requires_grad:
-            sha.update(weight.detach().contiguous().view(-1).view(torch.uint8).numpy().data)
+            sha.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 
