@@ -201,9 +201,9 @@ def test_a_long_preparation_tells_how_far_it_is(tmp_path: Path, corpus: list[str
 
 _PEAK = """
 import re, sys, pathlib
-from worker import tokens
+from worker.data import token_store as tokens
 from worker.contract import DatasetSource
-from worker.data import Corpus
+from worker.data.corpus import Corpus
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 

@@ -116,7 +116,7 @@ def test_a_line_of_100_megabytes_is_soon_judged(case: Case, tmp_path: Path) -> N
 def test_memory_does_not_grow_with_the_file(part: bytes, tmp_path: Path) -> None:
     code = """
 import sys
-from worker.checking import main
+from worker.datasets.validation import main
 main(["check", *sys.argv[1:]])
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
