@@ -49,7 +49,7 @@ bench-preflight: .venv/installed-test ## what a run is said to take against what
 	$(BIN)/python -m tests.benchmarks.preflight
 
 check-gpu: .venv/installed-run ## what differs on a GPU, checked and timed there (8 minutes)
-	$(BIN)/python -m tests.benchmarks.gpu --out docs/gpu.md
+	$(BIN)/python -m tests.benchmarks.gpu
 
 clean: ## remove what make has installed; data/ stays
 	rm -rf .venv .venv-peers frontend/node_modules frontend/vendor
