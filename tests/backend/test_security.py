@@ -50,6 +50,12 @@ def test_headers_forbid_what_the_page_does_not_need(shared_server) -> None:
         assert "default-src 'none'" in policy
         assert "unsafe-eval" not in policy
         assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+        directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+        assert {name: directives[name] for name in ("frame-ancestors", "base-uri", "form-action")} == dict.fromkeys(
+            ("frame-ancestors", "base-uri", "form-action"), "'none'"
+        )  # these three do not fall back to default-src
+        assert (headers["cross-origin-opener-policy"], headers["cross-origin-resource-policy"]) == ("same-origin",) * 2
+        assert headers["referrer-policy"] == "no-referrer"
         assert headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in headers
 

@@ -118,3 +118,13 @@ def test_too_large_is_refused_while_it_streams(start_server) -> None:
     assert answer
     assert answer[0].startswith(b"HTTP/1.1 413")
     assert len(os.listdir(server.data_dir / "datasets")) == 2, "the sample and the one that fitted"
+
+
+def test_the_newest_upload_comes_first_after_the_sample(shared_server) -> None:
+    before = [item["id"] for item in shared_server.client.get("/api/datasets").json()["items"]]
+    names = [f"{word}-in-order.txt" for word in ("middle", "zebra", "alpha")]
+    ids = [upload(shared_server, f"only in {name}\nand more".encode(), name).json()["id"] for name in names]
+    found = [item["id"] for item in shared_server.client.get("/api/datasets").json()["items"]]
+    assert found == ["sample", *reversed(ids), *before[1:]]
+    for dataset_id in ids:
+        shared_server.client.delete(f"/api/datasets/{dataset_id}")

@@ -7,11 +7,15 @@ import json
 import os
 import socket
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from backend.datasets import uploads
+from backend.errors import TooLargeError
 from tests.serving import Server
 
 
@@ -152,3 +156,18 @@ def test_datasets_of_the_first_version_are_still_read(start_server: Any, tmp_pat
 @pytest.mark.parametrize("body", [{"id": "http://evil/x"}, {"id": "../x"}, {"id": "a/b/c"}, {"id": "a/b", "split": "../x"}])
 def test_what_cannot_be_a_dataset_of_the_hub_is_refused(shared_server: Server, body: dict[str, str]) -> None:
     assert shared_server.client.post("/api/datasets/hub", json=body).status_code == 422
+
+
+@pytest.mark.parametrize(("announced", "refused"), [(999, False), (1000, False), (1001, True), (None, False)])
+def test_more_than_the_disk_has_room_for_is_refused_before_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, announced: int | None, refused: bool
+) -> None:
+    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(TooLargeError, match="the disk has") if refused else nullcontext():
+        uploads._require_room(announced, 10_000, tmp_path)
+
+
+@pytest.mark.parametrize(("announced", "refused"), [(uploads.FORM_BYTES + 500, False), (uploads.FORM_BYTES + 501, True)])
+def test_more_than_the_limit_is_refused_before_it_comes(tmp_path: Path, announced: int, refused: bool) -> None:
+    with pytest.raises(TooLargeError, match="limit of 500 bytes") if refused else nullcontext():
+        uploads._require_room(announced, 500, tmp_path)

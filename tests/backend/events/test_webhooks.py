@@ -273,3 +273,68 @@ def test_a_webhook_address_must_be_one(tmp_path) -> None:
         assert done.returncode == 2
         assert "Webhook url must begin with http:// or https:// and name a host." in done.stderr
         assert "word" not in done.stderr
+
+
+def test_without_a_webhook_what_waits_is_dropped_and_one_set_later_hears_of_later_ends_alone(records: Records) -> None:
+    old, new = records.add("starting", "running"), records.add("starting", "running")
+    with records.database.write() as connection:
+        outbox.begin(connection)
+    end(records, old)
+    with records.database.write() as connection:
+        outbox.collect(connection, "http://here", 0.0)
+    assert pending(records) == 1
+    outbox.clear(records.database)
+    assert pending(records) == 0
+    with records.database.write() as connection:
+        outbox.begin(connection)
+    end(records, new)
+    with records.database.write() as connection:
+        outbox.collect(connection, "http://here", 0.0)
+        delivery = outbox.earliest(connection)
+    assert pending(records) == 1
+    assert delivery is not None
+    assert new in delivery.body
+
+
+@pytest.mark.parametrize(("tries", "wait"), [(0, 1), (1, 2), (2, 4), (8, 256), (9, 512), (10, 600)])
+def test_the_waits_between_tries_double_up_to_ten_minutes(records: Records, run_async, tries: int, wait: int) -> None:
+    run_id = records.add("starting", "running")
+    with records.database.write() as connection:
+        outbox.begin(connection)
+    end(records, run_id)
+    with records.database.write() as connection:
+        outbox.collect(connection, "http://here", 0.0)
+        number = outbox.earliest(connection).number
+        outbox.postpone(connection, number, tries, 0.0)
+
+    async def fail() -> None:
+        told = Webhooks(records.database, asyncio.Event(), "http://127.0.0.1:9/closed", None, "http://here")
+        with records.database.read() as connection:
+            delivery = outbox.earliest(connection)
+        await told._send(delivery)
+
+    before = time.time()
+    run_async(fail())
+    with records.database.read() as connection:
+        delivery = outbox.earliest(connection)
+    assert delivery.tries == tries + 1
+    assert before + wait <= delivery.due <= time.time() + wait
+
+
+def test_after_twelve_tries_a_delivery_is_given_up(records: Records, run_async) -> None:
+    run_id = records.add("starting", "running")
+    with records.database.write() as connection:
+        outbox.begin(connection)
+    end(records, run_id)
+    with records.database.write() as connection:
+        outbox.collect(connection, "http://here", 0.0)
+        outbox.postpone(connection, outbox.earliest(connection).number, 11, 0.0)
+
+    async def fail() -> None:
+        told = Webhooks(records.database, asyncio.Event(), "http://127.0.0.1:9/closed", None, "http://here")
+        with records.database.read() as connection:
+            delivery = outbox.earliest(connection)
+        await told._send(delivery)
+
+    run_async(fail())
+    assert pending(records) == 0

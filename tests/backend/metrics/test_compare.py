@@ -152,6 +152,23 @@ def test_the_time_of_all_workers_counts_and_that_of_waiting_does_not() -> None:
     assert compare.seconds_with_a_worker([("queued", 0.0), ("stopped", 5.0)], 9.0) is None
 
 
+@pytest.mark.parametrize("end", ["queued", "completed", "stopped", "failed", "interrupted"])
+def test_every_end_stops_the_clock_and_a_pause_does_not(end: str) -> None:
+    facts = [("queued", 0.0), ("starting", 10.0), ("running", 11.0), ("pausing", 12.0), ("paused", 13.0), (end, 20.0)]
+    assert compare.seconds_with_a_worker(facts, 99.0) == 10
+    assert compare.seconds_with_a_worker([*facts, ("starting", 30.0)], 33.0) == 13
+    assert compare.seconds_with_a_worker(facts[:-1], 99.0) == 89
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, ""), (1, "a"), (2, "a and b"), (3, "a, b and c"), (4, "a, b, c and d"), (5, "a, b, c, d and 1 more"),
+     (7, "a, b, c, d and 3 more")],
+)  # fmt: skip
+def test_a_list_names_some_and_counts_the_rest(count: int, said: str) -> None:
+    assert comparison_text._list("abcdefg"[:count]) == said
+
+
 def test_runs_are_compared_over_http(records: Records, start_server) -> None:
     one, two = records.add("starting", "running", name="one"), records.add("starting", "running", name="two")
     events = story(20)[:-1]

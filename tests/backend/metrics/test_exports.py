@@ -24,6 +24,7 @@ from backend.metrics import exports, tensorboard
 from backend.runs.tailer import Tailer
 from tests.backend.records import Records, going_on, story
 from tests.serving import Server
+from worker.contract import EvaluationEvent, SystemEvent, now
 
 NAME = 'fox/../"quoted" <b>ü €'
 
@@ -65,6 +66,26 @@ def test_a_row_per_step_with_the_last_word_on_each(records: Records, run_id: str
     assert (found[7]["loss"], found[7]["nonfinite"]) == (None, ["loss"])
     assert [found[step]["loss"] for step in (9, 10, 11, 20)] == pytest.approx([6.1, 6.0, 5.4, 4.5])
     assert (found[20]["validation_loss"], found[20]["tokens"]) == (pytest.approx(4.5), 2000)
+
+
+@pytest.mark.parametrize("kind", ["system", "evaluation"])
+def test_a_loss_that_is_no_number_outlives_what_else_falls_on_its_step(records: Records, kind: str) -> None:
+    run_id = records.add("starting", "running")
+    first = story(20)[:-1]
+    found = next(number for number, event in enumerate(first) if event.type == "step" and event.step == 7)
+    other = {
+        "system": SystemEvent(step=7, cpu_percent=50, memory_bytes=1, disk_free_bytes=1),
+        "evaluation": EvaluationEvent(step=7, epoch=1, loss=2.0, perplexity=7.4, best=True),
+    }[kind]
+    events = [*first[: found + 1], other, *first[found + 1 :]]
+    for number, event in enumerate(events, 1):
+        event.seq, event.time = number, now()
+    records.append(run_id, *events)
+    Tailer(records.database, records.settings.runs_dir).ingest(run_id)
+    row = rows(records, run_id)[7]
+    assert (row["loss"], row["nonfinite"]) == (None, ["loss"])
+    lines = b"".join(exports.csv([[row]], ["step", "loss", "cpu_percent", "validation_loss"])).decode().splitlines()
+    assert lines[1].startswith("7,nan,")
 
 
 def test_rows_are_the_same_however_the_events_are_cut(records: Records, run_id: str, monkeypatch) -> None:

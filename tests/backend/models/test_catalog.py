@@ -55,6 +55,13 @@ def test_what_is_no_model_or_unsafe_is_not_added(catalog: Catalog, tmp_path: Pat
     assert not (tmp_path / "models").exists() or list((tmp_path / "models").iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "extra.pt", "state.pth", "weights.pkl", "last.ckpt"])
+def test_a_folder_with_a_pickle_beside_its_weights_is_refused_and_named(catalog: Catalog, tmp_path: Path, name: str) -> None:
+    (model_folder(tmp_path / "mixed") / name).write_bytes(b"\x80")
+    with pytest.raises(InvalidFieldError, match=name):
+        catalog.add(tmp_path / "mixed")
+
+
 def test_models_of_runs_and_their_checkpoints(catalog: Catalog, tmp_path: Path) -> None:
     run_id = "20260101-000000-abcd"
     directory = tmp_path / "runs" / run_id

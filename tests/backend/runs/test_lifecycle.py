@@ -10,9 +10,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection
 
-from backend.errors import ConflictError
+from backend.errors import ConflictError, NotFoundError
 from backend.runs import lifecycle
 from backend.runs.exit_status import judge
+from worker.contract import RunConfig
 
 STATUSES = list(lifecycle.TRANSITIONS)
 PATHS: dict[str, tuple[lifecycle.Status, ...]] = {
@@ -159,3 +160,21 @@ def test_what_the_worker_said_outlives_every_change_before_the_end(records) -> N
         lifecycle.request_stop(connection, run_id)
         row = lifecycle.row(connection, run_id)
     assert (row.reason, row.hint) == ("memory is full", "halve it")
+
+
+@pytest.mark.parametrize("suffix", ["", "@step-000010"])
+@pytest.mark.parametrize("status", ["queued", "running"])
+def test_a_run_that_another_builds_on_is_not_deleted(records, suffix: str, status: str) -> None:
+    base, other = records.add(*PATHS["completed"]), records.add(*PATHS[status])
+    config = RunConfig(model_name=f"run:{base}{suffix}").model_dump_json()
+    with records.database.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET config = ? WHERE id = ?", (config, other))
+    with pytest.raises(ConflictError, match="using this run's model"), records.database.write() as connection:
+        lifecycle.remove(connection, base)
+    with records.database.write() as connection:
+        lifecycle.transition(connection, other, "stopping" if status == "running" else "stopped")
+        if status == "running":
+            lifecycle.transition(connection, other, "stopped")
+        lifecycle.remove(connection, base)
+    with records.database.read() as connection, pytest.raises(NotFoundError):
+        lifecycle.row(connection, base)
