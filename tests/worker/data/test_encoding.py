@@ -174,3 +174,18 @@ def merges_of(words: list[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
                 if pair not in merges:
                     merges.append(pair)
     return vocabulary, merges
+
+
+@pytest.mark.parametrize("kind", ["text", "completion", "document"])
+def test_a_row_is_cut_beyond_the_longest_length_and_not_at_it(tokenizer: GPT2Tokenizer, kind: str) -> None:
+    row: Any = {
+        "text": "Once upon a time",
+        "completion": Completion("Once", "upon a time"),
+        "document": Section("Once upon a", True),
+    }[kind]
+    (whole,) = encode(tokenizer, kind, row)
+    length = len(whole.ids)
+    for most, kept in ((length + 1, length), (length, length), (length - 1, length - 1)):
+        encoder = Encoder(tokenizer, Reading(kind=kind), most)
+        assert encoder.is_cut(whole) == (most < length and kind != "document")
+        assert len(next(iter(encoder.windows(whole))).ids) == kept

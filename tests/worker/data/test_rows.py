@@ -207,3 +207,15 @@ def test_a_file_that_is_gone_is_told(tmp_path: Path, format: str) -> None:
         with pytest.raises(DataError) as caught:
             list(each(DatasetSource(path=str(path), format=format, reading=TEXT)))
         assert caught.value.reason == f"The dataset {path} is gone."
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("system", "system"), ("user", "user"), ("human", "user"), ("assistant", "assistant"), ("gpt", "assistant"),
+     ("bot", "assistant"), ("model", "assistant"), ("tool", "tool")],
+)  # fmt: skip
+@pytest.mark.parametrize(("role", "content"), [("role", "content"), ("from", "value")])
+def test_whoever_speaks_is_known_by_every_name(said: str, meant: str, role: str, content: str) -> None:
+    talk = [{role: "user", content: "Hi"}, {role: said, content: "a word"}, {role: "assistant", content: "Yes?"}]
+    (row,) = rows_in(json.dumps({"talk": talk}).encode(), [1000], "jsonl", reading=CHAT)
+    assert row == Chat((Message("user", "Hi"), Message(meant, "a word"), Message("assistant", "Yes?")))

@@ -75,6 +75,9 @@ def test_long_examples_are_cut_and_counted(tokenize: Tokenize, tokenizer: GPT2To
     assert examples.cut == 5
     assert [len(examples[index]) for index in range(5)] == [8] * 5
     assert tokenizer.eos_token_id not in examples[0]
+    length = len(tokenizer("Once upon a time")["input_ids"]) + 1  # and the end of the text
+    cuts = [tokenize(["Once upon a time"], max_length=most)[0].cut for most in (length - 1, length, length + 1)]
+    assert cuts == [1, 0, 0]
 
 
 def test_an_example_with_nothing_to_predict_is_dropped(tokenize: Tokenize, tokenizer: GPT2Tokenizer) -> None:

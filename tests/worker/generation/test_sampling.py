@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from worker.contract import ModelSource
-from worker.generation.sampling import Sampling, encode_prompt, stream
+from worker.generation.sampling import Sampling, _choose, _warpers, encode_prompt, stream
 from worker.models.loading import LanguageModel, build, load_model
 
 PROMPT = "Once upon a time"
@@ -42,6 +42,38 @@ def test_a_seed_repeats_the_text_and_another_does_not(trained: LanguageModel) ->
 def test_top_k_of_one_is_greedy(trained: LanguageModel) -> None:
     greedy = generate(trained, PROMPT, temperature=0, max_new_tokens=12)
     assert [p.id for p in generate(trained, PROMPT, top_k=1, max_new_tokens=12)] == [p.id for p in greedy]
+
+
+@pytest.mark.parametrize(
+    ("settings", "drawn"),
+    [
+        ({"top_p": 1.0}, {0, 1, 2, 3}), ({"top_p": 0.85}, {0, 1, 2}), ({"top_p": 0.6}, {0, 1}), ({"top_p": 0.4}, {0}),
+        ({"top_p": 1.0, "top_k": 2}, {0, 1}), ({"top_p": 0.4, "top_k": 3}, {0}), ({"top_p": 1.0, "temperature": 0.0}, {0}),
+        ({"top_p": 0.65, "temperature": 3.0}, {0, 1, 2}),
+    ],
+)  # fmt: skip
+def test_each_setting_bars_the_tokens_that_it_should(settings: dict[str, Any], drawn: set[int]) -> None:
+    """Chances of 0.5, 0.3, 0.15 and 0.05. At a temperature of 3 they are nearer to each other, so that 0.65 takes three."""
+    logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+    chosen = Sampling(**{"temperature": 1.0, **settings})
+    generator = torch.Generator().manual_seed(0)
+    assert {_choose(logits, chosen, _warpers(chosen), generator) for _ in range(400)} == drawn
+
+
+@pytest.mark.parametrize(("temperature", "share"), [(1.0, 0.5), (0.5, 0.685), (2.0, 0.379)])
+def test_temperature_changes_the_chances_as_its_formula_says(temperature: float, share: float) -> None:
+    """softmax(log p / T): of the likeliest token, p^(1/T) over the sum of all of them."""
+    logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+    chosen = Sampling(temperature=temperature, top_p=1.0)
+    generator = torch.Generator().manual_seed(0)
+    found = [_choose(logits, chosen, _warpers(chosen), generator) for _ in range(4000)]
+    assert found.count(0) / 4000 == pytest.approx(share, abs=0.03)
+
+
+def test_a_small_top_p_is_greedy(trained: LanguageModel) -> None:
+    greedy = generate(trained, PROMPT, temperature=0, max_new_tokens=12)
+    found = generate(trained, PROMPT, top_p=1e-6, temperature=1.5, seed=5, max_new_tokens=12)
+    assert [piece.id for piece in found] == [piece.id for piece in greedy]
 
 
 def test_logprobs_are_those_of_the_plain_model(trained: LanguageModel) -> None:
@@ -119,5 +151,7 @@ def test_an_untrained_model_writes_whole_characters(corpus: list[str]) -> None:
     torch.manual_seed(0)
     model = build("tiny", corpus)
     model.model.eval()
-    text = text_of(generate(model, PROMPT, seed=1, max_new_tokens=80, top_p=1))
-    assert text.encode().decode() == text
+    pieces = generate(model, PROMPT, seed=1, max_new_tokens=80, top_p=1)
+    whole = model.tokenizer.decode([piece.id for piece in pieces], skip_special_tokens=True)
+    assert text_of(pieces) == whole
+    assert "\ufffd" not in "".join(piece.text for piece in pieces[:-1]) or "\ufffd" in whole

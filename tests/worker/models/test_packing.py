@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F  # noqa: N812
 from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.data.batching import Batch, lay_out
 from worker.generation.sampling import Sampling, stream
+from worker.models import attention
 from worker.models.attention import packed_arguments, varlen_serves
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
@@ -154,3 +156,34 @@ def test_the_kernel_for_many_lengths_is_used_where_it_can_be(
     kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int, dropout: float, serves: bool
 ) -> None:
     assert varlen_serves(kind, capability, dtype, width, dropout) is serves
+
+
+@pytest.mark.parametrize("heads", [4, 2])
+@pytest.mark.parametrize("window", [None, 1, 9, 500])
+def test_the_kernel_for_many_lengths_is_asked_for_what_the_other_way_computes(
+    window: int | None, heads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no such kernel on a CPU: a plain one takes its place that reads the same arguments as its documentation says:
+    a token sees ``window_size`` tokens to the left and right of it, -1 being all."""
+
+    def kernel(query: Any, key: Any, value: Any, starts: Any, _: Any, longest: int, __: int, **options: Any) -> torch.Tensor:
+        left, right = options["window_size"]
+        assert longest == max(LENGTHS) - 1  # a text's last token is no input
+        parts = []
+        for start, end in pairwise(starts.tolist()):
+            back = torch.arange(end - start)[:, None] - torch.arange(end - start)
+            sees = (back <= (left if left >= 0 else 10**6)) & (-back <= (right if right >= 0 else 10**6))
+            text = (tensor[start:end].transpose(0, 1)[None] for tensor in (query, key, value))
+            gqa = options.get("enable_gqa", False)
+            out = F.scaled_dot_product_attention(*text, attn_mask=sees, scale=options["scale"], enable_gqa=gqa)
+            parts.append(out[0].transpose(0, 1))
+        return torch.cat(parts)
+
+    monkeypatch.setattr(attention, "varlen_attn", kernel)
+    batch = packed()
+    assert batch.texts is not None
+    query = torch.randn(batch.tokens, 4, 8, generator=torch.Generator().manual_seed(0))
+    key, value = (torch.randn(batch.tokens, heads, 8, generator=torch.Generator().manual_seed(n)) for n in (1, 2))
+    found = attention._attend_varlen((query, key, value), batch.texts, torch.float32, 0.3, window)
+    blocks = [attention._attend_block((query, key, value), block, 0.0, 0.3, window) for block in batch.texts.blocks]
+    assert torch.allclose(found, torch.cat(blocks), atol=1e-5)

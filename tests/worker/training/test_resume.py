@@ -307,3 +307,20 @@ def test_a_run_with_lora_goes_on_exactly_and_leaves_an_adapter(model: ModelSourc
     assert (tmp_path / "uncut" / "adapter" / "adapter_model.safetensors").exists()
     merged = load_file(tmp_path / "uncut" / "model" / "model.safetensors")
     assert merged.keys() == load_file(Path(model.location) / "model.safetensors").keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "batch_size"),
+    [({}, 1), ({"seed": 7}, 1), ({"batch_size": 4}, 4), ({"gradient_accumulation_steps": 4}, 2)],
+    ids=["nothing", "another setting", "the batch size", "the accumulation"],
+)
+def test_a_smaller_batch_after_running_out_of_memory_is_kept_unless_its_settings_were_changed(
+    model: ModelSource, data: Path, tmp_path: Path, change: dict[str, int], batch_size: int
+) -> None:
+    runs = Runs(model, data, "fp32")
+    trainer = runs.start(tmp_path / "run")
+    assert trainer.batch_size == 2
+    trainer.batch_size = 1
+    trainer.train()
+    shutil.rmtree(tmp_path / "run" / "tokens", ignore_errors=True)
+    assert runs.start(tmp_path / "run", **change).batch_size == batch_size

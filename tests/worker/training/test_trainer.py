@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from worker.checkpoints import saver
 from worker.contract import Control
 from worker.data.batching import lay_out, shuffled_windows
 from worker.errors import TrainingError
+from worker.training.trainer import Trainer
 
 Prepare = Callable[..., tuple[Any, list[Any]]]
 
@@ -199,12 +201,57 @@ def test_a_stop_leaves_a_checkpoint_and_a_model(prepare: Prepare) -> None:
 
 
 def test_gradient_checkpointing_changes_nothing_but_memory(prepare: Prepare) -> None:
-    curves = []
+    curves, computed = [], []
     for checkpointing in (False, True):
-        trainer, reported = prepare(max_steps=4, gradient_checkpointing=checkpointing)
+        trainer, reported = prepare(max_steps=4, gradient_checkpointing=checkpointing, validation_split=0)
+        seen: list[bool] = []
+        trainer.model.transformer.h[1].attn.register_forward_pre_hook(
+            lambda *_, seen=seen: seen.append(torch.is_grad_enabled())
+        )
         trainer.train()
         curves.append(losses(reported))
+        computed.append(len(seen))
     assert curves[0] == pytest.approx(curves[1], abs=1e-5)
+    assert computed[1] == 2 * computed[0], "each block is computed once more on the way back"
+
+
+@pytest.mark.parametrize("max_grad_norm", [0.05, 100.0])
+def test_scaled_losses_learn_what_unscaled_ones_do(prepare: Prepare, max_grad_norm: float) -> None:
+    """fp16 is refused on a CPU, and serves here for the loss scaling, which is the same as on a GPU."""
+    found = []
+    for precision in ("fp32", "fp16"):
+        trainer, reported = prepare(max_steps=5, max_grad_norm=max_grad_norm, weight_decay=0.1)
+        trainer = Trainer(replace(trainer.setup, precision=precision), reported.append, trainer.stop)
+        if precision == "fp16":
+            trainer.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        del reported[:]
+        trainer.train()
+        found.append(reported)
+    norms = [[event.grad_norm for event in reported if event.type == "step"] for reported in found]
+    assert losses(found[1]) == pytest.approx(losses(found[0]), rel=2e-3)
+    assert norms[1] == pytest.approx(norms[0], rel=2e-2)
+    assert [event.scale for event in found[1] if event.type == "step"] == [1024.0] * 5
+
+
+def test_speed_is_of_all_updates_since_the_last_report(prepare: Prepare) -> None:
+    trainer, reported = prepare(max_steps=7, log_steps=3)
+    updates: list[Any] = []
+    take = trainer._take
+
+    def watch(coming: Any) -> None:
+        seen = [replace(update, seconds=update.step**2 / 10) for update in coming]  # so that each took another time
+        updates.extend(seen)
+        take(seen)
+
+    trainer._take = watch
+    trainer.train()
+    told = [event for event in reported if event.type == "step"]
+    assert [event.step for event in told] == [3, 6, 7]
+    for event, first in zip(told, (1, 4, 7), strict=True):
+        part = [update for update in updates if first <= update.step <= event.step]
+        speed = sum(update.tokens for update in part) / sum(update.seconds for update in part)
+        assert event.tokens_per_s == pytest.approx(speed)
+        assert event.step_ms == pytest.approx(100 * event.step**2)
 
 
 def test_the_same_seed_gives_the_same_run(prepare: Prepare) -> None:
