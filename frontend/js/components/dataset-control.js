@@ -3,7 +3,7 @@
  * @import { ControlProps } from "./field.js"
  */
 import { html } from "htm/preact";
-import { inWords, sizeOf } from "../reading.js";
+import { inWords, sizeOf } from "../stores/reading.js";
 import { datasetLink } from "../router.js";
 import { controlId } from "./field.js";
 import { Upload } from "./upload.js";

@@ -2,7 +2,7 @@
  * One setting of the form: label, control, help, and what the server found wrong with it.
  *
  * @import { ComponentChildren } from "preact"
- * @import { FormField } from "../form.js"
+ * @import { FormField } from "../stores/form.js"
  *
  * @typedef {object} ControlProps
  * @property {FormField} field

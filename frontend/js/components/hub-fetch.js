@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { fetchDataset } from "../api.js";
+import { fetchDataset } from "../server/api.js";
 import * as format from "../format.js";
 import { ErrorNotice } from "./notice.js";
 import { Progress } from "./progress.js";

@@ -8,7 +8,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useId, useMemo, useRef } from "preact/hooks";
 import { count } from "../format.js";
-import { directionOf, noteOf, STATES, visible } from "../token-text.js";
+import { directionOf, noteOf, STATES, visible } from "../stores/token-text.js";
 
 /** @param {{ tokens: Token[], label: string }} props */
 export function TokenLine({ tokens, label }) {

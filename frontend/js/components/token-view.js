@@ -8,9 +8,9 @@
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { datasetTokens } from "../api.js";
+import { datasetTokens } from "../server/api.js";
 import { count } from "../format.js";
-import { occurring, STATES } from "../token-text.js";
+import { occurring, STATES } from "../stores/token-text.js";
 import { ErrorNotice } from "./notice.js";
 import { Segmented } from "./segmented.js";
 import { TokenLine } from "./token-line.js";

@@ -1,11 +1,11 @@
 /**
- * @import { ApiError } from "../api.js"
+ * @import { ApiError } from "../server/api.js"
  * @import { Dataset } from "../types.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { uploadDataset } from "../api.js";
+import { uploadDataset } from "../server/api.js";
 import * as format from "../format.js";
 import { Icon } from "./icon.js";
 import { ErrorNotice } from "./notice.js";

@@ -1,12 +1,12 @@
 /**
  * All runs: filtered, sorted, described, and taken to be compared, archived or deleted.
  *
- * @import { Filter } from "../board-filter.js"
+ * @import { Filter } from "../stores/board-filter.js"
  */
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { boardLink, filterOf, narrows } from "../board-filter.js";
-import { BoardStore } from "../board-store.js";
+import { boardLink, filterOf, narrows } from "../stores/board-filter.js";
+import { BoardStore } from "../stores/board-store.js";
 import { ConnectionState } from "../components/connection.js";
 import { Icon } from "../components/icon.js";
 import { MachineLine } from "../components/machine-line.js";

@@ -1,14 +1,14 @@
 /**
  * Several runs side by side: what differed and what came of it in words, their curves in one chart, and two tables.
  *
- * @import { CompareSettings } from "../compare-settings.js"
+ * @import { CompareSettings } from "../stores/compare-settings.js"
  * @import { Comparison } from "../types.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { settingsLink, settingsOf } from "../compare-settings.js";
-import { CompareStore } from "../compare-store.js";
+import { settingsLink, settingsOf } from "../stores/compare-settings.js";
+import { CompareStore } from "../stores/compare-store.js";
 import { ConnectionState } from "../components/connection.js";
 import { ErrorNotice } from "../components/notice.js";
 import { Curves } from "./compare/curves.js";

@@ -6,14 +6,14 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import * as api from "../api.js";
+import * as api from "../server/api.js";
 import { ConfirmButton } from "../components/confirm-button.js";
 import { Icon } from "../components/icon.js";
 import { ErrorNotice } from "../components/notice.js";
 import { Rename } from "../components/rename.js";
 import { useLatest } from "../components/use-latest.js";
 import * as format from "../format.js";
-import { formatOf, sizeOf } from "../reading.js";
+import { formatOf, sizeOf } from "../stores/reading.js";
 import { trainOnLink } from "../router.js";
 import { ModelsEye } from "./dataset/models-eye.js";
 import { ReadingCard } from "./dataset/reading-card.js";

@@ -2,18 +2,18 @@
  * The texts that runs learn from.
  *
  * @import { Dataset } from "../types.js"
- * @import { ApiError } from "../api.js"
+ * @import { ApiError } from "../server/api.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import * as api from "../api.js";
+import * as api from "../server/api.js";
 import { ConfirmButton } from "../components/confirm-button.js";
 import { HubFetch } from "../components/hub-fetch.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
 import { Upload } from "../components/upload.js";
 import * as format from "../format.js";
-import { formatOf, inWords, sizeOf } from "../reading.js";
+import { formatOf, inWords, sizeOf } from "../stores/reading.js";
 import { datasetLink, trainOnLink } from "../router.js";
 
 export function DatasetsPage() {

@@ -2,7 +2,7 @@
  * The form that starts a run, made from the configuration's schema.
  *
  * @import { ConfigSchema, Dataset, Model, Preset, Run, System } from "../types.js"
- * @import { FormField, Typed } from "../form.js"
+ * @import { FormField, Typed } from "../stores/form.js"
  *
  * @typedef {object} Loaded
  * @property {FormField[]} fields
@@ -16,9 +16,9 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import * as api from "../api.js";
+import * as api from "../server/api.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
-import { fieldsOf, typedFrom } from "../form.js";
+import { fieldsOf, typedFrom } from "../stores/form.js";
 import { runLink } from "../router.js";
 import { RunForm } from "./new-run/run-form.js";
 

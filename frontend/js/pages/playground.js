@@ -6,7 +6,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import * as api from "../api.js";
+import * as api from "../server/api.js";
 import { ModelOptions } from "../components/model-control.js";
 import { ErrorNotice } from "../components/notice.js";
 import * as format from "../format.js";

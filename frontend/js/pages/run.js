@@ -2,11 +2,11 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { ChartView } from "../chart-view.js";
+import { ChartView } from "../charts/view.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
-import { hasEnded } from "../run-state.js";
-import { RunStore } from "../run-store.js";
-import { storyOf } from "../story.js";
+import { hasEnded } from "../stores/run-state.js";
+import { RunStore } from "../stores/run-store.js";
+import { storyOf } from "../stores/story.js";
 import { NotFoundPage } from "./not-found.js";
 import { Charts } from "./run/charts.js";
 import { Checkpoints } from "./run/checkpoints.js";

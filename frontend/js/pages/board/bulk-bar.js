@@ -1,7 +1,7 @@
-/** @import { BoardStore } from "../../board-store.js" */
+/** @import { BoardStore } from "../../stores/board-store.js" */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import * as api from "../../api.js";
+import * as api from "../../server/api.js";
 import { Check } from "../../components/check.js";
 import { ConfirmButton } from "../../components/confirm-button.js";
 import { Notice } from "../../components/notice.js";

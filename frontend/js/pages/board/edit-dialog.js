@@ -1,11 +1,11 @@
 /**
- * @import { ApiError } from "../../api.js"
+ * @import { ApiError } from "../../server/api.js"
  * @import { Run } from "../../types.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import * as api from "../../api.js";
+import * as api from "../../server/api.js";
 import { ErrorNotice } from "../../components/notice.js";
 
 /** What people say about a run, to be changed. @param {{ run: Run, onClose: () => void, onSaved: (run: Run) => void }} props */

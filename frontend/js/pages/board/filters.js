@@ -1,10 +1,10 @@
 /**
- * @import { Filter } from "../../board-filter.js"
+ * @import { Filter } from "../../stores/board-filter.js"
  * @import { TagCount } from "../../types.js"
  */
 import { html } from "htm/preact";
 import { Check } from "../../components/check.js";
-import { SORTS, STATUSES } from "../../board-filter.js";
+import { SORTS, STATUSES } from "../../stores/board-filter.js";
 
 const TAGS_SHOWN = 12;
 

@@ -1,8 +1,8 @@
-/** @import { ApiError } from "../../api.js" */
+/** @import { ApiError } from "../../server/api.js" */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useMemo } from "preact/hooks";
-import * as api from "../../api.js";
+import * as api from "../../server/api.js";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { runLink } from "../../router.js";

@@ -1,6 +1,6 @@
 /**
  * @import { Signal } from "@preact/signals"
- * @import { BoardStore } from "../../board-store.js"
+ * @import { BoardStore } from "../../stores/board-store.js"
  * @import { Run } from "../../types.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
@@ -11,7 +11,7 @@ import { Sparkline } from "../../components/sparkline.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import * as format from "../../format.js";
 import { runLink } from "../../router.js";
-import { hasEnded, progress } from "../../run-state.js";
+import { hasEnded, progress } from "../../stores/run-state.js";
 import { EditDialog } from "./edit-dialog.js";
 
 /** @param {{ run: Signal<Run>, store: BoardStore, now: Date }} props */

@@ -1,19 +1,19 @@
 /**
  * The runs' curves in one chart, its controls, and a legend with the values at the cursor.
  *
- * @import { CompareSettings } from "../../compare-settings.js"
- * @import { CompareStore } from "../../compare-store.js"
+ * @import { CompareSettings } from "../../stores/compare-settings.js"
+ * @import { CompareStore } from "../../stores/compare-store.js"
  * @import { Comparison } from "../../types.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useMemo } from "preact/hooks";
-import { AXES } from "../../compare-settings.js";
+import { AXES } from "../../stores/compare-settings.js";
 import { Check } from "../../components/check.js";
 import { Segmented } from "../../components/segmented.js";
 import * as format from "../../format.js";
-import { OverlayChart } from "../../overlay-chart.js";
-import { METRICS } from "../../overlay-lines.js";
+import { OverlayChart } from "../../charts/overlay-chart.js";
+import { METRICS } from "../../charts/overlay-lines.js";
 import { entriesOf, itemOf } from "./entries.js";
 import { Legend } from "./legend.js";
 

@@ -1,8 +1,8 @@
 /**
  * What a comparison's chart and legend list: runs, or groups of runs that repeat each other with other seeds. Pure.
  *
- * @import { Item } from "../../overlay-draw.js"
- * @import { Line } from "../../overlay-lines.js"
+ * @import { Item } from "../../charts/overlay-draw.js"
+ * @import { Line } from "../../charts/overlay-lines.js"
  * @import { Comparison } from "../../types.js"
  *
  * @typedef {object} Entry
@@ -12,9 +12,9 @@
  * @property {boolean} live whether one of its runs goes on
  * @property {number} look which colour and dash
  */
-import { bandOf } from "../../overlay-lines.js";
-import { hasEnded } from "../../run-state.js";
-import { smooth } from "../../series.js";
+import { bandOf } from "../../charts/overlay-lines.js";
+import { hasEnded } from "../../stores/run-state.js";
+import { smooth } from "../../charts/series.js";
 
 const SMOOTHING = 0.8;
 

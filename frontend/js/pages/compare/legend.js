@@ -1,14 +1,14 @@
 /**
  * @import { ReadonlySignal } from "@preact/signals"
- * @import { Item } from "../../overlay-draw.js"
- * @import { Axis } from "../../overlay-lines.js"
+ * @import { Item } from "../../charts/overlay-draw.js"
+ * @import { Axis } from "../../charts/overlay-lines.js"
  * @import { Entry } from "./entries.js"
  */
 import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import { number } from "../../format.js";
-import { COLOURS, dashOf } from "../../overlay-draw.js";
-import { valueAt } from "../../overlay-lines.js";
+import { COLOURS, dashOf } from "../../charts/overlay-draw.js";
+import { valueAt } from "../../charts/overlay-lines.js";
 
 /**
  * Who is which line, shows and hides them, and tells their values at the cursor, or their last ones.

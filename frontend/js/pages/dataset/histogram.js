@@ -1,7 +1,7 @@
 /** @import { Statistics } from "../../types.js" */
 import { html } from "htm/preact";
 import { count } from "../../format.js";
-import { barLabel, barsOf } from "../../histogram.js";
+import { barLabel, barsOf } from "../../charts/histogram.js";
 
 const WIDTH = 480;
 const HEIGHT = 120;

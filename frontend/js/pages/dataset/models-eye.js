@@ -7,11 +7,11 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import * as api from "../../api.js";
+import * as api from "../../server/api.js";
 import { ModelOptions } from "../../components/model-control.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { TokenView } from "../../components/token-view.js";
-import { isSame } from "../../reading.js";
+import { isSame } from "../../stores/reading.js";
 import { StatisticsCard } from "./statistics.js";
 
 /** @param {{ dataset: Dataset, reading: Reading }} props reading: as it is being chosen */

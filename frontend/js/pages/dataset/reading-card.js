@@ -3,14 +3,14 @@
  *
  * @import { Signal } from "@preact/signals"
  * @import { Dataset, Kind, Reading } from "../../types.js"
- * @import { ApiError } from "../../api.js"
- * @import { Role } from "../../reading.js"
+ * @import { ApiError } from "../../server/api.js"
+ * @import { Role } from "../../stores/reading.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { changeDataset } from "../../api.js";
+import { changeDataset } from "../../server/api.js";
 import { Segmented } from "../../components/segmented.js";
-import { isSame, KINDS, readingOf, ROLE_LABELS } from "../../reading.js";
+import { isSame, KINDS, readingOf, ROLE_LABELS } from "../../stores/reading.js";
 
 /** @param {{ dataset: Dataset, reading: Signal<Reading>, onChanged: (dataset: Dataset) => void }} props */
 export function ReadingCard({ dataset, reading, onChanged }) {

@@ -5,11 +5,11 @@
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { previewDataset } from "../../api.js";
+import { previewDataset } from "../../server/api.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { useLatest } from "../../components/use-latest.js";
 import { count } from "../../format.js";
-import { isSame, roleOf, ROLE_LABELS } from "../../reading.js";
+import { isSame, roleOf, ROLE_LABELS } from "../../stores/reading.js";
 
 const PAGE = 20;
 

@@ -5,7 +5,7 @@
  */
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { datasetStatistics } from "../../api.js";
+import { datasetStatistics } from "../../server/api.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { useTask } from "../../components/use-task.js";
 import { count } from "../../format.js";

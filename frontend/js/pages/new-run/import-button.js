@@ -4,7 +4,7 @@ import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
 import { Icon } from "../../components/icon.js";
 import { Notice } from "../../components/notice.js";
-import { configFrom } from "../../import-config.js";
+import { configFrom } from "../../stores/import-config.js";
 
 /**
  * Fills the form from a file on the visitor's machine; nothing is sent.

@@ -1,7 +1,7 @@
 /** @import { Preflight } from "../../types.js" */
 import { html } from "htm/preact";
 import * as format from "../../format.js";
-import { memoryOf } from "../../preflight.js";
+import { memoryOf } from "../../stores/preflight.js";
 
 /** What is needed against what there is; the parts on hover and focus. @param {{ preflight: Preflight }} props */
 export function MemoryBar({ preflight }) {

@@ -2,13 +2,13 @@
  * What the run would take, live.
  *
  * @import { Forecast, Preflight } from "../../types.js"
- * @import { FormField } from "../../form.js"
+ * @import { FormField } from "../../stores/form.js"
  */
 import { html } from "htm/preact";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
 import * as format from "../../format.js";
-import { factsOf, stepTime, timeOf } from "../../preflight.js";
+import { factsOf, stepTime, timeOf } from "../../stores/preflight.js";
 import { MemoryBar } from "./memory-bar.js";
 
 const FIRST_LOOK = "The first look at the data, the model and this machine takes up to half a minute.";
@@ -52,7 +52,7 @@ export function PreflightCard({ preflight: { value, error, busy, measurement, me
   `;
 }
 
-/** @param {{ error: import("../../api.js").ApiError, fields: FormField[], onReveal: (field: string) => void }} props */
+/** @param {{ error: import("../../server/api.js").ApiError, fields: FormField[], onReveal: (field: string) => void }} props */
 function NoForecast({ error, fields, onReveal }) {
   const field = error.status === 422 && fields.find((each) => each.name === error.field?.split(".")[0]);
   if (!field) return html`<${ErrorNotice} error=${error} />`;

@@ -1,6 +1,6 @@
 /** @import { Preset, System } from "../../types.js" */
 import { html } from "htm/preact";
-import { presetForGpu } from "../../form.js";
+import { presetForGpu } from "../../stores/form.js";
 
 /**
  * @param {object} props

@@ -1,10 +1,10 @@
 /**
  * The fields, and beside them what a run with them would take.
  *
- * @import { ApiError } from "../../api.js"
+ * @import { ApiError } from "../../server/api.js"
  * @import { Config, Dataset, Preflight, Preset } from "../../types.js"
  * @import { ControlProps } from "../../components/field.js"
- * @import { FormField, Typed } from "../../form.js"
+ * @import { FormField, Typed } from "../../stores/form.js"
  * @import { Loaded } from "../new-run.js"
  */
 import { useSignal } from "@preact/signals";
@@ -14,7 +14,7 @@ import { CopyButton } from "../../components/copy-button.js";
 import { DatasetControl } from "../../components/dataset-control.js";
 import { controlId, Field } from "../../components/field.js";
 import { ModelControl } from "../../components/model-control.js";
-import { curlOf, isShown, payloadOf, summaryOf, typedFrom } from "../../form.js";
+import { curlOf, isShown, payloadOf, summaryOf, typedFrom } from "../../stores/form.js";
 import { ImportButton } from "./import-button.js";
 import { PreflightCard } from "./preflight-card.js";
 import { Presets } from "./presets.js";

@@ -1,12 +1,12 @@
 /**
  * @import { Config, Preflight } from "../../types.js"
- * @import { FormField } from "../../form.js"
+ * @import { FormField } from "../../stores/form.js"
  */
 import { html } from "htm/preact";
 import { ConfirmButton } from "../../components/confirm-button.js";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
-import { blockersOf, fittingBatch } from "../../preflight.js";
+import { blockersOf, fittingBatch } from "../../stores/preflight.js";
 
 /**
  * The button that starts the run, or why it should not be started and what would help.

@@ -1,6 +1,6 @@
 /** @import { Config, Preflight } from "../../types.js" */
 import { useEffect } from "preact/hooks";
-import * as api from "../../api.js";
+import * as api from "../../server/api.js";
 import { useLatest } from "../../components/use-latest.js";
 import { useTask } from "../../components/use-task.js";
 

@@ -1,7 +1,7 @@
 /** @import { Config } from "../../types.js" */
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import * as api from "../../api.js";
+import * as api from "../../server/api.js";
 import { runLink } from "../../router.js";
 
 /** Posting, such that a double click or a lost answer makes one run. */

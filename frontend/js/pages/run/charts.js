@@ -1,13 +1,13 @@
 /**
  * The curves of a run, with one cursor, one range and one toolbar for all.
  *
- * @import { ChartView } from "../../chart-view.js"
- * @import { RunStore } from "../../run-store.js"
+ * @import { ChartView } from "../../charts/view.js"
+ * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useComputed, useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
-import { hasEnded } from "../../run-state.js";
+import { hasEnded } from "../../stores/run-state.js";
 import { FigureCard } from "./charts/figure.js";
 import { FIGURES, shownFigures } from "./charts/figures.js";
 import { useScene } from "./charts/scene.js";

@@ -1,6 +1,6 @@
 /**
  * @import { Checkpoint } from "../../types.js"
- * @import { RunStore } from "../../run-store.js"
+ * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";

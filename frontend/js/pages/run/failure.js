@@ -1,11 +1,11 @@
 /**
  * @import { Run } from "../../types.js"
- * @import { RunStore } from "../../run-store.js"
+ * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { getLog } from "../../api.js";
+import { getLog } from "../../server/api.js";
 
 const TAIL_BYTES = 4096;
 const TAIL_LINES = 20;

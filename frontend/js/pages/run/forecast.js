@@ -1,10 +1,10 @@
 /**
  * @import { Run } from "../../types.js"
- * @import { RunStore } from "../../run-store.js"
+ * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
-import { comparisonOf } from "../../preflight.js";
+import { comparisonOf } from "../../stores/preflight.js";
 
 /** What was predicted of the run, and once it has ended what it took. @param {{ store: RunStore }} props */
 export function ForecastCard({ store }) {

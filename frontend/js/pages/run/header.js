@@ -2,13 +2,13 @@
  * Name, status, progress and the actions of a run.
  *
  * @import { Config, Run } from "../../types.js"
- * @import { ApiError, RunAction } from "../../api.js"
- * @import { RunStore } from "../../run-store.js"
+ * @import { ApiError, RunAction } from "../../server/api.js"
+ * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { deleteRun, renameRun } from "../../api.js";
+import { deleteRun, renameRun } from "../../server/api.js";
 import { ConfirmButton } from "../../components/confirm-button.js";
 import { ConnectionState } from "../../components/connection.js";
 import { Icon } from "../../components/icon.js";
@@ -19,7 +19,7 @@ import { StatusBadge } from "../../components/status-badge.js";
 import { useNow } from "../../components/use-now.js";
 import * as format from "../../format.js";
 import { playgroundLink, sameRunLink } from "../../router.js";
-import { hasEnded, progress } from "../../run-state.js";
+import { hasEnded, progress } from "../../stores/run-state.js";
 
 const AT_REST = ["queued", "paused"];
 const BROKEN = ["failed", "interrupted"];

@@ -1,8 +1,8 @@
-/** @import { ApiError } from "../../api.js" */
+/** @import { ApiError } from "../../server/api.js" */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { getLog } from "../../api.js";
+import { getLog } from "../../server/api.js";
 import { ErrorNotice } from "../../components/notice.js";
 
 const TAIL_BYTES = 16_384;

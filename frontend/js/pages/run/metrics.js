@@ -1,6 +1,6 @@
 /**
  * @import { Run } from "../../types.js"
- * @import { RunStore } from "../../run-store.js"
+ * @import { RunStore } from "../../stores/run-store.js"
  */
 import { html } from "htm/preact";
 import { Metric } from "../../components/metric.js";

@@ -2,14 +2,14 @@
  * What the model wrote at each check. The slider and the charts' cursor go together: pointing at a chart shows what it
  * wrote by then; what the slider chose is a line in the charts.
  *
- * @import { ChartView } from "../../chart-view.js"
- * @import { RunStore } from "../../run-store.js"
+ * @import { ChartView } from "../../charts/view.js"
+ * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { Segmented } from "../../components/segmented.js";
 import * as format from "../../format.js";
-import { placeOf, promptsOf, sampleAt, sampledSteps } from "../../samples.js";
+import { placeOf, promptsOf, sampleAt, sampledSteps } from "../../stores/samples.js";
 
 const TAB_LENGTH = 24;
 

@@ -1,7 +1,7 @@
 /**
  * The numbers that a chart shows. Pure.
  *
- * @import { Series } from "../../../series.js"
+ * @import { Series } from "../../../charts/series.js"
  * @import { Figure } from "./figures.js"
  */
 

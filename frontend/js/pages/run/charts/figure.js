@@ -1,10 +1,10 @@
 /**
  * One chart with its title, its values under the cursor, and what can be done with it.
  *
- * @import { Actions } from "../../../chart.js"
- * @import { ChartView } from "../../../chart-view.js"
- * @import { RunStore } from "../../../run-store.js"
- * @import { Series } from "../../../series.js"
+ * @import { Actions } from "../../../charts/chart.js"
+ * @import { ChartView } from "../../../charts/view.js"
+ * @import { RunStore } from "../../../stores/run-store.js"
+ * @import { Series } from "../../../charts/series.js"
  * @import { Figure, Line } from "./figures.js"
  * @import { Scene } from "./scene.js"
  *
@@ -13,14 +13,14 @@
 import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import { useMemo, useRef } from "preact/hooks";
-import { KEYS_HELP } from "../../../chart-keys.js";
-import { brokenPlugin, marksPlugin } from "../../../chart-marks.js";
-import { Chart } from "../../../chart.js";
+import { KEYS_HELP } from "../../../charts/keys.js";
+import { brokenPlugin, marksPlugin } from "../../../charts/marks.js";
+import { Chart } from "../../../charts/chart.js";
 import { Icon } from "../../../components/icon.js";
 import * as format from "../../../format.js";
-import { lastNumber } from "../../../series.js";
-import { rangeOf, zoomed } from "../../../view-link.js";
-import { X_SCALES } from "../../../x-scale.js";
+import { lastNumber } from "../../../charts/series.js";
+import { rangeOf, zoomed } from "../../../charts/view-link.js";
+import { X_SCALES } from "../../../charts/x-scale.js";
 import { columnsOf, describe, lookOf } from "./figures.js";
 import { saveNumbers, savePicture } from "./save.js";
 import { useFullScreen } from "./use-full-screen.js";

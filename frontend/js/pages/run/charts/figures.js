@@ -1,8 +1,8 @@
 /**
  * Which charts a run has, and what they are about. Pure.
  *
- * @import { Describe, Look } from "../../../chart.js"
- * @import { Column, Key, Series } from "../../../series.js"
+ * @import { Describe, Look } from "../../../charts/chart.js"
+ * @import { Column, Key, Series } from "../../../charts/series.js"
  *
  * @typedef {object} Line
  * @property {Key} key
@@ -24,7 +24,7 @@
  * @property {Key} [unless] not shown where there are values of this
  */
 import * as format from "../../../format.js";
-import { hasValues, smooth } from "../../../series.js";
+import { hasValues, smooth } from "../../../charts/series.js";
 
 const milliseconds = (/** @type {number | null | undefined} */ value) => (value == null ? "–" : `${format.number(value)} ms`);
 

@@ -2,10 +2,10 @@
  * What all charts of a run share: the rows in sight, where they are on x, and what is marked there.
  *
  * @import { ReadonlySignal } from "@preact/signals"
- * @import { ChartView } from "../../../chart-view.js"
- * @import { Mark } from "../../../chart-marks.js"
- * @import { RunStore } from "../../../run-store.js"
- * @import { Series } from "../../../series.js"
+ * @import { ChartView } from "../../../charts/view.js"
+ * @import { Mark } from "../../../charts/marks.js"
+ * @import { RunStore } from "../../../stores/run-store.js"
+ * @import { Series } from "../../../charts/series.js"
  * @import { Checkpoint, MessageEvent, Run } from "../../../types.js"
  *
  * @typedef {object} Scene
@@ -19,9 +19,9 @@
  */
 import { useComputed } from "@preact/signals";
 import * as format from "../../../format.js";
-import { hasEnded } from "../../../run-state.js";
-import { lastNumber } from "../../../series.js";
-import { axisColumn, horizon, indexAt, translate } from "../../../x-scale.js";
+import { hasEnded } from "../../../stores/run-state.js";
+import { lastNumber } from "../../../charts/series.js";
+import { axisColumn, horizon, indexAt, translate } from "../../../charts/x-scale.js";
 
 const MOST_WARNINGS = 30;
 

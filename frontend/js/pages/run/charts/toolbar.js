@@ -1,15 +1,15 @@
 /**
  * What holds for all charts of a run.
  *
- * @import { ChartView } from "../../../chart-view.js"
- * @import { RunStore } from "../../../run-store.js"
+ * @import { ChartView } from "../../../charts/view.js"
+ * @import { RunStore } from "../../../stores/run-store.js"
  */
 import { html } from "htm/preact";
 import { Icon } from "../../../components/icon.js";
 import { ErrorNotice } from "../../../components/notice.js";
 import { Segmented } from "../../../components/segmented.js";
 import * as format from "../../../format.js";
-import { X_SCALES } from "../../../x-scale.js";
+import { X_SCALES } from "../../../charts/x-scale.js";
 
 /** @type {[string, string][]} */
 const AXES = Object.entries(X_SCALES).map(([axis, { title }]) => [axis, title]);

@@ -1,0 +1,275 @@
+/**
+ * Every call to the server that the page makes.
+ *
+ * @import * as T from "../types.js"
+ */
+import { readEvents } from "./sse.js";
+
+/** The server's answer was an error; `message` and `hint` are sentences for people. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status HTTP status; 0 if the server could not be reached
+   * @param {{ code: string, message: string, field?: string | null, hint?: string | null }} error
+   */
+  constructor(status, error) {
+    super(error.message);
+    this.status = status;
+    this.code = error.code;
+    this.field = error.field ?? null;
+    this.hint = error.hint ?? null;
+  }
+
+  /** Whether the same request may succeed a little later. */
+  get passing() {
+    return this.status === 0 || this.status >= 500;
+  }
+}
+
+/** How long a page that could not be loaded waits before it tries again. */
+export const RETRY_MS = 3000;
+
+const UNREACHABLE = {
+  code: "unreachable",
+  message: "The Trainboard server does not answer.",
+  hint: "Check in its terminal that it still runs, then try again. Training goes on without it.",
+};
+
+/** @param {string} text @param {number} status @returns {ApiError} */
+function errorFrom(text, status) {
+  try {
+    return new ApiError(status, JSON.parse(text).error);
+  } catch {
+    return new ApiError(status, { code: "unexpected", message: `The server answered ${status} without saying why.` });
+  }
+}
+
+/** @param {string} path @param {RequestInit} [options] @returns {Promise<Response>} */
+async function send(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, UNREACHABLE);
+  }
+  if (!response.ok) throw errorFrom(await response.text(), response.status);
+  return response;
+}
+
+/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
+const get = async (path, signal) => (await send(path, { signal })).json();
+
+/** @param {string} method @param {string} path @param {unknown} body @param {RequestInit} [options] */
+function sendJson(method, path, body, options) {
+  const headers = { "Content-Type": "application/json", ...options?.headers };
+  return send(path, { ...options, method, body: JSON.stringify(body), headers });
+}
+
+/**
+ * @param {Promise<Response>} answer a stream that ends with `done` or `error`
+ * @returns {AsyncGenerator<{ type: string, data: any }>} its events, up to `done`
+ * @throws {ApiError} also when the answer breaks off midway
+ */
+async function* eventsOf(answer) {
+  const response = await answer;
+  try {
+    for await (const event of readEvents(response)) {
+      const data = JSON.parse(event.data);
+      if (event.type === "error") throw new ApiError(response.status, data.error);
+      yield { type: event.type, data };
+      if (event.type === "done") return;
+    }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // a TypeError is what a lost connection becomes
+  }
+  throw new ApiError(0, UNREACHABLE);
+}
+
+/** @param {string} id */
+const runPath = (id) => `/api/runs/${encodeURIComponent(id)}`;
+
+/** A key that makes repeating a request harmless. (crypto.randomUUID is missing on plain-http addresses.) */
+export function idempotencyKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @returns {Promise<T.System>} */
+export const getSystem = () => get("/api/system");
+
+/** @returns {Promise<T.ConfigSchema>} */
+export const getConfigSchema = () => get("/api/config-schema");
+
+/**
+ * @param {import("../stores/board-filter.js").Filter} filter
+ * @param {number} limit
+ * @param {string | null} cursor of the next page
+ * @returns {Promise<T.RunList>}
+ */
+export const listRuns = ({ archived, ...filter }, limit, cursor) =>
+  get(`/api/runs?${queryOf({ ...filter, archived: String(archived), limit, cursor })}`);
+
+/** @returns {Promise<{ items: T.TagCount[] }>} */
+export const listTags = () => get("/api/tags");
+
+/** @param {string[]} ids 2 to 50 @returns {Promise<T.Comparison>} */
+export const compareRuns = (ids) => get(`/api/compare?${queryOf({ runs: ids.join(",") })}`);
+
+/** Each run's series, in at most 500 points. @param {string[]} ids @param {string[]} keys @returns {Promise<T.RunSeries[]>} */
+export async function getSeriesOf(ids, keys) {
+  const query = queryOf({ runs: ids.join(","), keys: keys.join(","), px: 500 });
+  const { items, stream_cursor } = /** @type {T.SeriesList} */ (await get(`/api/series?${query}`));
+  return items.map((item) => ({ ...item, stream_cursor }));
+}
+
+/** @param {string} id @returns {Promise<T.Run>} */
+export const getRun = (id) => get(runPath(id));
+
+/**
+ * @param {T.Config} config
+ * @param {string} key the same key makes the same run
+ * @param {boolean} override start although it is known not to fit
+ * @returns {Promise<T.Run>}
+ */
+export async function createRun(config, key, override = false) {
+  const path = `/api/runs${override ? "?override=true" : ""}`;
+  return (await sendJson("POST", path, config, { headers: { "Idempotency-Key": key } })).json();
+}
+
+/** @param {string} id @param {string} name @returns {Promise<T.Run>} */
+export const renameRun = async (id, name) => (await sendJson("PATCH", runPath(id), { name })).json();
+
+/** @param {string} id @param {Partial<T.About>} change @returns {Promise<T.Run>} */
+export const changeRun = async (id, change) => (await sendJson("PATCH", runPath(id), change)).json();
+
+/** @typedef {"pause" | "resume" | "retry" | "stop" | "kill"} RunAction */
+
+/** @param {string} id @param {RunAction} action @returns {Promise<T.Run>} */
+export const actOnRun = async (id, action) => (await send(`${runPath(id)}/${action}`, { method: "POST" })).json();
+
+/** @param {string} id */
+export const deleteRun = (id) => send(runPath(id), { method: "DELETE" });
+
+/**
+ * @param {string} id
+ * @param {readonly string[]} keys
+ * @param {number} px most points
+ * @param {{ from: number, to: number } | null} [range] steps; the whole run without
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<T.SeriesSnapshot>}
+ */
+export function getSeries(id, keys, px, range, signal) {
+  const query = queryOf({ keys: keys.join(","), px, from: range?.from ?? null, to: range?.to ?? null });
+  return get(`${runPath(id)}/series?${query}`, signal);
+}
+/** @param {string[]} ids @returns {Promise<T.Deletion>} */
+export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();
+
+/** @param {string} id @returns {Promise<{ items: T.MessageEvent[] }>} */
+export const getMessages = (id) => get(`${runPath(id)}/events?type=message`);
+
+/** @param {string} id @returns {Promise<{ items: T.Sample[] }>} */
+export const getSamples = (id) => get(`${runPath(id)}/samples`);
+
+/** @param {string} id @returns {Promise<{ items: T.Checkpoint[] }>} */
+export const getCheckpoints = (id) => get(`${runPath(id)}/checkpoints`);
+
+/** @param {string} id @param {number} offset negative: that many bytes from the end @returns {Promise<T.LogChunk>} */
+export const getLog = (id, offset) => get(`${runPath(id)}/log?offset=${offset}`);
+
+/** @param {string} id @param {string} file one of those that a run can be had as @returns {string} its address */
+export const filePath = (id, file) => `${runPath(id)}/files/${file}`;
+
+/** @param {string} id */
+const datasetPath = (id) => `/api/datasets/${encodeURIComponent(id)}`;
+
+/** @returns {Promise<{ items: T.Dataset[] }>} */
+export const listDatasets = () => get("/api/datasets");
+
+/** @param {string} id @param {AbortSignal} [signal] @returns {Promise<T.Dataset>} */
+export const getDataset = (id, signal) => get(datasetPath(id), signal);
+
+/** @param {string} id @param {{ name?: string, reading?: T.Reading }} change @returns {Promise<T.Dataset>} */
+export const changeDataset = async (id, change) => (await sendJson("PATCH", datasetPath(id), change)).json();
+
+/**
+ * @param {string} id
+ * @param {{ limit: number, start?: number, random?: number }} query `random` is a seed
+ * @param {AbortSignal} signal
+ * @returns {Promise<T.Preview>}
+ */
+export const previewDataset = (id, query, signal) => get(`${datasetPath(id)}/preview?${queryOf(query)}`, signal);
+
+/** @param {Record<string, string | number | null>} values what is empty is left out */
+function queryOf(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== "");
+  return new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+}
+
+/**
+ * @param {string} id
+ * @param {{ model_name: string, max_length: string }} query empty: the usual
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {text}, and `done` with Statistics
+ */
+export const datasetStatistics = (id, query, signal) =>
+  eventsOf(send(`${datasetPath(id)}/statistics?${queryOf(query)}`, { signal }));
+
+/** @param {string} id @param {T.TokensRequest} body @param {AbortSignal} signal @returns {Promise<T.TokenView>} */
+export const datasetTokens = async (id, body, signal) =>
+  (await sendJson("POST", `${datasetPath(id)}/tokens`, body, { signal })).json();
+
+/**
+ * @param {{ id: string, split: string }} wanted
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {bytes, total}, and `done` with the Dataset
+ */
+export const fetchDataset = (wanted, signal) => eventsOf(sendJson("POST", "/api/datasets/hub", wanted, { signal }));
+
+/** @param {string} id */
+export const deleteDataset = (id) => send(datasetPath(id), { method: "DELETE" });
+
+/** @param {T.Config} config @param {AbortSignal} signal @returns {Promise<T.Preflight>} */
+export const preflight = async (config, signal) => (await sendJson("POST", "/api/preflight", config, { signal })).json();
+
+/**
+ * @param {T.Config} config
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {text}, and `done` with the Preflight
+ */
+export const measure = (config, signal) => eventsOf(sendJson("POST", "/api/preflight/measure", config, { signal }));
+
+/** @returns {Promise<{ items: T.Model[] }>} */
+export const listModels = () => get("/api/models");
+
+/**
+ * Upload by XMLHttpRequest: fetch cannot tell how much has been sent. The server may refuse before it has all.
+ *
+ * @param {File} file
+ * @param {(sent: number) => void} onProgress bytes
+ * @param {AbortSignal} signal
+ * @returns {Promise<T.Dataset>}
+ */
+export function uploadDataset(file, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/datasets");
+    request.upload.onprogress = (event) => onProgress(Math.min(event.loaded, file.size));
+    request.onerror = () => reject(new ApiError(0, UNREACHABLE));
+    request.onabort = () => reject(signal.reason);
+    request.onload = () => {
+      if (request.status < 300) resolve(JSON.parse(request.responseText));
+      else reject(errorFrom(request.responseText, request.status));
+    };
+    signal.addEventListener("abort", () => request.abort());
+    const body = new FormData();
+    body.append("file", file);
+    request.send(body);
+  });
+}
+
+/**
+ * @param {T.GenerateRequest} body
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `loading`, `token` and `done`
+ */
+export const generate = (body, signal) => eventsOf(sendJson("POST", "/api/generate", body, { signal }));

@@ -1,0 +1,161 @@
+/**
+ * All that the page of one run shows, kept current by one stream.
+ *
+ * @import { Checkpoint, MessageEvent, Run, RunEvent, Sample } from "../types.js"
+ * @import { Connection } from "../server/stream.js"
+ */
+import { batch, signal } from "@preact/signals";
+import * as api from "../server/api.js";
+import { coalesce } from "../server/coalesce.js";
+import { announce } from "./notifications.js";
+import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
+import { SERIES_KEYS, appendEvents, emptySeries, fromSnapshot } from "../charts/series.js";
+import { Stream } from "../server/stream.js";
+import { Zoom } from "../charts/zoom.js";
+
+/** Points of a whole run: about as many as a wide chart has pixels. */
+const POINTS = 800;
+
+export class RunStore {
+  run = signal(/** @type {Run | null} */ (null));
+  series = signal(emptySeries());
+  samples = signal(/** @type {Sample[]} */ ([]));
+  checkpoints = signal(/** @type {Checkpoint[]} */ ([]));
+  messages = signal(/** @type {MessageEvent[]} */ ([]));
+  connection = signal(/** @type {Connection} */ ("connecting"));
+  /** Why the page could not be loaded. */
+  error = signal(/** @type {api.ApiError | null} */ (null));
+  zoom;
+  refreshRun;
+  refreshCheckpoints;
+  id;
+  /** @type {Stream | null} */
+  #stream = null;
+  #retry = 0;
+  #closed = false;
+
+  /** @param {string} id */
+  constructor(id) {
+    this.id = id;
+    this.zoom = new Zoom(id);
+    this.refreshRun = coalesce(() => this.#refresh(async () => this.take(await api.getRun(id))));
+    this.refreshCheckpoints = coalesce(() =>
+      this.#refresh(async () => {
+        this.checkpoints.value = (await api.getCheckpoints(id)).items;
+      }),
+    );
+  }
+
+  async open() {
+    try {
+      const [series, { run, samples, checkpoints, messages }] = await Promise.all([
+        api.getSeries(this.id, SERIES_KEYS, POINTS), // brings a cursor of its own
+        this.#fetchAllElse(),
+      ]);
+      batch(() => {
+        this.series.value = fromSnapshot(series);
+        this.samples.value = samples.items;
+        this.checkpoints.value = checkpoints.items;
+        this.messages.value = messages.items;
+        this.take(run);
+        this.error.value = null;
+      });
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      this.error.value = error;
+      if (error.passing && !this.#closed) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
+      return;
+    }
+    if (this.#closed) return; // the visitor has already left
+    this.#follow();
+  }
+
+  async #fetchAllElse() {
+    // The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again.
+    const run = await api.getRun(this.id);
+    const [samples, checkpoints, messages] = await Promise.all([
+      api.getSamples(this.id),
+      api.getCheckpoints(this.id),
+      api.getMessages(this.id),
+    ]);
+    return { run, samples, checkpoints, messages };
+  }
+
+  /** @param {api.RunAction} action @throws {api.ApiError} */
+  async act(action) {
+    this.take(await api.actOnRun(this.id, action));
+    if (this.connection.value === "ended") this.#follow(); // an ended run may have been asked to go on
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#stream?.close();
+    this.zoom.close();
+  }
+
+  /** @param {Run} snapshot */
+  take(snapshot) {
+    this.run.value = mergeSnapshot(this.run.value, snapshot);
+  }
+
+  /** @param {() => Promise<void>} work */
+  async #refresh(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      // Gone: say so. Anything else: what is shown stays, and the connection's state tells that it may be old.
+      if (error.status === 404) this.error.value = error;
+    }
+  }
+
+  #follow() {
+    const run = /** @type {Run} */ (this.run.value);
+    if (hasEnded(run.status)) {
+      this.connection.value = "ended";
+      return;
+    }
+    // Two snapshots, two cursors: start at the older one; each part passes over what it already has.
+    const cursor = Math.min(run.stream_cursor, this.series.value.cursor);
+    this.#stream = new Stream(`/api/runs/${encodeURIComponent(this.id)}/stream`, cursor, {
+      onEvents: (events) => batch(() => this.#apply(events)),
+      onConnection: (connection) => (this.connection.value = connection),
+      onEnd: () => Promise.all([this.refreshRun(), this.refreshCheckpoints()]),
+    });
+  }
+
+  /** @param {RunEvent[]} events */
+  #apply(events) {
+    const before = /** @type {Run} */ (this.run.value);
+    announce(before, (this.run.value = events.reduce(applyEvent, before)));
+    this.series.value = appendEvents(this.series.value, events);
+    this.zoom.append(events);
+    for (const event of events) {
+      if (event.type === "sample") this.#addSample(event);
+      else if (event.type === "message") this.#addMessage(event);
+      else if (event.type === "checkpoint") this.refreshCheckpoints();
+      else if (event.type === "server") this.refreshRun();
+      else if (event.type === "status" && event.resumed_step != null) this.#rollBack(event.resumed_step);
+    }
+  }
+
+  /** @param {number} step the update from which a worker goes on */
+  #rollBack(step) {
+    this.samples.value = this.samples.value.filter((sample) => sample.step <= step);
+    this.refreshRun();
+    this.refreshCheckpoints();
+  }
+
+  /** @param {Sample} sample */
+  #addSample(sample) {
+    const others = this.samples.value.filter((each) => each.step !== sample.step || each.prompt !== sample.prompt);
+    this.samples.value = [...others, sample];
+  }
+
+  /** @param {MessageEvent} message */
+  #addMessage(message) {
+    const known = this.messages.value.some((each) => each.cursor === message.cursor);
+    if (!known) this.messages.value = [...this.messages.value, message];
+  }
+}
