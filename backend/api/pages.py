@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -18,6 +19,7 @@ router = APIRouter(include_in_schema=False)
 FRONTEND = ROOT / "frontend"
 SERVED = {".js", ".css", ".svg", ".png", ".ico", ".woff2", ".txt"}
 PRIVATE = {"node_modules"}
+IMPORT = re.compile(r'^(?:import|export)\b[^;]*?from\s+"(\.[^"]+)"', re.MULTILINE)
 EDITION = re.compile(r"at-[0-9a-f]{12}")
 
 DOCS_SCRIPT = 'SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });'
@@ -46,7 +48,9 @@ def index() -> HTMLResponse:
     html = (FRONTEND / "index.html").read_text(encoding="utf-8")
     # Read and hashed anew each time: whoever edits the page need not restart the server.
     maps = re.findall(r'<script type="importmap">(.*?)</script>', html, re.DOTALL)
-    html = re.sub(r'"/(js/|css/|style\.css)', rf'"/{_edition()}/\1', html)
+    edition = _edition()
+    html = html.replace("<!-- modules -->", _preloads(edition))
+    html = re.sub(r'"/(js/|css/|style\.css)', rf'"/{edition}/\1', html)
     return HTMLResponse(html, headers={"content-security-policy": content_policy(*maps), "cache-control": "no-cache"})
 
 
@@ -73,6 +77,20 @@ def _edition() -> str:
     files = [FRONTEND / "style.css", *(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
     facts = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
     return f"at-{hashlib.sha256(repr(facts).encode()).hexdigest()[:12]}"
+
+
+@lru_cache(maxsize=1)
+def _preloads(edition: str) -> str:
+    """Links to all modules that app.js imports, and those import: a browser would else learn of them level by level."""
+    found: list[Path] = []
+    waiting = [FRONTEND / "js" / "app.js", FRONTEND / "js" / "stores" / "run-answers.js"]  # the last one first
+    while waiting:
+        path = waiting.pop().resolve()
+        if path not in found and path.is_file():
+            found.append(path)
+            waiting += [path.parent / name for name in IMPORT.findall(path.read_text(encoding="utf-8"))]
+    names = (path.relative_to(FRONTEND.resolve()).as_posix() for path in found)
+    return "".join(f'<link rel="modulepreload" href="/{name}" />' for name in names)
 
 
 def _own_file(path: str) -> Path | None:

@@ -5,16 +5,14 @@
  * @import { Connection } from "../server/stream.js"
  */
 import { batch, signal } from "@preact/signals";
+import { appendEvents, emptySeries, fromSnapshot } from "../charts/series.js";
+import { Zoom } from "../charts/zoom.js";
 import * as api from "../server/api.js";
 import { coalesce } from "../server/coalesce.js";
-import { announce } from "./notifications.js";
-import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
-import { SERIES_KEYS, appendEvents, emptySeries, fromSnapshot } from "../charts/series.js";
 import { Stream } from "../server/stream.js";
-import { Zoom } from "../charts/zoom.js";
-
-/** Points of a whole run: about as many as a wide chart has pixels. */
-const POINTS = 800;
+import { announce } from "./notifications.js";
+import { answersOf } from "./run-answers.js";
+import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
 
 export class RunStore {
   run = signal(/** @type {Run | null} */ (null));
@@ -48,10 +46,7 @@ export class RunStore {
 
   async open() {
     try {
-      const [series, { run, samples, checkpoints, messages }] = await Promise.all([
-        api.getSeries(this.id, SERIES_KEYS, POINTS), // brings a cursor of its own
-        this.#fetchAllElse(),
-      ]);
+      const { series, run, samples, checkpoints, messages } = await answersOf(this.id);
       batch(() => {
         this.series.value = fromSnapshot(series);
         this.samples.value = samples.items;
@@ -68,17 +63,6 @@ export class RunStore {
     }
     if (this.#closed) return; // the visitor has already left
     this.#follow();
-  }
-
-  async #fetchAllElse() {
-    // The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again.
-    const run = await api.getRun(this.id);
-    const [samples, checkpoints, messages] = await Promise.all([
-      api.getSamples(this.id),
-      api.getCheckpoints(this.id),
-      api.getMessages(this.id),
-    ]);
-    return { run, samples, checkpoints, messages };
   }
 
   /** @param {api.RunAction} action @throws {api.ApiError} */

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import posixpath
 import re
+from base64 import b64encode
 
 import pytest
 
@@ -30,7 +33,20 @@ def test_every_route_is_described(shared_server) -> None:
 def test_index_allows_its_own_import_map_alone(shared_server) -> None:
     page = shared_server.client.get("/")
     assert page.headers["cache-control"] == "no-cache"
-    assert len(re.findall(r"'sha256-[^']+'", page.headers["content-security-policy"])) == page.text.count('type="importmap"')
+    (script,) = re.findall(r'<script type="importmap">(.*?)</script>', page.text, re.DOTALL)
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert re.findall(r"'sha256-([^']+)'", page.headers["content-security-policy"]) == [digest]
+
+
+def test_a_new_tab_is_told_of_every_module_at_once(shared_server) -> None:
+    page = shared_server.client.get("/").text
+    told = re.findall(r'<link rel="modulepreload" href="/at-[0-9a-f]+/(js/[^"]+)"', page)
+    assert len(told) == len(set(told)) > 80
+    assert {"js/app.js", "js/pages/run.js", "js/charts/series.js", "js/server/api.js"} <= set(told)
+    for name in told:
+        code = shared_server.client.get(f"/{name}").text
+        for other in re.findall(r'^(?:import|export)\b[^;]*?from\s+"(\.[^"]+)"', code, re.MULTILINE):
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(name), other)) in told
 
 
 def test_the_page_names_an_edition_of_its_files_that_lasts(shared_server) -> None:

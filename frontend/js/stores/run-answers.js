@@ -1,0 +1,38 @@
+/**
+ * What a run's page asks the server first. It is asked as soon as this module is there, which index.html names first of all:
+ * the answers are under way while the browser still reads the page's other modules.
+ */
+import { SERIES_KEYS } from "../charts/series.js";
+import { parseRoute } from "../router.js";
+import * as api from "../server/api.js";
+
+/** Points of a whole run: about as many as a wide chart has pixels. */
+const POINTS = 800;
+
+const route = parseRoute(location.hash);
+let asked = route.page === "run" ? { id: route.id, answers: ask(route.id) } : null;
+asked?.answers.catch(() => {}); // whoever takes them is told
+
+/** @param {string} id @returns {ReturnType<typeof ask>} @throws {api.ApiError} */
+export function answersOf(id) {
+  const answers = asked?.id === id ? asked.answers : ask(id);
+  asked = null;
+  return answers;
+}
+
+/** @param {string} id */
+async function ask(id) {
+  const [series, rest] = await Promise.all([api.getSeries(id, SERIES_KEYS, POINTS), askAllElse(id)]); // each has a cursor
+  return { series, ...rest };
+}
+
+/** The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again. @param {string} id */
+async function askAllElse(id) {
+  const run = await api.getRun(id);
+  const [samples, checkpoints, messages] = await Promise.all([
+    api.getSamples(id),
+    api.getCheckpoints(id),
+    api.getMessages(id),
+  ]);
+  return { run, samples, checkpoints, messages };
+}
