@@ -58,6 +58,9 @@ test("a band has the mean, lowest and highest of all seeds, as far as all go", (
   const band = bandOf([{ x: [0, 2, 4], y: [1, 3, 5] }, { x: [0, 1, 2, 3], y: [3, 3, 1, null] }]);
   assert.deepEqual(band, { x: [0, 1, 2, 3], y: [2, 2.5, 2, null], low: [1, 2, 1, null], high: [3, 3, 3, null] });
   assert.deepEqual(bandOf([{ x: [], y: [] }]).x, []);
+  const late = bandOf([{ x: [0, 1, 2, 3, 4], y: [9, 8, 7, 6, 5] }, { x: [2, 3, 6], y: [1, 2, 3] }, { x: [1, 5], y: [4, 4] }]);
+  assert.deepEqual(late.x, [2, 3, 4], "from where all have begun to where the first ends");
+  assert.deepEqual([late.low, late.high], [[1, 2, 2 + 1 / 3], [7, 6, 5]]);
 });
 
 test("fifty runs have fifty looks", () => {

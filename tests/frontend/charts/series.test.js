@@ -102,6 +102,18 @@ test("merging keeps spikes, gaps, order and the last point", () => {
   assert.deepEqual([...series.x].sort((a, b) => a - b), series.x);
 });
 
+test("of evaluations that are merged the latest counts, of steps the mean", () => {
+  const series = append(emptySeries(), [
+    ...[step(1, 6, 1), evaluation(1, 7, 2), step(2, 2, 3), evaluation(2, 3, 4), step(3, 5, 5), evaluation(3, 4, 6)],
+  ]);
+  const { bands, x } = compact(series, 1);
+  assert.equal(x.length, 1);
+  assert.deepEqual(bands.validation_loss, { min: [3], max: [7], mean: [4] });
+  assert.equal(bands.loss.min[0], 2);
+  assert.equal(bands.loss.max[0], 6);
+  assert.ok(Math.abs(Number(bands.loss.mean[0]) - 13 / 3) < 1e-9, String(bands.loss.mean[0]));
+});
+
 test("a long run stays small, with its points evenly spread", () => {
   let series = emptySeries();
   for (let n = 1; n <= 20_000; n += 50) series = append(series, Array.from({ length: 50 }, (_, i) => step(n + i, 1)));

@@ -42,7 +42,10 @@ test("the row at or before a place", () => {
 
 test("the step axis grows in strides and ends with the run", () => {
   assert.equal(horizon(0, 500, true), 50);
-  assert.equal(horizon(51, 500, true), 100);
+  for (const [last, end] of [[49, 50], [50, 50], [51, 100], [99, 100], [100, 100], [101, 200], [200, 200]]) {
+    assert.equal(horizon(last, 500, true), end, `at step ${last}`);
+    assert.equal(horizon(last, null, true), end, `at step ${last}`);
+  }
   assert.equal(horizon(450, 500, true), 500);
   assert.equal(horizon(10, 20, true), 20);
   assert.equal(horizon(60, null, true), 100);

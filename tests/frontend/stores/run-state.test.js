@@ -22,7 +22,10 @@ test("a step moves numbers and the time left", () => {
   assert.equal(run.tokens_per_s, 900);
   assert.ok(Math.abs(Number(run.eta_s) - 99 * 0.2) < 1e-9);
   const paced = applyEvent({ ...RUN, step: 50, eta_s: 50 }, step(51));
-  assert.ok(Number(paced.eta_s) < 49 && Number(paced.eta_s) > 40, "one quick step barely changes the pace");
+  // A second each so far and 0.2 s now: 5% of the way from one to the other, for the 49 steps that are left.
+  assert.ok(Math.abs(Number(paced.eta_s) - 49 * (1 - 0.05 * 0.8)) < 1e-9, `one quick step barely changes the pace: ${paced.eta_s}`);
+  assert.equal(applyEvent({ ...RUN, step: 99, eta_s: 1 }, step(100)).eta_s, 0);
+  assert.equal(applyEvent({ ...RUN, total_steps: null }, step(1)).eta_s, null);
 });
 
 test("status comes from the server's events alone", () => {
