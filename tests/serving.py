@@ -19,7 +19,9 @@ ROOT = Path(__file__).parent.parent
 
 
 class Server:
-    """``trainboard serve`` on a free port. ``url`` and ``client`` are of the process that runs now."""
+    """``trainboard serve`` on a free port. ``url`` and ``client`` are of the process that runs now, ``root`` is its code."""
+
+    root = ROOT
 
     def __init__(self, data_dir: Path, environment: dict[str, str] | None = None, *flags: str) -> None:
         self.data_dir = data_dir
@@ -37,7 +39,7 @@ class Server:
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "backend", "serve", "--port", "0", "--data-dir", str(self.data_dir), *self._flags],
-            cwd=ROOT,
+            cwd=self.root,
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
