@@ -17,8 +17,8 @@ from worker.contract import now
 
 def outcome(connection: Connection, run: Run) -> Outcome:
     """How a run ended, or how far it is."""
-    checks = [event for event in history.of_type(connection, run.id, "evaluation") if event["loss"] is not None]
-    best = min(checks, key=lambda event: event["loss"], default=None)
+    evaluations = [event for event in history.of_type(connection, run.id, "evaluation") if event["loss"] is not None]
+    best = min(evaluations, key=lambda event: event["loss"], default=None)
     last = history.latest(connection, run.id, "step")
     facts = [(event["status"], times.seconds(event["time"])) for event in history.of_type(connection, run.id, "server")]
     return Outcome(

@@ -67,8 +67,8 @@ def plan(
     if config.early_stopping_patience and not config.validation_split:
         raise InvalidFieldError(
             "early_stopping_patience",
-            "Early stopping needs a validation loss, and Validation share is 0.",
-            hint="Set Validation share to 0.1, or leave Early stopping empty.",
+            "Early stopping needs a validation loss, and Validation split is 0.",
+            hint="Set Validation split to 0.1, or leave Early stopping empty.",
         )
     try:
         dataset = file or datasets.source(config.dataset, reading)
@@ -80,7 +80,7 @@ def plan(
     if context is not None and config.max_length is not None and config.max_length > context:
         raise InvalidFieldError(
             "max_length",
-            f"Longest example must be at most {context} for {model_name}; you gave {config.max_length}.",
+            f"Max length must be at most {context} for {model_name}; you gave {config.max_length}.",
             hint="A model cannot read further than it was built for. Leave it empty to use the most that is sensible.",
         )
     filled = config.model_copy(

@@ -141,7 +141,7 @@ def _problems(config: RunConfig, preflight: Preflight) -> Iterator[Problem]:
             field="max_length",
             message=f"{preflight.truncated_share:.0%} of the examples are longer than {preflight.max_length} tokens; what is"
             " beyond is not learned.",
-            hint="Raise Longest example if model and memory allow it, or have the dataset read as one long document.",
+            hint="Raise Max length if model and memory allow it, or have the dataset read as one long document.",
             blocking=False,
         )
     if preflight.train_examples < FEW_EXAMPLES:
@@ -157,7 +157,7 @@ def _smaller(config: RunConfig, preflight: Preflight) -> str:
     size, accumulation = preflight.largest_batch_size, preflight.largest_accumulation
     if size and size < config.batch_size:
         return f"The largest batch that fits is {size}; with Gradient accumulation {accumulation} the result stays the same."
-    return "No batch size makes it fit: choose a smaller model, a lower Longest example, or Method lora."
+    return "No batch size makes it fit: choose a smaller model, a lower Max length, or Method lora."
 
 
 def _gigabytes(size: int) -> str:

@@ -15,7 +15,7 @@ _events = tables.events.c
 
 def roll_back(connection: Connection, run: dict[str, Any], step: int) -> None:
     """Mark the stored events of updates after ``step`` as superseded, and set the columns of ``run`` back to that update."""
-    kept = step or -1  # a worker that starts over checks the untrained model again, too
+    kept = step or -1  # a worker that starts over evaluates the untrained model again, too
     connection.execute(update(tables.events).where(_events.run_id == run["id"], _events.step > kept).values(superseded=True))
     curves.truncate(connection, run["id"], kept)
     evaluation = history.latest(connection, run["id"], "evaluation")

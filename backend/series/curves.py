@@ -55,7 +55,9 @@ _events, _curves = tables.events.c, tables.curves.c
 def roll(connection: Connection, run_id: str, rolled_seq: int) -> None:
     """Put the run's events after ``rolled_seq`` into blocks."""
     for key, entries in _waiting(connection, run_id, rolled_seq, KEYS).items():
-        if max(_ends(connection, run_id, key), default=-1) >= entries[0, 0]:  # a worker that starts over checks step 0 again
+        if (
+            max(_ends(connection, run_id, key), default=-1) >= entries[0, 0]
+        ):  # a worker that starts over evaluates step 0 anew
             _truncate(connection, run_id, key, int(entries[0, 0]) - 1)
         for level, width in enumerate(_WIDTHS):
             _append(connection, run_id, key, level, condense(entries, width))

@@ -101,7 +101,7 @@ def test_the_command_refuses_as_the_server_does(tmp_path: Path) -> None:
         (("--batch-size", "0"), "Batch size must be at least 1; you gave 0."),
         (("--dataset", "missing.txt"), "There is no file missing.txt."),
         (("--dataset", "missing"), "There is no dataset 'missing'."),
-        (("--max-length", "999"), "Longest example must be at most 256 for tiny; you gave 999."),
+        (("--max-length", "999"), "Max length must be at most 256 for tiny; you gave 999."),
         (("--device", "cuda:9"), "This machine has no device 'cuda:9'."),
     ):
         done = command("train", *flags, data_dir=tmp_path)

@@ -56,7 +56,7 @@ def test_a_csv_is_dropped_mapped_seen_as_tokens_and_trained_on(page: Page, serve
     drop(page, "questions.csv", QUESTIONS.encode())
     expect(page.get_by_label("Dataset", exact=True)).to_have_value(re.compile("^questions-"))
     dataset = page.get_by_label("Dataset", exact=True).input_value()
-    page.get_by_label("Most steps").fill("4")
+    page.get_by_label("Max steps").fill("4")
 
     page.get_by_role("link", name="Look inside or change that").click()
     expect(page.get_by_role("heading", name="questions.csv")).to_be_visible()
@@ -79,7 +79,7 @@ def test_a_csv_is_dropped_mapped_seen_as_tokens_and_trained_on(page: Page, serve
 
     page.get_by_role("link", name="Train on it").click()
     expect(page.get_by_text("Read as “frage” to read, “antwort” to learn.")).to_be_visible()
-    expect(page.get_by_label("Most steps")).to_have_value("4")  # what was typed before the look at the dataset
+    expect(page.get_by_label("Max steps")).to_have_value("4")  # what was typed before the look at the dataset
     page.get_by_role("button", name="Start training").click()
     expect(page.locator('[data-status="completed"]')).to_be_visible(timeout=90_000)
     run = server.run(page.url.rsplit("/", 1)[1])
@@ -140,7 +140,7 @@ def test_a_dataset_is_looked_through(page: Page, server: Server) -> None:
     page.get_by_role("button", name="Later").click()
     expect(rows.first).to_contain_text("Line 22 of the file.")  # the empty line 11 is no row
 
-    page.get_by_label("Longest example, in tokens").fill("16")
+    page.get_by_label("Max length, in tokens").fill("16")
     figures = page.locator(".figures")
     expect(figures).to_contain_text("examples over 16 tokens", timeout=30_000)
     expect(page.locator(".histogram .limit")).to_have_count(1)
@@ -184,7 +184,7 @@ def test_a_run_like_another_and_a_config_file_fill_the_form(page: Page, server: 
     page.get_by_role("link", name="New run like this").click()
     expect(page.get_by_text("Filled in like First")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("")
-    expect(page.get_by_label("Most steps")).to_have_value("2")
+    expect(page.get_by_label("Max steps")).to_have_value("2")
     page.get_by_text("Batch and memory").click()
     expect(page.get_by_label("Batch size")).to_have_value("2")
 
@@ -198,7 +198,7 @@ def test_a_run_like_another_and_a_config_file_fill_the_form(page: Page, server: 
     choose(json.dumps({"batch_size": 8, "batchsize": 9}))
     expect(page.get_by_text("without what is no setting: batchsize.")).to_be_visible()
     expect(page.get_by_label("Batch size")).to_have_value("8")
-    expect(page.get_by_label("Most steps")).to_have_value("")
+    expect(page.get_by_label("Max steps")).to_have_value("")
     choose('{"batch_size": 16,}')
     expect(page.get_by_role("alert")).to_contain_text("The file is not JSON")
     expect(page.get_by_label("Batch size")).to_have_value("8")
@@ -244,7 +244,7 @@ def test_a_run_that_does_not_fit_is_held_back_mended_and_started_all_the_same(pa
 @pytest.mark.slow  # tests/backend/runs/test_preflight.py measures a run without the page
 def test_a_run_is_measured_before_it_starts_and_compared_when_it_has_ended(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/#/new")
-    page.get_by_label("Most steps").fill("8")
+    page.get_by_label("Max steps").fill("8")
     forecast = page.locator(".preflight")
     measure = page.get_by_role("button", name="Measure it")
     measure.click(timeout=90_000)

@@ -66,7 +66,7 @@ def test_a_report_opens_from_disk_and_asks_for_nothing(
 def test_the_runs_page_offers_its_files(recorded: tuple[Server, str], page: Page) -> None:
     server, run_id = recorded
     page.goto(f"{server.url}/#/runs/{run_id}")
-    page.get_by_text("Take it with you").click()
+    page.get_by_text("Download").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Report").click()
     assert download.value.suggested_filename.endswith("-report.html")

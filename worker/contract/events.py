@@ -33,7 +33,7 @@ class StatusEvent(_Event):
     """The worker entered a phase. ``training`` tells what is now known of the run; terminal phases give a reason.
 
     ``resumed_step`` is set once by each worker that goes on from an earlier one: the update its checkpoint was saved
-    after, 0 if it starts over. Steps, checks and samples reported before for later updates no longer count, as they are
+    after, 0 if it starts over. Steps, evaluations and samples reported before for later updates no longer count, as they are
     made again; with 0 none of them count, those of step 0 neither.
 
     Of a run that completed or was stopped after an update, ``peak_memory_bytes`` is the most that this worker had: of the

@@ -12,7 +12,7 @@ GROUPS = {
     "length": "How long to train",
     "batch": "Batch and memory",
     "rate": "Learning rate",
-    "evaluation": "Checks and checkpoints",
+    "evaluation": "Evaluation and checkpoints",
     "system": "Machine",
 }
 
@@ -110,7 +110,7 @@ class RunConfig(BaseModel):
     validation_split: float = setting(
         0.1,
         "Share of the examples kept aside as a practice test: the model is measured on them and never learns from them.",
-        label="Validation share",
+        label="Validation split",
         group="essentials",
         advice="0 switches the test off, and with it the best way to notice overfitting.",
         ge=0,
@@ -161,7 +161,7 @@ class RunConfig(BaseModel):
     max_steps: int | None = setting(
         None,
         "Stop after this many weight updates, whatever the number of epochs says.",
-        label="Most steps",
+        label="Max steps",
         group="length",
         unit="updates",
         ge=1,
@@ -169,10 +169,10 @@ class RunConfig(BaseModel):
     )
     early_stopping_patience: int | None = setting(
         None,
-        "Stop when this many checks in a row brought no better validation loss. Empty: never stop early.",
+        "Stop when this many evaluations in a row brought no better validation loss. Empty: never stop early.",
         label="Early stopping",
         group="length",
-        unit="checks",
+        unit="evaluations",
         ge=1,
         le=1000,
     )
@@ -197,8 +197,8 @@ class RunConfig(BaseModel):
     )
     max_length: int | None = setting(
         None,
-        "Longest example in tokens (pieces of words); what is beyond is cut off. Empty: 512, or the model's limit if less.",
-        label="Longest example",
+        "Most tokens (pieces of words) of an example; what is beyond is cut off. Empty: 512, or the model's limit if less.",
+        label="Max length",
         group="batch",
         unit="tokens",
         advice="Memory and time grow with it. If your lines are short, a lower number costs nothing.",
@@ -242,7 +242,7 @@ class RunConfig(BaseModel):
     warmup_ratio: float = setting(
         0.1,
         "Share of the run in which the learning rate climbs from zero, so that the first updates break nothing.",
-        label="Warmup share",
+        label="Warmup ratio",
         group="rate",
         ge=0,
         le=1,
@@ -266,7 +266,7 @@ class RunConfig(BaseModel):
     eval_steps: int | None = setting(
         None,
         "Measure validation loss every so many updates. Empty: after each epoch.",
-        label="Check every",
+        label="Evaluate every",
         group="evaluation",
         unit="updates",
         ge=1,
@@ -301,7 +301,7 @@ class RunConfig(BaseModel):
     )
     sample_prompts: list[Annotated[str, Field(max_length=1000)]] = setting(
         ["Once upon a time"],
-        "At every check the model continues each of these texts, so that you can read what it has learned.",
+        "At every evaluation the model continues each of these texts, so that you can read what it has learned.",
         label="Sample prompts",
         group="evaluation",
         max_length=8,

@@ -41,7 +41,7 @@ def out_of_memory(device: torch.device, config: RunConfig, batch_size: int, max_
             f" {window} examples, so the result stays the same."
         )
     if max_length > 8:
-        advice.append(f"Set Longest example to {max(8, max_length // 2)} tokens instead of {max_length}.")
+        advice.append(f"Set Max length to {max(8, max_length // 2)} tokens instead of {max_length}.")
     if not config.gradient_checkpointing:
         advice.append("Switch on Gradient checkpointing.")
     if config.method == "full":

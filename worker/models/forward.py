@@ -35,7 +35,7 @@ class Forward(nn.Module):
         self._trained_body = self._body
 
     def compile_body(self) -> None:
-        """Compiles the model without its head, where it is trained: samples and checks have other shapes and would each
+        """Compiles the model without its head, where it is trained: samples and evaluation have other shapes and would each
         be compiled anew. Raises ValueError if the head cannot be told from the rest."""
         if not self._plain_head:
             raise ValueError(f"{type(self.model).__name__} changes its logits after its output head.")

@@ -198,7 +198,7 @@ def choose_max_length(wanted: int | None, context: int | None) -> int:
         return min(DEFAULT_MAX_LENGTH, context or DEFAULT_MAX_LENGTH)
     if context and wanted > context:
         raise ModelError(
-            f"The longest example is set to {wanted} tokens, but this model reads at most {context}.",
-            f"Set Longest example to {context} or less.",
+            f"Max length is set to {wanted} tokens, but this model reads at most {context}.",
+            f"Set Max length to {context} or less.",
         )
     return wanted

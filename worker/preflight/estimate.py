@@ -163,10 +163,10 @@ def _disk_bytes(
     design: Design, config: RunConfig, checkpoint_bytes: int, tokens: int, epoch_steps: int, total_steps: int
 ) -> int:
     """The most that the run's folder holds at once: a checkpoint is written before the oldest one is deleted."""
-    save_every, check_every = config.save_steps or epoch_steps, config.eval_steps or epoch_steps
+    save_every, evaluate_every = config.save_steps or epoch_steps, config.eval_steps or epoch_steps
     saved = set(range(save_every, total_steps + 1, save_every))
-    if config.validation_split:  # each check may bring the best checkpoint
-        saved |= {*range(check_every, total_steps + 1, check_every), total_steps}
+    if config.validation_split:  # each evaluation may bring the best checkpoint
+        saved |= {*range(evaluate_every, total_steps + 1, evaluate_every), total_steps}
     kept = min(len(saved), config.keep_checkpoints + 1)
     model = checkpoint_bytes - 2 * _BYTES * design.trained_parameters  # and the adapter beside it, if there is one
     return max(kept * checkpoint_bytes + model, min(len(saved), kept + 1) * checkpoint_bytes) + tokens

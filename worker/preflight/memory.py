@@ -68,7 +68,7 @@ class Footprint:
         moments_of_time: list[dict[str, float]] = [
             always | moments | self._with_gaps(part) for part in self._training(batch_size, trained)
         ]
-        if check := self.passes.largest_check(batch_size):
+        if check := self.passes.largest_evaluation(batch_size):
             layer = self.rehearsal(check.cells).kept / self.design.layers
             part = {"activations": layer, "logits": self._logits_bytes(check.targets)}
             moments_of_time.append(always | moments | self._with_gaps(part))

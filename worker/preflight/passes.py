@@ -105,7 +105,7 @@ class Passes:
             found = [(one, len(passes) > 1) for passes in laid_out for one in passes]
         return max(found, key=lambda one: (one[0].cells, one[1]))
 
-    def largest_check(self, batch_size: int) -> Pass | None:
+    def largest_evaluation(self, batch_size: int) -> Pass | None:
         """The largest pass over the validation examples; None if there are none."""
         if not len(self.validation):
             return None

@@ -173,7 +173,7 @@ class _Watch:
     def report(self, event: Any) -> None:
         """Takes the Trainer's events. Raises _Enough, and _Left."""
         if event.type == "status" and event.phase == "evaluating":
-            self.say("Checking the model on a few validation examples.")
+            self.say("Evaluating the model on a few validation examples.")
         elif event.type == "message":
             self.say(event.text)
         elif event.type == "step":
@@ -190,7 +190,7 @@ class _Watch:
 
 
 def _shortened(setup: Setup, passes: Passes, windows: list[list[int]]) -> Setup:
-    """The ``setup`` with little to check, and with examples of which a Trainer makes its updates of these ``windows``."""
+    """The ``setup`` with little to evaluate, and with examples of which a Trainer makes its updates of these ``windows``."""
     longest = np.argsort(-setup.validation.lengths, kind="stable")
     room = 2 * passes.batch_size * passes.max_length  # two passes
     few = longest[: int(np.searchsorted(np.cumsum(setup.validation.lengths[longest]), room)) + 1]

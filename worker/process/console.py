@@ -1,4 +1,4 @@
-"""What a run looks like in a terminal: a bar and the results of each check; in worker.log, a line now and then."""
+"""What a run looks like in a terminal: a bar and the results of each evaluation; in worker.log, a line now and then."""
 
 from __future__ import annotations
 

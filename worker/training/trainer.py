@@ -1,4 +1,4 @@
-"""The training loop, and what happens once in a while around it: checks, checkpoints, pauses, the end."""
+"""The training loop, and what happens once in a while around it: evaluation, checkpoints, pauses, the end."""
 
 from __future__ import annotations
 
@@ -118,13 +118,13 @@ class Trainer:
         self.compiled = self._within_memory(self._compile)
         self._lay_out_anew()
         while True:
-            self._check_and_save()
+            self._evaluate_and_save()
             if self.stop.pause_wanted():
                 self._pause()
             if self.step >= self.total_steps:
                 return f"All {self.total_steps} updates are done."
             if self.config.early_stopping_patience and self.evaluator.misses >= self.config.early_stopping_patience:
-                return f"Stopped early: {self.evaluator.misses} checks in a row brought no better validation loss."
+                return f"Stopped early: {self.evaluator.misses} evaluations in a row brought no better validation loss."
             self._enter("training")
             self._update()
 
@@ -251,18 +251,18 @@ class Trainer:
         )
         self.since_report = Tally()
 
-    def _check_and_save(self) -> None:
-        """The check and the checkpoint that are due at this step, unless they were made before a pause or a resume."""
-        check_every = self.config.eval_steps or self.epoch_steps
+    def _evaluate_and_save(self) -> None:
+        """The evaluation and the checkpoint that are due at this step, unless they were made before a pause or a resume."""
+        evaluate_every = self.config.eval_steps or self.epoch_steps
         save_every = self.config.save_steps or self.epoch_steps
-        check = self.step == 0 or self.step >= self.total_steps or self.step % check_every == 0
+        evaluate = self.step == 0 or self.step >= self.total_steps or self.step % evaluate_every == 0
         save = self.step > 0 and self.step % save_every == 0
-        if check and self.evaluated_step < self.step:
-            self._check()
+        if evaluate and self.evaluated_step < self.step:
+            self._evaluate()
         if save:
             self._save_checkpoint("periodic")
 
-    def _check(self) -> None:
+    def _evaluate(self) -> None:
         self._take(self.readback.flush())
         self._enter("evaluating")
         tally = self.since_evaluation
@@ -273,7 +273,7 @@ class Trainer:
         self.evaluated_step = self.step
         if best:
             self._save_checkpoint("best")
-        elif self.saved[0] == self.step:  # by a stop before this check, which must not be made once more
+        elif self.saved[0] == self.step:  # by a stop before this evaluation, which must not be made once more
             self._save_checkpoint("periodic")
         self.readback.restart_clock()
 

@@ -66,7 +66,7 @@ class Tally(BaseModel):
 class TrainingState(BaseModel):
     """The part in JSON. ``step`` and ``tokens`` count since the run began, and so give the place in the data's order too.
 
-    ``evaluated_step`` is the last step that was checked; ``batch_size`` the one in use, which running out of memory may
+    ``evaluated_step`` is the last step that was evaluated; ``batch_size`` the one in use, which running out of memory may
     have made smaller than the configured one; ``best`` names the best checkpoint's folder.
     """
 

@@ -199,7 +199,7 @@ function mergeBand(band, into, from, to, key) {
   into.max.push(single ? band.max[from] : high.length ? Math.max(...high) : none);
   if (single) return void into.mean.push(band.mean[from]);
   const values = finite(band.mean, from, to);
-  // Checks are few: the latest is a fact, the mean of two would be none.
+  // Evaluations are few: the latest is a fact, the mean of two would be none.
   const latest = /** @type {readonly string[]} */ (EVALUATION_KEYS).includes(key);
   const mean = latest ? values[values.length - 1] : values.reduce((a, b) => a + b, 0) / values.length;
   into.mean.push(broken ? null : values.length ? mean : undefined);

@@ -145,7 +145,7 @@ function Example({ item, longest }) {
       <div class="token-head">
         <h3>${label}</h3>
         <span class="muted">${count(whole)} tokens, at most ${count(longest)}</span>
-        <span class="tag">${item.side === "train" ? "for training" : "for checks"}</span>
+        <span class="tag">${item.side === "train" ? "for training" : "for validation"}</span>
         ${!item.used && html`<span class="tag" data-tone="warning">left out: nothing in it would be learned</span>`}
         <${Legend} counts=${item.counts} />
       </div>

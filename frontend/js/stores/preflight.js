@@ -29,7 +29,7 @@ export function factsOf(preflight) {
 
 /** @param {number} examples */
 function heldBack(examples) {
-  return examples ? `and ${format.count(examples)} for checks` : "and none for checks";
+  return examples ? `and ${format.count(examples)} for validation` : "and none for validation";
 }
 
 /** @param {Forecast} forecast */
@@ -98,7 +98,7 @@ export function comparisonOf(run) {
   }));
 }
 
-/** Of all updates, without checks and saving; unknown of a run that did not make all of them in one go. @param {Run} run */
+/** Of all updates, without evaluation and saving; unknown of a run that did not make all of them in one go. @param {Run} run */
 function trainingSeconds({ status, step, step_seconds: seconds, resumed_step: resumed }) {
   return status === "completed" && resumed === null && seconds !== null ? seconds * step : null;
 }

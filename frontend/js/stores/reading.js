@@ -11,12 +11,12 @@ import { count } from "../format.js";
 export const KINDS = {
   text: {
     title: "One example per row",
-    help: "Each row is a text of its own. What is longer than the longest example is cut off.",
+    help: "Each row is a text of its own. What is longer than the max length is cut off.",
     roles: ["text"],
   },
   document: {
     title: "Long documents",
-    help: "The text is read on from beginning to end, in pieces as long as the longest example. Nothing is cut off.",
+    help: "The text is read on from beginning to end, in pieces of the max length. Nothing is cut off.",
     roles: ["text"],
   },
   completion: {

@@ -36,8 +36,8 @@ export function storyOf(run, series) {
 
 /** @param {Run} run @param {Series} series @returns {Story | null} */
 function resultOf(run, series) {
-  const checks = numbers(series.bands.validation_loss.mean);
-  const [kind, values] = checks.length > 1 ? ["Validation loss", checks] : ["Training loss", numbers(series.bands.loss.mean)];
+  const evaluations = numbers(series.bands.validation_loss.mean);
+  const [kind, values] = evaluations.length > 1 ? ["Validation loss", evaluations] : ["Training loss", numbers(series.bands.loss.mean)];
   if (values.length < 2) return null;
   const first = values[0];
   const last = values[values.length - 1];
@@ -56,16 +56,16 @@ function resultOf(run, series) {
 /** Validation loss has clearly left its lowest point while training loss went on down. @param {Series} series */
 function turnedUp(series) {
   const steps = series.x.filter((_, i) => series.bands.validation_loss.mean[i] != null);
-  const checks = numbers(series.bands.validation_loss.mean);
-  const best = checks.indexOf(Math.min(...checks));
-  const last = checks.length - 1;
-  if (last < 2 || best === last || checks[last] < checks[best] * (1 + NOTICEABLE)) return null;
+  const evaluations = numbers(series.bands.validation_loss.mean);
+  const best = evaluations.indexOf(Math.min(...evaluations));
+  const last = evaluations.length - 1;
+  if (last < 2 || best === last || evaluations[last] < evaluations[best] * (1 + NOTICEABLE)) return null;
   const trainedThen = lastNumber(series.bands.loss.mean, series.x.indexOf(steps[best]) + 1);
   const trainedNow = lastNumber(series.bands.loss.mean);
   if (trainedThen === null || trainedNow === null || trainedNow >= trainedThen) return null;
   return (
-    `Since step ${format.count(steps[best])} validation loss has risen from ${format.loss(checks[best])} to ` +
-    `${format.loss(checks[last])} while training loss kept falling: the model has begun to memorise its examples.`
+    `Since step ${format.count(steps[best])} validation loss has risen from ${format.loss(evaluations[best])} to ` +
+    `${format.loss(evaluations[last])} while training loss kept falling: the model has begun to memorise its examples.`
   );
 }
 
@@ -78,7 +78,7 @@ function gap({ bands }) {
   const [seen, unseen] = [mean(latest), /** @type {number} */ (validation[row])];
   if (unseen < seen * GAP) return null;
   return (
-    `At the last check loss was ${format.loss(seen)} on the examples it learns from but ${format.loss(unseen)} on unseen ` +
+    `At the last evaluation loss was ${format.loss(seen)} on the examples it learns from but ${format.loss(unseen)} on unseen ` +
     "ones: it has partly memorised its examples. More text helps, and so do fewer epochs."
   );
 }

@@ -8,7 +8,7 @@
 export const STATES = {
   trained: ["learned", "The model learns to predict it."],
   masked: ["only read", "The model reads it and does not learn to write it."],
-  truncated: ["cut off", "It is beyond the longest example: the model never sees it."],
+  truncated: ["cut off", "It is beyond the max length: the model never sees it."],
   padding: ["padding", "It only fills the row up."],
 };
 

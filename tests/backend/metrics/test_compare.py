@@ -97,8 +97,8 @@ def test_several_values_of_one_setting_are_ranked() -> None:
     ("other", "word"),
     [
         ({"dataset": "mine"}, "Dataset"),
-        ({"validation_split": 0.2}, "Validation share"),
-        ({"max_length": 128}, "Longest example"),
+        ({"validation_split": 0.2}, "Validation split"),
+        ({"max_length": 128}, "Max length"),
         ({"model_name": "mini"}, "these models' tokens differ"),
     ],
 )

@@ -98,7 +98,7 @@ def test_hub_model_is_looked_up_before_a_run_is_made(start_server, tmp_path: Pat
         assert refusal(model_name="someone/pickled")[1].endswith("has no weights in the safetensors format.")
         assert refusal(model_name="someone/good", max_length=65) == (
             "max_length",
-            "Longest example must be at most 64 for someone/good; you gave 65.",
+            "Max length must be at most 64 for someone/good; you gave 65.",
         )
         asked = len(hub.requests)
         assert refusal(model_name=hub.url + "/someone/good")[0] == "model_name"

@@ -12,7 +12,7 @@ test("bars are as wide as their bins and as high as their counts", () => {
   assert.deepEqual(bars.map((bar) => bar.beyond), [false, true, true]);
 });
 
-test("the limit is marked where it lies, and not at all beyond the longest example", () => {
+test("the limit is marked where it lies, and not at all beyond the max length", () => {
   assert.equal(barsOf(BINS, 19).mark, 0.5);
   assert.equal(barsOf(BINS, 512).mark, null);
   assert.equal(barsOf([], 512).bars.length, 0);

@@ -16,7 +16,7 @@ test("facts carry their units, and estimates say that they are", () => {
   const facts = (/** @type {any} */ change) =>
     Object.fromEntries(factsOf({ ...PREFLIGHT, ...change }).map(([label, ...rest]) => [label, rest.join(", ")]));
   assert.deepEqual(facts({}), {
-    Examples: "900, and 100 for checks",
+    Examples: "900, and 100 for validation",
     "Tokens per epoch": "45K, ",
     Updates: "171, 57 per epoch",
     Weights: "1K, all trained",

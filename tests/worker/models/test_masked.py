@@ -122,7 +122,7 @@ def test_the_loss_of_a_prompted_run_is_that_of_its_completions(tmp_path: Path, c
     records = [{"prompt": story[:30], "completion": story[30:70]} for story in corpus[:30]]
     trainer, reported = prepared(save(tmp_path / "a.jsonl", records), "completion", tmp_path / "run", max_length=128)
     setup = trainer.setup
-    trainer._check()
+    trainer._evaluate()
     sums, count = 0.0, 0
     for index in range(len(setup.validation)):
         ids = torch.from_numpy(setup.validation[index].astype(np.int64))

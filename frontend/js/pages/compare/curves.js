@@ -31,7 +31,7 @@ export function Curves({ store, comparison, settings, onChange }) {
   const hidden = useSignal(/** @type {ReadonlySet<string>} */ (new Set()));
   const cursor = useSignal(/** @type {number | null} */ (null));
   const { bands, log, metric, axis } = settings;
-  const smooth = settings.smooth && metric.type === "step"; // checks are too few to be noisy
+  const smooth = settings.smooth && metric.type === "step"; // evaluations are too few to be noisy
   // The same entries as long as nothing of them changes, so that the still layer is not drawn again for a table's news.
   const state = JSON.stringify([bands, comparison.groups.map(({ runs }) => runs), comparison.runs.map((r) => [r.name, r.status])]);
   const entries = useMemo(() => entriesOf(comparison, bands), [state]);

@@ -35,8 +35,8 @@ export function Histogram({ tokens }) {
       <div class="histogram-axis muted"><span>${count(from)}</span><span>${count(to - 1)} tokens</span></div>
       <p class="muted">
         ${mark === null
-          ? `All are within the longest example of ${count(tokens.max_length)} tokens.`
-          : `The dashed line is the longest example, ${count(tokens.max_length)} tokens; what is beyond is cut off.`}
+          ? `All are within the max length of ${count(tokens.max_length)} tokens.`
+          : `The dashed line is the max length, ${count(tokens.max_length)} tokens; what is beyond is cut off.`}
       </p>
     </figure>
   `;

@@ -50,7 +50,7 @@ export function ModelsEye({ dataset, reading }) {
           </select>
         </label>
         <label class="stacked">
-          <span>Longest example, in tokens</span>
+          <span>Max length, in tokens</span>
           <input
             type="text"
             inputmode="numeric"

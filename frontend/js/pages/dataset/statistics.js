@@ -64,7 +64,7 @@ function Figures({ statistics, documents, onRow }) {
   ]);
   const figures = /** @type {[string, any, any][]} */ ([
     [documents ? "Sections" : "Examples", count(statistics.rows), empty],
-    ["For training", count(statistics.train_rows), `${count(statistics.validation_rows)} for checks`],
+    ["For training", count(statistics.train_rows), `${count(statistics.validation_rows)} for validation`],
     ["Duplicates", count(statistics.duplicate_rows), share(statistics.duplicate_rows, statistics.rows)],
     ["Tokens", `${about}${count(tokens.total)}`, documents ? "" : `${count(tokens.median)} in the middle example`],
     ["Learned", share(tokens.trained, tokens.total), `${about}${count(tokens.trained)} tokens`],

@@ -71,7 +71,7 @@ function Time({ preflight }) {
     return html`
       <p class="forecast-time">
         <strong>${timeOf(formula)}</strong>${" "}
-        <span class="muted">of training, ${stepTime(formula.step_seconds)} per update; checks and saving come on top</span>
+        <span class="muted">of training, ${stepTime(formula.step_seconds)} per update; evaluation and saving come on top</span>
       </p>
     `;
   }

@@ -15,7 +15,7 @@ const FILES = [
 export function Downloads({ store }) {
   return html`
     <details class="card fold">
-      <summary><h2>Take it with you</h2></summary>
+      <summary><h2>Download</h2></summary>
       <ul class="downloads">
         ${FILES.map(
           ([file, title, description]) => html`

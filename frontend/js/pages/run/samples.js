@@ -1,5 +1,5 @@
 /**
- * What the model wrote at each check. The slider and the charts' cursor go together: pointing at a chart shows what it
+ * What the model wrote at each evaluation. The slider and the charts' cursor go together: pointing at a chart shows what it
  * wrote by then; what the slider chose is a line in the charts.
  *
  * @import { ChartView } from "../../charts/view.js"
@@ -25,7 +25,7 @@ export function Samples({ store, view }) {
     return html`
       <section class="card">
         <div class="card-head"><h2>What it writes</h2></div>
-        <p class="muted">At every check the model continues a prompt; it appears here.</p>
+        <p class="muted">At every evaluation the model continues a prompt; it appears here.</p>
       </section>
     `;
   }
@@ -72,7 +72,7 @@ function Slider({ steps, place, view }) {
   };
   return html`
     <label class="stacked">
-      <span class="visually-hidden">Check</span>
+      <span class="visually-hidden">Evaluation</span>
       <input
         type="range"
         min="0"
