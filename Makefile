@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-faults lint format types docs bench-dashboard bench-training bench-preflight check-gpu clean
+.PHONY: help run test check test-slow test-faults lint format types docs bench-dashboard bench-training bench-preflight check-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,7 +14,10 @@ run: .venv/installed-run ## start Trainboard on http://127.0.0.1:8000
 	@exec $(BIN)/trainboard serve
 
 test: .venv/installed-test ## all tests but the slow ones and the random faults
-	$(BIN)/pytest -n 2 --dist loadscope -m "not slow and not faults"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --durations=20 -m "not slow and not faults"
+
+check: lint types ## lint, types and the unit tests, for the inner loop
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow and not faults and not process"
 
 test-slow: .venv/installed-bench ## the tests that take minutes or need the pretrained model
 	$(BIN)/pytest -m slow

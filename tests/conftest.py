@@ -9,6 +9,27 @@ import pytest
 
 from tests.serving import Server
 
+FIXTURES_OF_PROCESSES = {
+    "start_server", "shared_server", "browser", "finished_run", "smollm2_gguf", "prepare", "runs", "server",
+}  # fmt: skip
+"""Each stands at the beginning of a process, or of a training in this one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what is no unit test: what uses such a fixture, or stands in a module that starts processes itself."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            module = vars(item.module)
+            starts = {
+                "subprocess",
+                "runs",
+                "multiprocessing",
+                "Server",
+                "gpu",
+            } & module.keys() and item.path.name != "test_architecture.py"
+            if starts or FIXTURES_OF_PROCESSES & set(item.fixturenames):
+                item.add_marker("process")
+
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:

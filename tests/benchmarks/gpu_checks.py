@@ -163,7 +163,7 @@ def resume(bench: Bench) -> Iterator[Check]:
 
 def lora(bench: Bench) -> Iterator[Check]:
     """The adapter is merged into a model that others load."""
-    for design in ("Llama", "GPT-2 without dropout"):
+    for design in ("Llama", "GPT-2 without dropout", "Qwen3 MoE"):
         done = bench.run(design, precision="bf16", method="lora")
         transformers.AutoModelForCausalLM.from_pretrained(done.run_dir / "model")
         said = next(event.text for event in done.of("message") if "Merged" in event.text)

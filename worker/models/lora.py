@@ -50,7 +50,11 @@ def add_adapters(model: Any, config: RunConfig) -> None:
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in inner),  # GPT-2 keeps its weights transposed
         task_type="CAUSAL_LM",
     )
-    inject_adapter_in_model(lora, model)
+    try:
+        inject_adapter_in_model(lora, model)
+    except ValueError as error:  # peft's own advice, such as of dropout that it has not for experts
+        reason = f"LoRA cannot be added to {type(model).__name__} like this: {error}"
+        raise ModelError(reason, "Set LoRA dropout to 0, or Method to full.") from error
 
 
 def base_digest(model: nn.Module) -> str:
@@ -116,16 +120,23 @@ def _merged(model: nn.Module) -> Iterator[None]:
     """Within the block the base weights hold the adapters' part too; afterwards they are as before, to the last bit."""
     layers: list[Any] = [module for module in model.modules() if isinstance(module, LoraLayer)]
     # Kept apart, because subtracting what was added would leave rounding errors; on the CPU, as a GPU may be full.
-    before = [layer.get_base_layer().weight.detach().to("cpu", copy=True) for layer in layers]
+    weights = [_base_weight(layer) for layer in layers]
+    before = [weight.to("cpu", copy=True) for weight in weights]
     try:
         with torch.no_grad():
             for layer in layers:
                 layer.merge()
         yield
     finally:
-        for layer, weight in zip(layers, before, strict=True):
-            layer.get_base_layer().weight.detach().copy_(weight)
+        for layer, weight, copy in zip(layers, weights, before, strict=True):
+            weight.copy_(copy)
             layer.merged_adapters.clear()
+
+
+def _base_weight(layer: Any) -> torch.Tensor:
+    """What ``layer`` adds to: a linear layer's weight, or the one of all experts together, which has another name."""
+    base: torch.Tensor = getattr(layer.get_base_layer(), getattr(layer, "parameter_name", "weight"))
+    return base.detach()
 
 
 @torch.inference_mode()
@@ -142,4 +153,4 @@ def _logits(model: Any) -> torch.Tensor:
 
 def _plain_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The weights under the names they have in a model without adapters."""
-    return {name.replace(".base_layer.", "."): weight for name, weight in state.items() if ".lora_" not in name}
+    return {name.replace("base_layer.", ""): weight for name, weight in state.items() if ".lora_" not in name}

@@ -19,6 +19,8 @@ from transformers import (
     LlamaForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
 )
 
 from tests.worker import runs
@@ -47,6 +49,12 @@ def llama() -> Any:
 
 def qwen2() -> Any:
     return Qwen2ForCausalLM(Qwen2Config(tie_word_embeddings=True, **GROUPED_HEADS, **VOCABULARY))
+
+
+def qwen3_moe() -> Any:
+    """Its experts' weights are one tensor, and no linear layers."""
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "head_dim": 8}
+    return Qwen3MoeForCausalLM(Qwen3MoeConfig(**experts, **GROUPED_HEADS, **VOCABULARY))
 
 
 Make = Callable[[], Any]
@@ -190,6 +198,22 @@ def test_a_model_that_reads_short_texts_only_can_be_saved(tmp_path: Path) -> Non
     model = GPT2LMHeadModel(GPT2Config(n_positions=8, n_embd=32, n_layer=1, n_head=2, **VOCABULARY))
     lora.save_merged(with_adapters(model), tmp_path)
     assert (tmp_path / "model.safetensors").exists()
+
+
+def test_experts_whose_weights_are_one_tensor_are_merged_and_given_back(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"lora_dropout": 0.0})
+    torch.manual_seed(0)
+    model = qwen3_moe()
+    lora.add_adapters(model, config)
+    model = train(model, updates=5)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    expected = logits(model)
+    lora.save_merged(model, tmp_path)
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+    assert (logits(AutoModelForCausalLM.from_pretrained(tmp_path)) - expected).abs().max() < 1e-4 * expected.abs().max()
+    with pytest.raises(ModelError, match="lora_dropout") as caught:
+        lora.add_adapters(qwen3_moe(), CONFIG)
+    assert "LoRA dropout to 0" in (caught.value.hint or "")
 
 
 def test_a_model_without_linear_layers_is_refused_with_advice() -> None:
