@@ -88,21 +88,12 @@ def make_setup(
     most_characters: int | None = None,
 ) -> Setup:
     """Reads the data and loads the model, the one in the checkpoint ``folder`` if there is one. Raises as prepare."""
-    path = Path(job.dataset.path)
-    corpus = Corpus.read(
-        job.dataset,
-        job.config.validation_split,
-        job.config.max_length,
-        _Progress("Reading the text", path, say, stop),
-        most_characters,
-    )
-    texts, test_texts = corpus.split.texts, corpus.split.test_texts
-    say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
+    corpus = _corpus(job, say, stop, most_characters)
     import torch
 
     from worker.devices.precision import choose_precision, device_of
-    from worker.distributed import sharding
     from worker.distributed.group import Group
+    from worker.models.packing import choose_layout
     from worker.training import training_state
     from worker.training.setup import Setup
 
@@ -110,32 +101,18 @@ def make_setup(
     device = device_of(job, group.rank if group.size > 1 else None)
     precision = choose_precision(job.config.precision, device)
     training_state.seed_random(job.config.seed)
-    say(f"Loading the model {job.config.model_name}.")
     with group.first_goes_first():  # downloads and tokens are for all
-        language_model = _model(job, corpus, folder)
-        from worker.models.loading import choose_max_length
-        from worker.models.packing import choose_layout
-
-        max_length = choose_max_length(job.config.max_length, language_model.context)
-        say(f"Turning the text into tokens, at most {max_length} an example.")
-        progress = _Progress("Turning the text into tokens", path, say, stop)
-        if group.first:
-            token_store.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
+        language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop)
     train, validation = token_store.load_tokens(run_dir)
-    if job.config.validation_split and not test_texts:
+    if job.config.validation_split and not corpus.split.test_texts:
         say("All examples are the same, so none is kept aside: there will be no validation loss.", "warning")
     for warning in _findings(train, validation, max_length):
         say(warning, "warning")
     _require_usable(train, validation, language_model)
     stop.check()
-    fitting = group.sum(torch.tensor(int(sharding.fits(language_model.model, device, group.size))))
-    sharded = group.size > 1 and int(fitting) < group.size  # all processes must come to the same answer
-    if sharded:
-        _require_shardable(job, precision)
-        say(f"The model is too large for one device, so each of the {group.size} holds a part of it.")
-    layout, unpacked = choose_layout(
-        language_model, job.config.packing, precision, torch.device("cpu") if sharded else device
-    )
+    sharded = _must_be_sharded(job, language_model, device, precision, group, say)
+    place = torch.device("cpu") if sharded else device
+    layout, unpacked = choose_layout(language_model, job.config.packing, precision, place)
     if unpacked:
         say(unpacked, "warning")
     training_state.seed_random(job.config.seed)
@@ -156,6 +133,47 @@ def make_setup(
         group=group,
         sharded=sharded,
     )
+
+
+def _corpus(job: Job, say: Callable[..., None], stop: StopSwitch, most_characters: int | None) -> Corpus:
+    progress = _Progress("Reading the text", Path(job.dataset.path), say, stop)
+    config = job.config
+    corpus = Corpus.read(job.dataset, config.validation_split, config.max_length, progress, most_characters)
+    texts, test_texts = corpus.split.texts, corpus.split.test_texts
+    say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
+    return corpus
+
+
+def _model_and_tokens(
+    job: Job, run_dir: Path, corpus: Corpus, folder: Path | None, group: Group, say: Callable[..., None], stop: StopSwitch
+) -> tuple[LanguageModel, int]:
+    """The model and the most tokens that an example may have; the tokens are on the disk then."""
+    say(f"Loading the model {job.config.model_name}.")
+    language_model = _model(job, corpus, folder)
+    from worker.models.loading import choose_max_length
+
+    max_length = choose_max_length(job.config.max_length, language_model.context)
+    say(f"Turning the text into tokens, at most {max_length} an example.")
+    progress = _Progress("Turning the text into tokens", Path(job.dataset.path), say, stop)
+    if group.first:
+        token_store.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
+    return language_model, max_length
+
+
+def _must_be_sharded(
+    job: Job, language_model: LanguageModel, device: Any, precision: str, group: Group, say: Callable[..., None]
+) -> bool:
+    """Whether the model is too large for one device, as all processes must see it alike. Raises DeviceError."""
+    import torch
+
+    from worker.distributed import sharding
+
+    fitting = group.sum(torch.tensor(int(sharding.fits(language_model.model, device, group.size))))
+    if group.size == 1 or int(fitting) == group.size:
+        return False
+    _require_shardable(job, precision)
+    say(f"The model is too large for one device, so each of the {group.size} holds a part of it.")
+    return True
 
 
 class _Progress:
