@@ -224,7 +224,7 @@ def test_samples_go_with_the_slider_and_with_the_charts_cursor(page: Page, addre
     written, tag, slider = (
         page.get_by_label("What it wrote"),
         page.locator("[data-sample-step]"),
-        page.get_by_role("slider", name="Check"),
+        page.get_by_role("slider", name="Evaluation"),
     )
     ruler = figure(page, "loss").locator(".chart-ruler")
     expect(written).to_have_text("Over the hill came 3000 sheep")
