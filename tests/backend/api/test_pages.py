@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import posixpath
 import re
+import shutil
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
@@ -30,17 +34,23 @@ def test_every_route_is_described(shared_server) -> None:
     assert "multipart/form-data" in paths["/api/datasets"]["post"]["requestBody"]["content"]
 
 
-def test_index_allows_its_own_import_map_alone(shared_server) -> None:
-    page = shared_server.client.get("/")
+@pytest.fixture
+def plain(monkeypatch) -> str:
+    """The page as it is served once a file has been edited."""
+    monkeypatch.setattr(pages, "_bundled", lambda edition: False)
+    return pages.index().body.decode()
+
+
+def test_index_allows_its_own_import_map_alone(plain) -> None:
+    page = pages.index()
     assert page.headers["cache-control"] == "no-cache"
-    (script,) = re.findall(r'<script type="importmap">(.*?)</script>', page.text, re.DOTALL)
+    (script,) = re.findall(r'<script type="importmap">(.*?)</script>', plain, re.DOTALL)
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert re.findall(r"'sha256-([^']+)'", page.headers["content-security-policy"]) == [digest]
 
 
-def test_a_new_tab_is_told_of_every_module_at_once(shared_server) -> None:
-    page = shared_server.client.get("/").text
-    told = re.findall(r'<link rel="modulepreload" href="/at-[0-9a-f]+/(js/[^"]+)"', page)
+def test_a_new_tab_is_told_of_every_module_at_once(plain, shared_server) -> None:
+    told = re.findall(r'<link rel="modulepreload" href="/at-[0-9a-f]+/(js/[^"]+)"', plain)
     assert len(told) == len(set(told)) > 80
     assert {"js/app.js", "js/pages/run.js", "js/charts/series.js", "js/server/api.js"} <= set(told)
     for name in told:
@@ -49,8 +59,8 @@ def test_a_new_tab_is_told_of_every_module_at_once(shared_server) -> None:
             assert posixpath.normpath(posixpath.join(posixpath.dirname(name), other)) in told
 
 
-def test_the_page_names_an_edition_of_its_files_that_lasts(shared_server) -> None:
-    addresses = re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css))"', shared_server.client.get("/").text)
+def test_the_page_names_an_edition_of_its_files_that_lasts(plain, shared_server) -> None:
+    addresses = re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css))"', plain)
     own = [address for address in addresses if not address.startswith("/vendor/")]
     assert len(own) > 5
     assert len({address.split("/")[1] for address in own}) == 1, "what app.js imports is named alike, relative to it"
@@ -68,6 +78,36 @@ def test_an_edit_gives_the_files_another_name(tmp_path, monkeypatch) -> None:
     assert pages._edition() == before
     (tmp_path / "js/app.js").write_text("an edit")
     assert pages._edition() != before
+
+
+def test_the_bundle_is_served_until_a_file_is_edited(tmp_path, monkeypatch) -> None:
+    shutil.copytree(pages.FRONTEND, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules", "page.*"))
+    monkeypatch.setattr(pages, "FRONTEND", tmp_path)
+    assert "/js/app.js" in pages.index().body.decode(), "none was made"
+
+    made_from = {path.relative_to(tmp_path).as_posix(): digest_of(path) for path in pages._own_files()}
+    (tmp_path / "vendor").mkdir(exist_ok=True)
+    (tmp_path / "vendor/page.json").write_text(json.dumps(made_from))
+    page = pages.index().body.decode()
+    addresses = re.findall(r'(?:src|href)="/at-[0-9a-f]{12}/([^"]+)"', page)
+    assert addresses == ["js/theme.js", "vendor/page.css", "vendor/page.js"]
+    assert "importmap" not in page
+
+    with (tmp_path / "js/format.js").open("a") as code:
+        code.write("// an edit")
+    assert "/js/app.js" in pages.index().body.decode()
+    assert "vendor/page.js" not in pages.index().body.decode()
+
+
+def digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_page_works_bundled_as_it_was_installed(shared_server) -> None:
+    """In a checkout that was edited since, by its files; CI installs a clean one."""
+    addresses = re.findall(r'(?:src|href)="(/at-[^"]+)"', shared_server.client.get("/").text)
+    assert len(addresses) == 3 if os.environ.get("CI") else len(addresses) >= 3
+    assert {shared_server.client.get(address).status_code for address in addresses} == {200}
 
 
 def test_own_files_are_fresh_and_modules_are_cached(shared_server) -> None:
