@@ -29,6 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             } & module.keys() and item.path.name != "test_architecture.py"
             if starts or FIXTURES_OF_PROCESSES & set(item.fixturenames):
                 item.add_marker("process")
+    items.sort(key=lambda item: "process" not in item.keywords)  # the long ones first, or one would be left over at the end
 
 
 @pytest.fixture

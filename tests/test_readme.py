@@ -12,8 +12,8 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def test_own_text_trains_through_curl_alone(server, tmp_path: Path) -> None:
-    """A 1,500-line file of one's own goes in, every step comes out, and the model answers."""
-    (tmp_path / "my.txt").write_text("\n".join(sample_lines(seed=7)[:1500]), encoding="utf-8")
+    """A file of one's own goes in, every step comes out, and the model answers."""
+    (tmp_path / "my.txt").write_text("\n".join(sample_lines(seed=7)[:300]), encoding="utf-8")
     commands = re.search(r"<!-- tests/test_readme.py.*?-->\n```bash\n(.*?)```", README.read_text(), re.DOTALL).group(1)
     commands = commands.replace("http://127.0.0.1:8000", server.url)
 
@@ -21,5 +21,6 @@ def test_own_text_trains_through_curl_alone(server, tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert '"phase":"completed"' in done.stdout
-    assert done.stdout.count("event: step") == 2 * -(-1350 // 16) or done.stdout.count("event: step") > 150
+    (steps,) = set(re.findall(r'"total_steps":(\d+)', done.stdout))
+    assert done.stdout.count("event: step") == int(steps) >= 2 * (300 * 0.8) // 16
     assert "event: done" in done.stdout

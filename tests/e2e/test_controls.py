@@ -131,7 +131,7 @@ def test_pages_fit_both_widths_in_both_themes(page: Page, shared_server: Server,
 
 def test_a_question_left_open_never_turns_into_another(page: Page, server: Server) -> None:
     """The run ends by itself while "Stop here?" waits for an answer: Enter must not delete it."""
-    run_id = server.create(max_steps=60, sample_prompts=[])["id"]
+    run_id = server.create(max_steps=60, batch_size=1, sample_prompts=[])["id"]
     page.goto(f"{server.url}/#/runs/{run_id}")
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator('[data-status="completed"]')).to_be_visible(timeout=60_000)
