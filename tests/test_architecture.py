@@ -25,7 +25,7 @@ FLOORS = {
         "data process",
         "checkpoints devices",
         "protocol",
-        "contract errors",
+        "contract errors startup",
     ],
     "backend": [
         "__main__",

@@ -15,6 +15,7 @@ from worker.process import lock
 from worker.process.control import StopSwitch
 from worker.process.emitter import Emitter
 from worker.process.reporting import failed, reporter, stopped_before_training
+from worker.startup import before_torch
 
 
 def main(arguments: list[str]) -> int:
@@ -62,10 +63,7 @@ def _run(job: Job, run_dir: Path, emitter: Emitter, stop: StopSwitch) -> int:
     report = reporter(emitter)
     stop.catch_signals()
     report(StatusEvent(phase="preparing"))
-    # Read by torch's thread pool as it loads. By default a thread that waits spins for long and takes the core from
-    # whoever could go on: with two runs on two cores each update took 7 times longer. Not spinning at all costs a
-    # third where the cores are free; so spin briefly.
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    before_torch()
     try:
         # Imported now because torch takes seconds to load, and the page should show "preparing" meanwhile.
         if job.config.devices > 1:

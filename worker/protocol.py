@@ -26,6 +26,7 @@ from typing import IO, Any
 from pydantic import ValidationError
 
 from worker.errors import DataError, DeviceError, StopRequested, WorkerError
+from worker.startup import before_torch
 
 
 class Inbox:
@@ -85,7 +86,7 @@ def serve(answer: Callable[[dict[str, Any], Reply], None]) -> int:
     # A library that prints must not break the protocol: replies keep the real standard output to themselves.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # see worker/__main__.py
+    before_torch()
     inbox = Inbox(sys.stdin)
     try:
         while (message := inbox.next()) is not None:

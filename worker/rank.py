@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from worker.contract import EVENTS_FILE, JOB_FILE, Job
 from worker.distributed.launch import die_with_parent
@@ -19,11 +19,13 @@ from worker.errors import StopRequested
 from worker.process.control import StopSwitch
 from worker.process.emitter import Emitter
 from worker.process.reporting import failed, reporter, stopped_before_training
+from worker.startup import before_torch
 
 
 def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     """Trains with the others and returns the exit code."""
     die_with_parent()
+    before_torch()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the parent turns it into a stop
     rank = int(os.environ["RANK"])
     job = Job.model_validate_json((run_dir / JOB_FILE).read_bytes())
@@ -47,10 +49,17 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     return code
 
 
+def leave(status: int) -> NoReturn:
+    """Ends this process: a thread of gloo that is still there when the interpreter is taken down would abort it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def _silent(event: Any) -> bool:
     """What the others would say, the first one says."""
     return False
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "on"))
+    leave(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "on"))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -14,8 +13,9 @@ from backend.datasets.sample_corpus import sample_lines
 from tests.worker import runs
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.process.control import StopSwitch
+from worker.startup import before_torch
 
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # before any test loads torch, as the worker does
+before_torch()
 
 
 @pytest.fixture(scope="session")

@@ -10,4 +10,4 @@ from worker.distributed import sharding
 
 if __name__ == "__main__":
     sharding.fits = lambda *_: False
-    sys.exit(rank.main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "on"))
+    rank.leave(rank.main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "on"))

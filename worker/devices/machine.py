@@ -58,7 +58,7 @@ def name_of(device: torch.device) -> str:
 def machine(device: str, precision: str) -> Machine:
     """This machine, training on ``device``. The first time it takes some seconds. Raises DeviceError if that fails."""
     command = [sys.executable, "-m", "worker.preflight.benchmark", device, precision]
-    environment = {"GOMP_SPINCOUNT": "3000", **os.environ}  # as a worker's: see worker/__main__.py
+    environment = {"GOMP_SPINCOUNT": "3000", **os.environ}  # as a worker's: see worker/startup.py
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         last_line = (done.stderr.strip() or "it ended without a word").splitlines()[-1]

@@ -39,7 +39,7 @@ class Group:
     def leave(self) -> None:
         """Leaves the group once all have come here; to be called by all of them when nothing has failed.
 
-        Threads that still talk when the interpreter ends would abort the process, and the agent would end the others.
+        Otherwise one could be gone while others still talk to it, and the agent would end them.
         """
         dist.barrier(group=self.words)
         dist.destroy_process_group()
