@@ -29,7 +29,7 @@ def get_events(
     with services.database.read() as connection:
         lifecycle.row(connection, run_id)
         items, following = history.page(connection, run_id, after, limit, type)
-    return EventPage(items=items, next=following)
+        return EventPage(items=items, next=following, stream_cursor=lifecycle.newest_cursor(connection))
 
 
 @router.get("/log")
@@ -60,7 +60,8 @@ def get_samples(run_id: str, services: ServicesDep) -> SampleList:
     """What the model wrote at each evaluation, oldest first."""
     with services.database.read() as connection:
         lifecycle.row(connection, run_id)
-        return SampleList(items=history.samples(connection, run_id))
+        items = history.samples(connection, run_id)
+        return SampleList(items=items, stream_cursor=lifecycle.newest_cursor(connection))
 
 
 @router.get("/checkpoints")
@@ -68,4 +69,5 @@ def get_checkpoints(run_id: str, services: ServicesDep) -> CheckpointList:
     """The folders of weights that the run has on disk, oldest first, the final model last."""
     with services.database.read() as connection:
         lifecycle.row(connection, run_id)
-        return CheckpointList(items=history.checkpoints(connection, run_id, services.settings.runs_dir / run_id))
+        items = history.checkpoints(connection, run_id, services.settings.runs_dir / run_id)
+        return CheckpointList(items=items, stream_cursor=lifecycle.newest_cursor(connection))

@@ -137,10 +137,12 @@ class SeriesList(Schema):
 
 
 class EventPage(Schema):
-    """Events as the stream sends them, ``run`` and ``cursor`` included; ``next`` is null on the last page."""
+    """Events as the stream sends them, ``run`` and ``cursor`` included; ``next`` is null on the last page, and what comes
+    after that one comes in a stream opened after ``stream_cursor``."""
 
     items: list[dict[str, Any]]
     next: int | None
+    stream_cursor: int
 
 
 class LogChunk(Schema):
@@ -159,7 +161,10 @@ class Sample(Schema):
 
 
 class SampleList(Schema):
+    """Open a stream after ``stream_cursor`` to miss none that follows."""
+
     items: list[Sample]
+    stream_cursor: int
 
 
 class Checkpoint(Schema):
@@ -175,4 +180,7 @@ class Checkpoint(Schema):
 
 
 class CheckpointList(Schema):
+    """Open a stream after ``stream_cursor`` to miss none that follows."""
+
     items: list[Checkpoint]
+    stream_cursor: int

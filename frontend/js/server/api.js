@@ -164,13 +164,13 @@ export function getSeries(id, keys, px, range, signal) {
 /** @param {string[]} ids @returns {Promise<T.Deletion>} */
 export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();
 
-/** @param {string} id @returns {Promise<{ items: T.MessageEvent[] }>} */
+/** @param {string} id @returns {Promise<{ items: T.MessageEvent[], stream_cursor: number }>} */
 export const getMessages = (id) => get(`${runPath(id)}/events?type=message`);
 
-/** @param {string} id @returns {Promise<{ items: T.Sample[] }>} */
+/** @param {string} id @returns {Promise<{ items: T.Sample[], stream_cursor: number }>} */
 export const getSamples = (id) => get(`${runPath(id)}/samples`);
 
-/** @param {string} id @returns {Promise<{ items: T.Checkpoint[] }>} */
+/** @param {string} id @returns {Promise<{ items: T.Checkpoint[], stream_cursor: number }>} */
 export const getCheckpoints = (id) => get(`${runPath(id)}/checkpoints`);
 
 /** @param {string} id @param {number} offset negative: that many bytes from the end @returns {Promise<T.LogChunk>} */

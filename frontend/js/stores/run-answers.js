@@ -20,19 +20,15 @@ export function answersOf(id) {
   return answers;
 }
 
-/** @param {string} id */
+/** All at once; a stream after the oldest ``cursor`` has what came between the answers. @param {string} id */
 async function ask(id) {
-  const [series, rest] = await Promise.all([api.getSeries(id, SERIES_KEYS, POINTS), askAllElse(id)]); // each has a cursor
-  return { series, ...rest };
-}
-
-/** The run first: the stream begins at its cursor, so that whatever comes while the rest is fetched is sent again. @param {string} id */
-async function askAllElse(id) {
-  const run = await api.getRun(id);
-  const [samples, checkpoints, messages] = await Promise.all([
+  const [run, series, samples, checkpoints, messages] = await Promise.all([
+    api.getRun(id),
+    api.getSeries(id, SERIES_KEYS, POINTS),
     api.getSamples(id),
     api.getCheckpoints(id),
     api.getMessages(id),
   ]);
-  return { run, samples, checkpoints, messages };
+  const cursor = Math.min(...[run, series, samples, checkpoints, messages].map((answer) => answer.stream_cursor));
+  return { run, series, samples, checkpoints, messages, cursor };
 }

@@ -46,7 +46,7 @@ export class RunStore {
 
   async open() {
     try {
-      const { series, run, samples, checkpoints, messages } = await answersOf(this.id);
+      const { series, run, samples, checkpoints, messages, cursor } = await answersOf(this.id);
       batch(() => {
         this.series.value = fromSnapshot(series);
         this.samples.value = samples.items;
@@ -55,20 +55,18 @@ export class RunStore {
         this.take(run);
         this.error.value = null;
       });
+      if (!this.#closed) this.#follow(cursor); // unless the visitor has already left
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       this.error.value = error;
       if (error.passing && !this.#closed) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
-      return;
     }
-    if (this.#closed) return; // the visitor has already left
-    this.#follow();
   }
 
   /** @param {api.RunAction} action @throws {api.ApiError} */
   async act(action) {
     this.take(await api.actOnRun(this.id, action));
-    if (this.connection.value === "ended") this.#follow(); // an ended run may have been asked to go on
+    if (this.connection.value === "ended") this.#follow(this.series.value.cursor); // an ended run may have been asked to go on
   }
 
   close() {
@@ -94,14 +92,13 @@ export class RunStore {
     }
   }
 
-  #follow() {
+  /** @param {number} cursor the older of what is shown: each part passes over what it already has */
+  #follow(cursor) {
     const run = /** @type {Run} */ (this.run.value);
     if (hasEnded(run.status)) {
       this.connection.value = "ended";
       return;
     }
-    // Two snapshots, two cursors: start at the older one; each part passes over what it already has.
-    const cursor = Math.min(run.stream_cursor, this.series.value.cursor);
     this.#stream = new Stream(`/api/runs/${encodeURIComponent(this.id)}/stream`, cursor, {
       onEvents: (events) => batch(() => this.#apply(events)),
       onConnection: (connection) => (this.connection.value = connection),

@@ -63,6 +63,13 @@ def test_resuming_at_every_cursor_gives_each_event_once(ended) -> None:
     assert list(server.stream(f"/api/runs/{run_id}/stream?after=0", {"Last-Event-ID": str(cursors[-1])})) == []
 
 
+@pytest.mark.parametrize("what", ["", "/series", "/events", "/samples", "/checkpoints"])
+def test_a_stream_after_a_snapshot_has_what_is_not_in_it(ended, what: str) -> None:
+    server, run_id = ended
+    cursor = server.client.get(f"/api/runs/{run_id}{what}").json()["stream_cursor"]
+    assert cursor == list(server.events(run_id))[-1]["cursor"]
+
+
 def test_bad_and_future_ids_are_defined(ended) -> None:
     server, run_id = ended
     for bad in ("x", "-1", "1.5", "", "9" * 30):
