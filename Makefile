@@ -14,7 +14,7 @@ run: .venv/installed-run ## start Trainboard on http://127.0.0.1:8000
 	@exec $(BIN)/trainboard serve
 
 test: .venv/installed-test ## all tests but the slow ones and the random faults
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --durations=20 -m "not slow and not faults"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder --durations=20 -m "not slow and not faults"
 
 check: lint types ## lint, types and the unit tests, for the inner loop
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow and not faults and not process"

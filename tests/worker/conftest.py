@@ -36,7 +36,7 @@ def dataset(corpus: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
 def finished_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a run that a worker process trained for 24 updates and completed."""
     run_dir = runs.make_run(tmp_path_factory.mktemp("runs") / "finished", dataset, max_steps=24)
-    assert runs.run(run_dir) == 0, runs.log(run_dir)
+    assert runs.start(run_dir).wait(timeout=240) == 0, runs.log(run_dir)
     return run_dir
 
 

@@ -119,7 +119,7 @@ def test_auto_classes_load_the_same_tokenizer(finished_run: Path) -> None:
 
 def test_a_stop_in_control_json_ends_the_run_with_a_model(dataset: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", dataset, max_steps=100_000)
-    worker = runs.start(run_dir)
+    worker = runs.Forked(run_dir)
     runs.wait_for(run_dir, '"type":"step"')
     runs.ask(run_dir, "stop")
     assert worker.wait(timeout=60) == 0
@@ -130,7 +130,7 @@ def test_a_stop_in_control_json_ends_the_run_with_a_model(dataset: Path, tmp_pat
 
 def test_sigterm_while_preparing_stops_without_a_model(dataset: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", dataset)
-    worker = runs.start(run_dir)
+    worker = runs.start(run_dir)  # not forked, or it could train before it is asked to stop
     runs.wait_for(run_dir, '"phase":"preparing"')
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=60) == 0

@@ -94,7 +94,7 @@ def test_a_model_in_parts_learns_as_a_whole_one(
 
 def test_they_stop_pause_and_go_on_together(model: ModelSource, fragments: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", fragments, model, devices=2, **{**SETTINGS, "max_steps": 100_000})
-    worker = runs.start(run_dir)
+    worker = runs.Forked(run_dir)
     runs.wait_for(run_dir, '"type":"step"')
     runs.ask(run_dir, "pause")
     runs.wait_for(run_dir, '"paused"')
@@ -112,7 +112,7 @@ def test_they_stop_pause_and_go_on_together(model: ModelSource, fragments: Path,
 
 def test_a_process_that_dies_ends_the_run_with_a_reason(model: ModelSource, fragments: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", fragments, model, devices=2, **{**SETTINGS, "max_steps": 100_000})
-    worker = runs.start(run_dir)
+    worker = runs.Forked(run_dir)
     runs.wait_for(run_dir, '"type":"step"')
     ranks = [child for child in psutil.Process(worker.pid).children(recursive=True) if "worker.rank" in child.cmdline()]
     assert len(ranks) == 2

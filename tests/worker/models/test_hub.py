@@ -31,7 +31,7 @@ def train(hub: LoopbackHub, tmp_path: Path, name: str, dataset: Path, attempt: s
     """Trains for one update; returns the exit code and the last event."""
     source = ModelSource(kind="hub", location=name)
     run_dir = runs.make_run(tmp_path / attempt, dataset, source, max_steps=1, sample_prompts=[], validation_split=0.0)
-    code = runs.run(run_dir, **hub.environment(tmp_path / "home"))
+    code = runs.start(run_dir, **hub.environment(tmp_path / "home")).wait(timeout=240)
     return code, runs.events(run_dir)[-1]
 
 

@@ -53,7 +53,7 @@ def told(run_dir: Path) -> dict[Any, Any]:
 
 def kill_after(run_dir: Path, lines: int) -> None:
     """Kills a worker once its log has so many lines, unless it ends before."""
-    worker = runs.start(run_dir)
+    worker = runs.Forked(run_dir)
     log = run_dir / "events.jsonl"
     for _ in watch(run_dir, rust_timeout=100, yield_on_timeout=True, debounce=10, step=5):
         if worker.poll() is not None or (log.exists() and log.read_bytes().count(b"\n") >= lines):
