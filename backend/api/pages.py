@@ -55,7 +55,7 @@ def index() -> HTMLResponse:
     edition = _edition()
     html = FILES.sub(BUNDLE, html) if _bundled(edition) else html.replace("<!-- modules -->", _preloads(edition))
     maps = re.findall(r'<script type="importmap">(.*?)</script>', html, re.DOTALL)
-    html = re.sub(r'"/(js/|css/|style\.css|vendor/page\.)', rf'"/{edition}/\1', html)
+    html = re.sub(r'"/(js/|css/|vendor/page\.)', rf'"/{edition}/\1', html)
     return HTMLResponse(html, headers={"content-security-policy": content_policy(*maps), "cache-control": "no-cache"})
 
 
@@ -85,7 +85,7 @@ def _edition() -> str:
 
 
 def _own_files() -> list[Path]:
-    return [FRONTEND / "style.css", *(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
+    return [*(FRONTEND / "js").rglob("*.js"), *(FRONTEND / "css").glob("*.css")]
 
 
 @lru_cache(maxsize=1)

@@ -70,7 +70,7 @@ def test_the_page_names_an_edition_of_its_files_that_lasts(plain, shared_server)
 
 
 def test_an_edit_gives_the_files_another_name(tmp_path, monkeypatch) -> None:
-    for name in ("style.css", "js/app.js", "css/run.css"):
+    for name in ("css/tokens.css", "js/app.js", "css/run.css"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(pages, "FRONTEND", tmp_path)
