@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-slow test-faults lint format types docs bench-dashboard bench-training bench-preflight check-gpu clean
+.PHONY: help run test check test-slow test-faults mutate lint format types docs bench-dashboard bench-training bench-preflight check-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,10 @@ test-slow: .venv/installed-bench ## the tests that take minutes or need the pret
 
 test-faults: .venv/installed-test ## the tests that kill real runs at random, for minutes
 	$(BIN)/pytest -m faults
+
+mutate: .venv/installed-mutate ## small faults put into the core rooms, one by one: which do the tests see? (hours; MUTANTS="worker.data.*")
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2 $(MUTANTS)
+	$(BIN)/mutmut export-cicd-stats
 
 lint: .venv/installed-dev ## style and formatting of the Python code
 	$(BIN)/ruff check
@@ -55,7 +59,7 @@ check-gpu: .venv/installed-run ## what differs on a GPU, checked and timed there
 	$(BIN)/python -m tests.benchmarks.gpu
 
 clean: ## remove what make has installed; data/ stays
-	rm -rf .venv .venv-peers frontend/node_modules frontend/vendor
+	rm -rf .venv .venv-peers mutants frontend/node_modules frontend/vendor
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -78,6 +82,10 @@ clean: ## remove what make has installed; data/ stays
 
 .venv/installed-bench: .venv/installed-test
 	@$(PIP) --editable '.[gguf,test,bench]'
+	@touch $@
+
+.venv/installed-mutate: .venv/installed-test
+	@$(PIP) --editable '.[gguf,test,mutate]'
 	@touch $@
 
 .venv-peers/installed: constraints.txt
