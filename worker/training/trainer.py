@@ -38,6 +38,19 @@ Result = TypeVar("Result")
 Tensors = dict[str, torch.Tensor]
 
 
+def _ready_to_train(setup: Setup) -> Any:
+    """The model, on its device unless it is to be sharded."""
+    model: Any = setup.language_model.model.train()
+    for weight in model.parameters():
+        # Into memory of our own: where a weight lies in a mapped file may change the last bits of what is computed.
+        weight.data = weight.data.clone()
+    if setup.job.config.gradient_checkpointing:
+        # Renamed within transformers 5.
+        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
+    return model if setup.sharded else model.to(setup.device)
+
+
 class Trainer:
     """Trains one model on one device.
 
@@ -50,16 +63,7 @@ class Trainer:
         self._report = report
         self.stop = stop
         self.group = setup.group
-        self.model: Any = setup.language_model.model.train()
-        for weight in self.model.parameters():
-            # Into memory of our own: where a weight lies in a mapped file may change the last bits of what is computed.
-            weight.data = weight.data.clone()
-        if self.config.gradient_checkpointing:
-            # Renamed within transformers 5.
-            enable = getattr(self.model, "activation_checkpointing_enable", None) or self.model.gradient_checkpointing_enable
-            enable({"use_reentrant": False})
-        if not setup.sharded:
-            self.model.to(setup.device)
+        self.model = _ready_to_train(setup)
         self.forward = Forward(setup.language_model, setup.precision)
         self.parallel = self.group.wrap(self.forward, setup.device, setup.sharded)
         self.optimizer: Any = make_optimizer(self.model, setup.learning_rate, self.config.weight_decay)

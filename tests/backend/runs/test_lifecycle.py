@@ -151,6 +151,25 @@ def test_verdict(records, phase, status, exit_status, rebooted, expected) -> Non
         assert "signal 9 (SIGKILL)" in (verdict.reason or "")
 
 
+def test_what_the_worker_said_last_is_the_verdict(records) -> None:
+    run_id = records.add("starting", "running")
+    with records.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE runs SET phase = 'failed', reason = 'memory is full', hint = 'halve it' WHERE id = ?", (run_id,)
+        )
+        row = lifecycle.row(connection, run_id)
+    assert judge(row, -9, rebooted=True, last_lines="boom") == ("failed", "memory is full", "halve it")
+
+
+def test_a_signal_is_advised_on_only_if_the_system_sends_it_for_memory(records) -> None:
+    run_id = records.add("starting", "running")
+    with records.database.write() as connection:
+        row = lifecycle.row(connection, run_id)
+    advice = "Most often the system does this when memory runs out: try half the batch size, or a smaller model. "
+    assert judge(row, -9, rebooted=False, last_lines="").hint == f"{advice}Its log is empty."
+    assert judge(row, -11, rebooted=False, last_lines="boom").hint == "The last lines of its log:\nboom"
+
+
 def test_what_the_worker_said_outlives_every_change_before_the_end(records) -> None:
     """Its reason may arrive before the run counts as running, and before somebody presses Stop."""
     run_id = records.add("starting")

@@ -72,6 +72,8 @@ def test_packing_makes_the_fewest_passes_and_batches_in_order_the_most() -> None
 
 def test_a_pass_is_filled_to_the_last_token() -> None:
     assert first_fit([0, 1, 2, 3], np.array([40, 24, 60, 4]), budget=64) == [[2, 3], [0, 1]]
+    assert pack([0, 1], np.array([32, 32]), budget=64) == [[0, 1]]
+    assert pack([0, 1], np.array([32, 33]), budget=64) == [[0], [1]]
 
 
 def test_batches_in_order_are_the_window_as_it_comes() -> None:

@@ -25,7 +25,17 @@ MESSAGES = [
     {"role": "user", "content": "Hi"},
     {"role": "assistant", "content": "Yes?"},
 ]
-PARTS = [{**message, "content": [{"type": "text", "text": message["content"]}]} for message in MESSAGES]
+PARTS = [
+    {
+        **message,
+        "content": [
+            {"type": "text", "text": message["content"][:2]},
+            {"type": "image", "text": None},
+            {"type": "text", "text": message["content"][2:]},
+        ],
+    }
+    for message in MESSAGES
+]
 SHARE_GPT = [
     {"from": name, "value": message["content"]} for name, message in zip(("system", "human", "gpt"), MESSAGES, strict=True)
 ]
