@@ -69,7 +69,8 @@ def test_what_is_asked_for_is_done_or_refused_with_advice(records, request_: str
     ask, allowed = REQUESTS[request_]
     with records.database.write() as connection:
         if before in allowed:
-            ask(connection, run_id)
+            told = ask(connection, run_id)
+            assert request_ != "stop" or told == allowed[before]
         else:
             with pytest.raises(ConflictError, match=f"is {before}") as refused:
                 ask(connection, run_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, normalizers
+from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from transformers import GPT2Tokenizer, PreTrainedTokenizerFast
 
 from worker.contract import Reading
@@ -34,6 +34,17 @@ STRICT = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system 
 @pytest.fixture(scope="module")
 def tokenizer(corpus: list[str]) -> GPT2Tokenizer:
     return train_tokenizer(corpus, vocab_size=400, context=256)
+
+
+@pytest.fixture(scope="module")
+def ending_tokenizer(corpus: list[str]) -> GPT2Tokenizer:
+    """The same, ending each text itself, as those of some models do."""
+    tokenizer = train_tokenizer(corpus, vocab_size=400, context=256)
+    end = (tokenizer.eos_token, tokenizer.eos_token_id)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {end[0]}", pair=f"$A $B {end[0]}", special_tokens=[end]
+    )
+    return tokenizer
 
 
 def chat(*messages: tuple[str, str]) -> Chat:
@@ -68,6 +79,25 @@ def test_of_a_completion_only_the_completion_and_its_end_are_learned(tokenizer: 
     assert example.targets is not None
     kept = [token for token, target in zip(example.ids, example.targets, strict=True) if target]
     assert tokenizer.decode(kept) == f"{blank}{answer}<|endoftext|>"
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("completion", Completion("Once upon a time", "there was")),
+        ("completion", Completion("", "x")),
+        ("text", "Once upon a time"),
+        ("document", Section("Once upon a time", ends=True)),
+        ("chat", chat(("user", "Hi"), ("assistant", "Yes?"))),
+    ],
+)
+def test_an_end_that_the_tokenizer_adds_itself_is_not_added_again(
+    tokenizer: GPT2Tokenizer, ending_tokenizer: GPT2Tokenizer, kind: str, row: Any
+) -> None:
+    assert ending_tokenizer("a")["input_ids"][-1] == tokenizer.eos_token_id
+    expected, found = (encode(each, kind, row, template=CHATML) for each in (tokenizer, ending_tokenizer))
+    assert found == expected
+    assert found[0].ids.count(tokenizer.eos_token_id) == 1
 
 
 def test_a_prompt_that_ends_in_a_blank_is_left_as_it_is(tokenizer: GPT2Tokenizer) -> None:
