@@ -11,7 +11,7 @@ from backend.events.broadcast import Broadcaster
 from backend.runs import lifecycle
 from backend.runs.tailer import Tailer
 from tests.backend.records import Records, story
-from worker.contract import EVENTS_FILE, encode
+from worker.contract import EVENTS_FILE, StepEvent, encode
 
 
 def test_a_log_cut_at_every_byte_gives_each_event_once(records: Records) -> None:
@@ -53,6 +53,24 @@ def test_summary_follows_the_events(records: Records) -> None:
     assert (run.step, run.total_steps, run.epoch, run.loss, run.validation_loss) == (20, 20, 2.0, 5.0, 5.0)
     assert (run.parameters, run.precision, run.eta_s, run.phase) == (1000, "fp32", 0.0, "training")
     assert len(run.sparkline) == 19, "a NaN is not drawn"
+
+
+def test_the_time_left_is_the_updates_left_times_what_one_takes(records: Records) -> None:
+    """The first by its own time, then by the mean since the first, in which checks and checkpoints are."""
+    run_id = records.add("starting", "running")
+    preparing, training, *_ = story(20)
+
+    def step(number: int, seconds: int) -> StepEvent:
+        return StepEvent(
+            seq=2 + number, time=f"2026-01-01T00:00:{seconds:02}.000000Z", step=number, epoch=0, lr=1e-3, loss=1.0,
+            grad_norm=1.0, tokens=number, tokens_per_s=10.0, step_ms=100.0,
+        )  # fmt: skip
+
+    for event, left in ((step(1, 0), 1.9), (step(5, 8), 30.0), (step(20, 38), 0.0), (step(21, 40), 0.0)):
+        records.append(run_id, *(() if event.step > 1 else (preparing, training)), event)
+        Tailer(records.database, records.settings.runs_dir).ingest(run_id)
+        with records.database.read() as connection:
+            assert lifecycle.get(connection, run_id).eta_s == left
 
 
 def test_long_sparkline_is_thinned_evenly(records: Records) -> None:

@@ -96,6 +96,16 @@ def test_a_spike_of_one_step_is_seen_at_every_zoom(records: Records) -> None:
             assert len(shown.x) <= px
 
 
+def test_a_worker_that_starts_over_replaces_what_was_rolled_up_of_step_0(records: Records) -> None:
+    run = LongRun(records, seed=2)
+    run.live(curves.ROLL_EVERY + 10)
+    first = run.validation[0]
+    run.live(curves.ROLL_EVERY + 10, resumed_step=0)
+    assert run.validation[0] != first
+    shown = run.read("validation_loss", first=0, last=0).series["validation_loss"]
+    assert (shown.min, shown.mean, shown.max) == ([run.validation[0]],) * 3
+
+
 @settings(max_examples=15, deadline=None, phases=set(Phase) - {Phase.shrink})
 @given(
     lives=st.lists(st.tuples(st.integers(1, 3000), st.floats(0, 1)), min_size=1, max_size=4),

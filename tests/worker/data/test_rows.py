@@ -81,6 +81,11 @@ def test_a_conversation_that_is_none_is_told(talk: Any, reason: str) -> None:
     assert caught.value.hint
 
 
+def test_a_conversation_that_is_not_there_is_told() -> None:
+    with pytest.raises(DataError, match=r"^Line 1 has no column 'talk'"):
+        rows_in(b'{"other": 1}', [1000], "jsonl", reading=CHAT)
+
+
 def test_an_error_can_be_sent_on_whatever_it_quotes() -> None:
     """A lone surrogate, which JSON can spell, is in no encoding."""
     for line in ('{"\\ud800": 1}', '{"text": "\\ud800"}'):
