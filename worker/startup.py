@@ -14,6 +14,6 @@ def before_torch() -> None:
     # spin briefly.
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     # torch and transformers are millions of objects, which live as long as the process: searching them for garbage as they
-    # come, and as it ends, takes a fifth of a short run.
+    # come, and as it ends, takes a third of a short run.
     gc.set_threshold(100_000, 50, 100)
     atexit.register(gc.freeze)

@@ -40,8 +40,8 @@ def test_newcomer_starts_watches_and_prompts(
     p95 = statistics.quantiles(lags, n=20)[-1]
     with capsys.disabled():
         print(f"\nsample run {seconds:.0f} s; append to chart p50 {statistics.median(lags):.0f} ms, p95 {p95:.0f} ms")
-    assert len(lags) > 50
-    assert statistics.median(lags) < 250
+    assert len(lags) > (100 if to_its_end else 50)
+    assert p95 < 250
 
     page.get_by_role("link", name="Try the model").click()
     page.get_by_label("Prompt").fill("Once upon a time")

@@ -75,6 +75,13 @@ def _trained(batch: Batch, hidden: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
+def recompute_activations(model: Any) -> None:
+    """Has ``model`` compute activations anew in the backward pass instead of keeping them (gradient checkpointing)."""
+    # Renamed within transformers 5.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+
+
 def has_plain_head(model: Any) -> bool:
     """Whether the model's logits are nothing but a linear layer's output for the last hidden state.
 

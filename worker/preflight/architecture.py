@@ -19,6 +19,7 @@ from worker.data.batching import Batch, Layout, PackedTexts
 from worker.errors import ModelError
 from worker.models import hub
 from worker.models.attention import PACKED, packed_arguments
+from worker.models.forward import recompute_activations
 from worker.models.loading import _fuse_gelu, _gpt2, context_of, quiet_libraries
 
 _DECIDES = {"method", "lora_rank", "lora_alpha", "lora_dropout", "packing", "gradient_checkpointing"}
@@ -97,8 +98,7 @@ def _made(source_json: str, changed: int, vocabulary: int, config_json: str) -> 
         model.tie_weights()
     model.config.pad_token_id = None  # some designs would look whether it is among the inputs, which have no numbers
     if config.gradient_checkpointing:
-        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-        enable({"use_reentrant": False})
+        recompute_activations(model)
     return Design(model.train(), mode, _layout(model, mode, config.packing), context_of(model))
 
 

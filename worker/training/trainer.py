@@ -20,7 +20,7 @@ from worker.distributed.sharding import whole, whole_weights
 from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.models import saving
 from worker.models.card import model_card
-from worker.models.forward import Forward
+from worker.models.forward import Forward, recompute_activations
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
 from worker.training import resume
@@ -45,9 +45,7 @@ def _ready_to_train(setup: Setup) -> Any:
         # Into memory of our own: where a weight lies in a mapped file may change the last bits of what is computed.
         weight.data = weight.data.clone()
     if setup.job.config.gradient_checkpointing:
-        # Renamed within transformers 5.
-        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-        enable({"use_reentrant": False})
+        recompute_activations(model)
     return model if setup.sharded else model.to(setup.device)
 
 

@@ -22,13 +22,14 @@ export function answersOf(id) {
 
 /** All at once; a stream after the oldest ``cursor`` has what came between the answers. @param {string} id */
 async function ask(id) {
-  const [run, series, samples, checkpoints, messages] = await Promise.all([
+  const answers = await Promise.all([
     api.getRun(id),
     api.getSeries(id, SERIES_KEYS, POINTS),
     api.getSamples(id),
     api.getCheckpoints(id),
     api.getMessages(id),
   ]);
-  const cursor = Math.min(...[run, series, samples, checkpoints, messages].map((answer) => answer.stream_cursor));
+  const [run, series, samples, checkpoints, messages] = answers;
+  const cursor = Math.min(...answers.map((answer) => answer.stream_cursor));
   return { run, series, samples, checkpoints, messages, cursor };
 }

@@ -82,7 +82,7 @@ def test_the_formula_estimates_the_memory_and_roughly_the_time_of_a_real_run(fin
 
 def test_the_disk_space_is_what_a_run_leaves(dataset: Path, tmp_path: Path) -> None:
     run_dir = runs.make_run(tmp_path / "run", dataset, max_steps=6, save_steps=2, eval_steps=4, keep_checkpoints=5)
-    assert runs.start(run_dir).wait(timeout=240) == 0, runs.log(run_dir)
+    assert runs.run(run_dir) == 0, runs.log(run_dir)
     found = estimated(Job.model_validate_json((run_dir / "config.json").read_bytes()))
     checkpoints = list((run_dir / CHECKPOINTS_DIR).iterdir())
     assert len(checkpoints) == 3
