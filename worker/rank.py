@@ -32,7 +32,7 @@ def main(run_dir: Path, ends: Path, going_on: bool) -> int:
     switch = StopSwitch(run_dir)
     report = reporter(Emitter(run_dir / EVENTS_FILE, switch.wait)) if rank == 0 else _silent
     try:
-        from worker.devices.precision import device_of
+        from worker.devices.device import device_of
         from worker.distributed.group import Group, SharedSwitch
         from worker.training.preparation import prepare
 

@@ -56,7 +56,7 @@ class Shelf:
 
     def get(self, source: ModelSource, device: str) -> LanguageModel:
         """The model, on ``device``. Raises WorkerError if it cannot be had."""
-        from worker.devices.precision import choose_device
+        from worker.devices.device import choose_device
         from worker.models import loading
 
         if self._model is None or not self.holds(source, device):

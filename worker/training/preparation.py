@@ -91,7 +91,8 @@ def make_setup(
     corpus = _corpus(job, say, stop, most_characters)
     import torch
 
-    from worker.devices.precision import choose_precision, device_of
+    from worker.devices.device import device_of
+    from worker.devices.precision import choose_precision
     from worker.distributed.group import Group
     from worker.models.packing import choose_layout
     from worker.training import training_state

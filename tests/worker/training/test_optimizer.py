@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from worker.devices.precision import choose_device, choose_precision
+from worker.devices.device import choose_device
+from worker.devices.precision import choose_precision
 from worker.errors import DeviceError
 from worker.training.optimizer import learning_rate_share, make_optimizer
 

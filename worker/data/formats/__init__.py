@@ -1,8 +1,8 @@
 """From a file of any format to rows, as a stream: no file is ever held.
 
 text.py     bytes → text, checked; lines; a document's sections
-records.py  text → records: a line, or column → value
-rows.py     records → rows, as a Reading says
+json_records.py  text of a .jsonl or .json → records: column → value
+tables.py   rows of a .csv, .tsv or Parquet file → records
 reading.py  a file → chunks of rows
 guess.py    what kind of file this is, and how it is best read
 shards.py   several files of a repository → one

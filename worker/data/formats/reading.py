@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from worker.contract import DatasetSource, Format
-from worker.data.formats.records import Numbered, json_array, json_lines, parquet, table
-from worker.data.formats.rows import Record, Row, Section, key, row_of
+from worker.data.formats.json_records import json_array, json_lines
+from worker.data.formats.rows import Numbered, Record, Row, Section, key, row_of
+from worker.data.formats.tables import parquet, table
 from worker.data.formats.text import Counted, Progress, lines, open_file, pieces, sections, silent, unpacked
 
 _ROWS_AT_ONCE = 1000

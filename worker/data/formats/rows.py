@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Union
 
 from worker.contract import Reading
@@ -10,6 +11,9 @@ from worker.errors import DataError
 
 Record = Union[str, dict[str, Any]]
 """A line of a .txt, or column → value."""
+
+Numbered = Iterator[tuple[int, dict[str, Any]]]
+"""A record's place in the file, from 1, and what is in it."""
 
 
 class Section(NamedTuple):

@@ -18,6 +18,8 @@ from worker.errors import DataError
 LONGEST_LINE = 16_000_000
 """Characters of a line, a cell or an element of a list: a record has to be held."""
 
+TOO_LONG = "Is this one record? Split it, or upload its text as a .txt file."
+
 MOST_UNPACKED_BYTES = 64 << 30  # of a compressed file: a few bytes can be made to unpack without end
 
 _PIECE_BYTES = 1 << 18

@@ -1,36 +1,26 @@
-"""From a file's text to records: of .jsonl, .json, .csv and .tsv, and of Parquet files, which are no text."""
+"""From the text of a .jsonl or .json to records."""
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterator
-from itertools import chain
-from pathlib import Path
 from typing import Any
 
-from worker.data.formats.text import LONGEST_LINE, Place, Progress, gone, lines
+from worker.data.formats.rows import Numbered
+from worker.data.formats.text import LONGEST_LINE, TOO_LONG, Place, lines
 from worker.errors import DataError
-
-Numbered = Iterator[tuple[int, dict[str, Any]]]
-"""A record's place in the file, from 1, and what is in it."""
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _decode = json.JSONDecoder().raw_decode
 _LONGEST_WORD = 16  # characters that JSON may take to spell a thing other than a string or a number: -Infinity, \ud83d\ude00
-_TOO_LONG = "Is this one record? Split it, or upload its text as a .txt file."
 _ON_EACH_LINE = 'Each line must be an object of its own, such as {"text": "..."}.'
 _MEND_JSON = "Mend the file there, or write it anew with a program."
-_QUOTE = "A cell that holds the separator, a quote or a line break must stand in double quotes."
-_HEADER = "The first row must name the columns, each differently."
-_ROWS_AT_ONCE = 256
-_BUFFER_BYTES = 1 << 20
 
 
 def json_lines(texts: Iterator[str]) -> Numbered:
     """An object on each line; numbers are the lines'."""
-    for number, line in lines(texts, _TOO_LONG):
+    for number, line in lines(texts, TOO_LONG):
         if line.strip():
             try:
                 record = json.loads(line)
@@ -123,7 +113,7 @@ class _JsonText:
                     break
                 self._place = end
                 return value
-        raise DataError(f"Line {self.where().line} begins an element of over 16 million characters.", _TOO_LONG)
+        raise DataError(f"Line {self.where().line} begins an element of over 16 million characters.", TOO_LONG)
 
     def _invalid(self, what: str, after: int) -> DataError:
         """``what`` is wrong so many characters on."""
@@ -143,77 +133,3 @@ class _JsonText:
                 break
         self._text, self._place, self._passed = "".join(parts), 0, 0
         return length > 0
-
-
-def table(texts: Iterator[str], delimiter: str | None) -> Numbered:
-    """The rows of a .csv or .tsv; the first names the columns. ``delimiter`` None: found in the first row."""
-    csv.field_size_limit(LONGEST_LINE)
-    numbered = lines(texts, _TOO_LONG)
-    header = next(((line, text) for line, text in numbered if text.strip()), None)
-    if header is None:
-        return
-    before, first = header[0] - 1, header[1]  # empty lines may stand before the header
-    rows = csv.reader(
-        (text + "\n" for text in chain([first], (text for _, text in numbered))),
-        delimiter=delimiter or delimiter_of(first),
-        strict=True,
-    )
-    names: list[str] = []
-    number, line = 0, header[0]
-    try:
-        names = [name.strip() for name in next(rows)]
-        _require_names(names, f"The header, in line {line},")
-        line = before + rows.line_num + 1
-        for row in rows:
-            if row and len(row) != len(names):
-                raise DataError(f"Line {line} has {_cells(len(row))}, and the header has {len(names)}.", _QUOTE)
-            if row:
-                number += 1
-                yield number, dict(zip(names, row, strict=True))
-            line = before + rows.line_num + 1
-    except csv.Error as error:
-        if "unexpected end" in str(error) or "field limit" in str(error):
-            raise DataError(f"In line {line} a quote is opened that is not closed.", "Close it, or remove it.") from None
-        raise DataError(f"Line {before + rows.line_num} cannot be read: {error}.", _QUOTE) from None
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
-
-
-def delimiter_of(header: str) -> str:
-    """What separates the names in a header."""
-    return max(",;\t|", key=re.sub('"[^"]*"', "", header).count)
-
-
-def _require_names(names: list[str], where: str) -> None:
-    if "" in names:
-        raise DataError(f"{where} has no name for column {names.index('') + 1}.", _HEADER)
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{where} has two columns called {twice[:60]!r}.", _HEADER)
-
-
-def parquet(path: Path, columns: list[str] | None, progress: Progress) -> Numbered:
-    """The rows of a Parquet file; of these ``columns`` alone, if it has them all."""
-    import pyarrow
-    from pyarrow import parquet as files
-
-    try:
-        with files.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
-            names = file.schema_arrow.names
-            _require_names(names, "The file")
-            wanted = columns if columns and set(columns) <= set(names) else None
-            number, size = 0, path.stat().st_size
-            for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
-                progress(size * number // file.metadata.num_rows)
-                yield from enumerate(batch.to_pylist(), number + 1)
-                number += len(batch)
-            progress(size)
-    except FileNotFoundError:
-        raise gone(path) from None
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(
-            f"The Parquet file cannot be read: {first}", "It may be damaged or incomplete. Write it again."
-        ) from error

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
-from worker.devices.precision import device_of
+from worker.devices.device import device_of
 
 
 @pytest.fixture
