@@ -13,6 +13,8 @@ def before_torch() -> None:
     # runs on two cores each update took 7 times longer. Not spinning at all costs a third where the cores are free; so
     # spin briefly.
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    # GPUs have the numbers that nvidia-smi gives them, and the server with it, instead of the fastest being the first.
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     # torch and transformers are millions of objects, which live as long as the process: searching them for garbage as they
     # come, and as it ends, takes a third of a short run.
     gc.set_threshold(100_000, 50, 100)

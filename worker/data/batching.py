@@ -51,7 +51,7 @@ class Block:
         return self if self.slots is None else replace(self, slots=_moved(self.slots, device))
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: torch's compiler looks into a frozen one, and compiles anew for other lengths
 class PackedTexts:
     """Where each text of a packed pass begins: text i is tokens ``starts[i]`` to ``starts[i + 1]``, [texts + 1] int32."""
 

@@ -9,7 +9,10 @@ import torch
 from worker.contract import RunConfig
 from worker.errors import DeviceError
 
-_SAID_BY_ALLOCATORS = ("out of memory", "can't allocate memory", "not enough memory")  # CUDA and Apple, Linux, Windows
+_SAID_BY_ALLOCATORS = (
+    "out of memory", "can't allocate memory", "not enough memory",  # CUDA and Apple, Linux, Windows
+    "alloc_failed", "cublascreate", "failed to cuda calloc",  # cuBLAS and cuDNN, cuBLAS as it begins, NCCL
+)  # fmt: skip
 
 
 def is_out_of_memory(error: BaseException) -> bool:

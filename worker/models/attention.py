@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import cache
 from typing import Any
 
 import torch
 from torch.nn import functional as F  # noqa: N812 - its usual name
-from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -19,7 +17,9 @@ PACKED = "packed_or_sdpa"
 """The name by which transformers knows this attention; never written to a file."""
 
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # what some models add to attention
-_VARLEN_KNOWS_GROUPS = "enable_gqa" in inspect.signature(varlen_attn).parameters  # not before PyTorch 2.12 or so
+# What torch's own varlen_attn calls, which leaves out dropout and takes twice as long to call. choose_layout tries it out,
+# so a PyTorch that changes it costs packing and nothing else.
+_flash_attention = torch.ops.aten._flash_attention_forward
 
 
 def packed_arguments(batch: Batch) -> dict[str, Any]:
@@ -62,16 +62,16 @@ def _attend_packed(
     kind, dtype = tensors[0].device.type, tensors[0].dtype
     if torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
-    if varlen_serves(kind, _capability(tensors[0].device), dtype, tensors[0].shape[-1], dropout):
-        return _attend_varlen(tensors, texts, dtype, scale, window)
+    if varlen_serves(kind, _capability(tensors[0].device), dtype, tensors[0].shape[-1]):
+        return _attend_varlen(tensors, texts, dtype, dropout, scale, window)
     return torch.cat([_attend_block(tensors, block, dropout, scale, window) for block in texts.blocks])
 
 
-def varlen_serves(kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int, dropout: float) -> bool:
-    """Whether PyTorch's kernel for texts of many lengths can be used: it knows half precision, Ampere and later GPUs,
-    heads of ``width`` up to 256, and no dropout."""
+def varlen_serves(kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int) -> bool:
+    """Whether PyTorch's kernel for texts of many lengths can be used: it knows half precision, Ampere and later GPUs, and
+    heads of ``width`` up to 256."""
     half = dtype in (torch.float16, torch.bfloat16)
-    return kind == "cuda" and capability >= (8, 0) and half and width % 8 == 0 and width <= 256 and dropout == 0.0
+    return kind == "cuda" and capability >= (8, 0) and half and width % 8 == 0 and width <= 256
 
 
 @cache
@@ -83,18 +83,28 @@ def _attend_varlen(
     tensors: tuple[torch.Tensor, ...],
     texts: PackedTexts,
     dtype: torch.dtype,
+    dropout: float,
     scale: float | None,
     window: int | None,
 ) -> torch.Tensor:
-    """Query, key and value [tokens, heads, width] to [tokens, heads, width], in one call for all texts."""
+    """Query, key and value [tokens, heads, width] to [tokens, heads, width], in one call for all texts. The kernel lets a
+    group of queries share a key."""
     query, key, value = (tensor.to(dtype) for tensor in tensors)
-    groups = query.shape[1] // key.shape[1]
-    options: dict[str, Any] = {"scale": scale, "window_size": (window - 1 if window else -1, 0)}
-    if groups > 1 and _VARLEN_KNOWS_GROUPS:
-        options["enable_gqa"] = True
-    elif groups > 1:
-        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-    out = varlen_attn(query, key, value, texts.starts, texts.starts, texts.longest, texts.longest, **options)
+    out, *_ = _flash_attention(
+        query,
+        key,
+        value,
+        texts.starts,
+        texts.starts,
+        texts.longest,
+        texts.longest,
+        dropout,
+        window is None,  # is_causal; a window has its right side at 0, which means the same
+        False,  # return_debug_mask
+        scale=scale,
+        window_size_left=window - 1 if window else -1,
+        window_size_right=0,
+    )
     assert isinstance(out, torch.Tensor)
     return out
 
@@ -108,6 +118,10 @@ def _attend_block(
     """
     query, key, value = (_padded(tensor[block.start : block.end], block) for tensor in tensors)
     mask = _band(block.longest, window, query.device) if window and block.longest > window else None
+    grouped = query.shape[1] != key.shape[1]
+    if grouped and query.device.type == "cuda":  # in fp32 no kernel there knows groups, and longest x longest would be made
+        key, value = (tensor.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for tensor in (key, value))
+        grouped = False
     out = F.scaled_dot_product_attention(
         query,
         key,
@@ -116,7 +130,7 @@ def _attend_block(
         dropout_p=dropout,
         is_causal=mask is None,
         scale=scale,
-        enable_gqa=query.shape[1] != key.shape[1],
+        enable_gqa=grouped,
     )
     cells = out.transpose(1, 2).flatten(0, 1)
     return cells if block.slots is None else cells.index_select(0, block.slots)

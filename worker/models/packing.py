@@ -27,32 +27,37 @@ def choose_layout(
     if not packing:
         return "in_order", None
     model: Any = language_model.model
-    if _may_pack(model) and _keeps_texts_apart(model, None, tolerance=1e-4):
-        half = AUTOCAST.get(precision) if device.type == "cuda" else None
-        if half is None or _keeps_texts_apart(model.to(device), half, tolerance=0.05):
-            model.set_attn_implementation(PACKED)
-            return "packed", None
+    half = AUTOCAST.get(precision) if device.type == "cuda" else None
+    why = _why_not(model) or _mixes_texts(model, None, tolerance=1e-4)
+    if not why and half is not None:
+        why = _mixes_texts(model.to(device), half, tolerance=0.05)
+    if not why:
+        model.set_attn_implementation(PACKED)
+        return "packed", None
     return "grouped", (
-        f"{type(model).__name__} cannot keep texts apart that lie end to end, so packing puts texts of like length side by"
-        " side instead. The result is the same; some time goes into padding."
+        f"{type(model).__name__} cannot keep texts apart that lie end to end ({why}), so packing puts texts of like length"
+        " side by side instead. The result is the same; some time goes into padding."
     )
 
 
-def _may_pack(model: PreTrainedModel) -> bool:
-    """Whether it is worth a try: positions can be given, and attention depends on nothing but what it is handed.
+def _why_not(model: PreTrainedModel) -> str | None:
+    """Why it is not worth a try; None if it is: positions can be given, and attention depends on nothing but what it is
+    handed.
 
     The latter is what support for flash attention means in transformers: there, no mask tells of windows either.
     """
     parameters = inspect.signature(model.forward).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    replaceable: bool = model._can_set_attn_implementation() and model._supports_flash_attn and model._supports_sdpa
-    return "position_ids" in parameters and takes_any and replaceable
+    if "position_ids" not in parameters or not takes_any:
+        return "it takes no positions"
+    replaceable = model._can_set_attn_implementation() and model._supports_flash_attn and model._supports_sdpa
+    return None if replaceable else "its attention cannot be replaced"
 
 
 @torch.inference_mode()
-def _keeps_texts_apart(model: Any, dtype: torch.dtype | None, tolerance: float) -> bool:
-    """Whether three texts end to end get the logits that each gets alone, from the model as it was, within ``tolerance``
-    of the largest."""
+def _mixes_texts(model: Any, dtype: torch.dtype | None, tolerance: float) -> str | None:
+    """What keeps three texts end to end from getting the logits that each gets alone, from the model as it was, within
+    ``tolerance`` of the largest; None if they do."""
     device: torch.device = model.device
     vocabulary = model.get_input_embeddings().num_embeddings
     random = torch.Generator().manual_seed(0)
@@ -72,9 +77,10 @@ def _keeps_texts_apart(model: Any, dtype: torch.dtype | None, tolerance: float) 
             together = model(input_ids=batch.inputs, use_cache=False, **packed_arguments(batch)).logits
     except torch.OutOfMemoryError:
         raise
-    except (TypeError, ValueError, RuntimeError):
-        return False  # each architecture has its own way to say that it cannot take this
+    except (TypeError, ValueError, RuntimeError) as error:  # each architecture has its own way to say that it cannot
+        return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     finally:
         model.set_attn_implementation(before)
         model.train(training)
-    return bool((together - alone).abs().max() <= tolerance * alone.abs().max())
+    apart = bool((together - alone).abs().max() <= tolerance * alone.abs().max())
+    return None if apart else "its logits change"

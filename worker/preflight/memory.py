@@ -53,8 +53,12 @@ class Footprint:
     def rehearsal(self, cells: float) -> Rehearsal:
         """What a pass of so many cells takes, judged by the run's largest and by a very short one."""
         largest, _ = self.passes.largest(self.passes.batch_size)
+        lengths = largest.lengths
+        # There texts of all lengths are one call, as on a CPU those of one length are.
+        if self.device.type == "cuda" and self.precision != "fp32":
+            lengths = (sum(lengths) // len(lengths),) * len(lengths)
         short = rehearse(self.design, _SHORT, self.precision)
-        return short.towards(rehearse(self.design, largest.lengths, self.precision), cells)
+        return short.towards(rehearse(self.design, lengths, self.precision), cells)
 
     def peak_bytes(self, batch_size: int) -> int:
         """The most that the run takes if its batches have this size."""

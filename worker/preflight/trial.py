@@ -75,8 +75,8 @@ class _Switch(StopSwitch):
 def answer(message: dict[str, Any], reply: Reply) -> None:
     """Answers one request. Raises WorkerError, StopRequested, or pydantic's ValidationError."""
     job = Job.model_validate(message["job"])
-    from worker.devices.out_of_memory import is_out_of_memory, out_of_memory
     from worker.devices.device import device_of
+    from worker.devices.out_of_memory import is_out_of_memory, out_of_memory
 
     device, config = device_of(job), job.config
     _keep_to_what_is_free()

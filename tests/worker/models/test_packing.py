@@ -140,22 +140,21 @@ def test_a_model_that_is_not_prepared_refuses_packed_texts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "capability", "dtype", "width", "dropout", "serves"),
+    ("kind", "capability", "dtype", "width", "serves"),
     [
-        ("cuda", (9, 0), torch.bfloat16, 64, 0.0, True),
-        ("cuda", (8, 0), torch.float16, 256, 0.0, True),
-        ("cuda", (9, 0), torch.float32, 64, 0.0, False),
-        ("cuda", (9, 0), torch.bfloat16, 64, 0.1, False),
-        ("cuda", (9, 0), torch.bfloat16, 512, 0.0, False),
-        ("cuda", (9, 0), torch.bfloat16, 20, 0.0, False),
-        ("cuda", (7, 5), torch.float16, 64, 0.0, False),
-        ("cpu", (0, 0), torch.bfloat16, 64, 0.0, False),
+        ("cuda", (9, 0), torch.bfloat16, 64, True),
+        ("cuda", (8, 0), torch.float16, 256, True),
+        ("cuda", (9, 0), torch.float32, 64, False),
+        ("cuda", (9, 0), torch.bfloat16, 512, False),
+        ("cuda", (9, 0), torch.bfloat16, 20, False),
+        ("cuda", (7, 5), torch.float16, 64, False),
+        ("cpu", (0, 0), torch.bfloat16, 64, False),
     ],
 )
 def test_the_kernel_for_many_lengths_is_used_where_it_can_be(
-    kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int, dropout: float, serves: bool
+    kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int, serves: bool
 ) -> None:
-    assert varlen_serves(kind, capability, dtype, width, dropout) is serves
+    assert varlen_serves(kind, capability, dtype, width) is serves
 
 
 @pytest.mark.parametrize("heads", [4, 2])
@@ -163,27 +162,33 @@ def test_the_kernel_for_many_lengths_is_used_where_it_can_be(
 def test_the_kernel_for_many_lengths_is_asked_for_what_the_other_way_computes(
     window: int | None, heads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no such kernel on a CPU: a plain one takes its place that reads the same arguments as its documentation says:
-    a token sees ``window_size`` tokens to the left and right of it, -1 being all."""
+    """There is no such kernel on a CPU: a plain one takes its place that reads the arguments by their names in PyTorch's
+    schema. A token sees ``window_size`` tokens to the left and right of it, -1 being all. Dropout is not made up."""
 
-    def kernel(query: Any, key: Any, value: Any, starts: Any, _: Any, longest: int, __: int, **options: Any) -> torch.Tensor:
-        left, right = options["window_size"]
-        assert longest == max(LENGTHS) - 1  # a text's last token is no input
+    def kernel(*values: Any, **options: Any) -> tuple[torch.Tensor, ...]:
+        names = [argument.name for argument in schema.arguments]
+        asked = dict(zip(names, values, strict=False)) | options
+        assert set(asked) <= set(names)
+        assert asked["max_q"] == asked["max_k"] == max(LENGTHS) - 1  # a text's last token is no input
+        assert asked["is_causal"] is (window is None)
+        assert asked["dropout_p"] == 0.25
+        assert asked["return_debug_mask"] is False
+        left, right = asked["window_size_left"], asked["window_size_right"]
         parts = []
-        for start, end in pairwise(starts.tolist()):
+        for start, end in pairwise(asked["cum_seq_q"].tolist()):
             back = torch.arange(end - start)[:, None] - torch.arange(end - start)
             sees = (back <= (left if left >= 0 else 10**6)) & (-back <= (right if right >= 0 else 10**6))
-            text = (tensor[start:end].transpose(0, 1)[None] for tensor in (query, key, value))
-            gqa = options.get("enable_gqa", False)
-            out = F.scaled_dot_product_attention(*text, attn_mask=sees, scale=options["scale"], enable_gqa=gqa)
+            text = (asked[name][start:end].transpose(0, 1)[None] for name in ("query", "key", "value"))
+            out = F.scaled_dot_product_attention(*text, attn_mask=sees, scale=asked["scale"], enable_gqa=True)
             parts.append(out[0].transpose(0, 1))
-        return torch.cat(parts)
+        return torch.cat(parts), torch.zeros(0)
 
-    monkeypatch.setattr(attention, "varlen_attn", kernel)
+    schema = torch.ops.aten._flash_attention_forward.default._schema
+    monkeypatch.setattr(attention, "_flash_attention", kernel)
     batch = packed()
     assert batch.texts is not None
     query = torch.randn(batch.tokens, 4, 8, generator=torch.Generator().manual_seed(0))
     key, value = (torch.randn(batch.tokens, heads, 8, generator=torch.Generator().manual_seed(n)) for n in (1, 2))
-    found = attention._attend_varlen((query, key, value), batch.texts, torch.float32, 0.3, window)
+    found = attention._attend_varlen((query, key, value), batch.texts, torch.float32, 0.25, 0.3, window)
     blocks = [attention._attend_block((query, key, value), block, 0.0, 0.3, window) for block in batch.texts.blocks]
     assert torch.allclose(found, torch.cat(blocks), atol=1e-5)
