@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ import torch
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
+from worker.contract import RunConfig
 from worker.data.batching import Batch, lay_out
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
-from worker.training.compilation import compile_body, should_compile
+from worker.training.compilation import compile_body, filled_share, should_compile
 
 CPU = torch.device("cpu")
 
@@ -30,6 +32,15 @@ CPU = torch.device("cpu")
 )
 def test_auto_compiles_where_it_pays(setting: Any, device: str, total_steps: int, expected: bool) -> None:
     assert should_compile(setting, torch.device(device), total_steps) is expected
+
+
+@pytest.mark.parametrize(("lengths", "share"), [([128] * 8, 1.0), ([96] * 8, 0.75), ([1, 128, 127] + [64] * 5, 576 / 640)])
+def test_what_compiled_passes_would_be_filled_with_is_told(lengths: list[int], share: float) -> None:
+    """Passes of 128 tokens: two of them for the last three texts of 64, and an example has a token more than it reads."""
+    config = RunConfig(batch_size=2, gradient_accumulation_steps=4)
+    job: Any = SimpleNamespace(config=config)
+    setup: Any = SimpleNamespace(job=job, max_length=64, train=random_examples([n + 1 for n in lengths], designs.VOCABULARY))
+    assert filled_share(setup, 2) == pytest.approx(share)
 
 
 def passes(pad_to_budget: bool = True) -> list[Batch]:
