@@ -4,7 +4,7 @@ The one part of the worker that the backend imports, by this name alone: loading
 library. Imports nothing else of ours.
 """
 
-from worker.contract.dataset import Checked, DatasetSource, Encoding, Format, Kind, Reading
+from worker.contract.dataset import FIELD, Checked, DatasetSource, Encoding, Format, Kind, Reading
 from worker.contract.events import (
     TERMINAL_PHASES,
     CheckpointEvent,
@@ -41,10 +41,10 @@ from worker.contract.job import (
 from worker.contract.run_config import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, GROUPS, BuiltInModel, RunConfig
 
 __all__ = [
-    "ADAPTER_DIR", "BUILT_IN_MODELS", "CHECKPOINTS_DIR", "CONTROL_FILE", "DEFAULT_MAX_LENGTH", "EVENTS_FILE", "GROUPS",
-    "JOB_FILE", "LOCK_FD_VARIABLE", "LOCK_FILE", "LOG_FILE", "MANIFEST_FILE", "MODEL_DIR", "TERMINAL_PHASES", "TOKENS_DIR",
-    "BuiltInModel", "Checked", "CheckpointEvent", "Control", "DatasetSource", "Encoding", "EvaluationEvent", "Event",
-    "Format", "Job", "Kind", "LockInfo", "MessageEvent", "ModelSource", "Phase", "Reading", "RunConfig", "SampleEvent",
-    "StatusEvent", "StepEvent", "SystemEvent",
-    "decode", "encode", "learning_rate", "now",
+    "ADAPTER_DIR", "BUILT_IN_MODELS", "CHECKPOINTS_DIR", "CONTROL_FILE", "DEFAULT_MAX_LENGTH", "EVENTS_FILE",
+    "FIELD", "GROUPS", "JOB_FILE", "LOCK_FD_VARIABLE", "LOCK_FILE", "LOG_FILE", "MANIFEST_FILE", "MODEL_DIR",
+    "TERMINAL_PHASES", "TOKENS_DIR", "BuiltInModel", "Checked", "CheckpointEvent", "Control", "DatasetSource",
+    "Encoding", "EvaluationEvent", "Event", "Format", "Job", "Kind", "LockInfo", "MessageEvent", "ModelSource",
+    "Phase", "Reading", "RunConfig", "SampleEvent", "StatusEvent", "StepEvent", "SystemEvent", "decode", "encode",
+    "learning_rate", "now",
 ]  # fmt: skip

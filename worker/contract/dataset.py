@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Format = Literal["txt", "json", "jsonl", "csv", "tsv", "parquet"]
 Encoding = Literal["utf-8", "utf-16"]
 Kind = Literal["text", "document", "completion", "chat"]
+
+FIELD = re.compile(r"\{([^{}\n]+)\}")
+"""A column's name in a template."""
 
 
 class Reading(BaseModel):
@@ -18,7 +22,12 @@ class Reading(BaseModel):
     tokens. ``completion``: a prompt that is only read, and a completion that is learned. ``chat``: messages with a role and
     a content each, of which the assistant's are learned.
 
-    The other fields name the columns. A .txt file has none: its records are its lines, or the file as one document.
+    Fields with these names and the following are columns; of an object within a column, translation.en. ``system``: a chat's
+    system message. ``tools``: the definitions of a chat's tools. ``prompt``, of a chat: what its messages answer. ``label``:
+    completions are learned where it is true. A .txt file has no columns: its records are its lines, or the file as one
+    document.
+
+    ``template``: the text, or a completion's prompt, made of several columns: "{instruction}\n\n{input}".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +37,10 @@ class Reading(BaseModel):
     prompt: str | None = None
     completion: str | None = None
     messages: str | None = None
+    system: str | None = None
+    tools: str | None = None
+    label: str | None = None
+    template: str | None = Field(default=None, max_length=10_000)
 
     def columns(self) -> dict[str, str | None]:
         """What this kind needs → the column that holds it."""
@@ -37,7 +50,16 @@ class Reading(BaseModel):
             "completion": ("prompt", "completion"),
             "chat": ("messages",),
         }[self.kind]
-        return {name: getattr(self, name) for name in needed}
+        made = () if self.template is None else ("text", "prompt")
+        return {name: getattr(self, name) for name in needed if name not in made}
+
+    def used(self) -> list[str]:
+        """All columns that are read."""
+        may_have = {"completion": ("label",), "chat": ("prompt", "system", "tools")}.get(self.kind, ())
+        named = [*self.columns().values(), *(getattr(self, name) for name in may_have)]
+        if self.template is not None and self.kind != "chat":
+            named += FIELD.findall(self.template)
+        return list(dict.fromkeys(name for name in named if name))
 
 
 class DatasetSource(BaseModel):

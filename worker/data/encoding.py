@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
 from worker.contract import Reading
-from worker.data.formats import Chat, Completion, Row, Section
+from worker.data.chat_form import REFUSALS, ChatForm
+from worker.data.formats import Chat, Completion, Message, Row, Section
 from worker.errors import DataError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PLAIN_CHAT_TEMPLATE = (
+    "{% if tools %}Tools: {{ tools | tojson }}{{ '\\n' }}{% endif %}"
     "{% for message in messages %}"
-    "{{ message['role'] | capitalize }}: {{ message['content'] }}"
+    "{{ message['role'] | capitalize }}: "
+    "{% if message['reasoning_content'] %}<think>{{ message['reasoning_content'] }}</think>{% endif %}"
+    "{{ message['content'] }}"
+    "{% for call in message['tool_calls'] or [] %}{{ call['function'] | tojson }}{% endfor %}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n' }}"
     "{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
 """What a conversation looks like to a model that brings no template of its own. It is saved with the trained model."""
-
-ANSWERER = "assistant"
 
 
 class Encoded(NamedTuple):
@@ -43,12 +48,17 @@ class Encoded(NamedTuple):
 
 
 class Encoder:
-    """Turns rows, read as ``reading`` says, into examples of at most ``max_length`` tokens."""
+    """Turns rows, read as ``reading`` says, into examples of at most ``max_length`` tokens.
+
+    ``lost`` counts what the chat template has left out so far, by its name in ``worker.data.chat_form.LOST``.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, reading: Reading, max_length: int) -> None:
         self._tokenizer: Any = tokenizer
         self._reading = reading
         self._max_length = max_length
+        self._form: ChatForm | None = None
+        self.lost: Counter[str] = Counter()
         self._eos: list[int] = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
 
     def whole(self, rows: Sequence[Row], numbers: Sequence[int]) -> list[Encoded]:
@@ -112,23 +122,23 @@ class Encoder:
         return encoded
 
     def _conversation(self, row: Chat, number: int) -> tuple[str, list[tuple[int, int]]]:
-        messages = [{"role": message.role, "content": message.content} for message in row.messages]
+        self._form = self._form or ChatForm(self._tokenizer)
         try:
-            whole = self._render(messages)
-            spans: list[tuple[int, int]] = []
-            for place, message in enumerate(messages):
-                if message["role"] == ANSWERER:
-                    before = self._render(messages[:place], ask=True)
-                    spans.append(_answer(whole, before, self._render(messages[: place + 1]), message["content"], spans))
-        except TemplateError as error:
+            rendered = self._form.render(row)
+        except REFUSALS as error:
             raise DataError(
-                f"Row {number} cannot be put into this model's chat format: {error}.",
+                f"Row {number} cannot be put into this model's chat format: {_refusal(error, row)}.",
                 "Mend the row, or choose a model whose format allows it.",
             ) from error
-        return whole, spans
+        self.lost.update(rendered.lost)
+        return rendered.text, rendered.spans
 
-    def _render(self, messages: list[dict[str, str]], *, ask: bool = False) -> str:
-        return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=ask))
+
+def _refusal(error: Exception, row: Chat) -> str:
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    if isinstance(error, TemplateError):
+        return said
+    return f"its template stops at something in it ({type(error).__name__}: {said})"
 
 
 def plain_text(row: Row) -> str:
@@ -136,8 +146,14 @@ def plain_text(row: Row) -> str:
     if isinstance(row, Completion):
         return _completion(row)[0]
     if isinstance(row, Chat):
-        return "".join(f"{message.role.capitalize()}: {message.content}\n" for message in row.messages)
+        return "".join(_spoken(message) for message in row.messages)
     return row.text if isinstance(row, Section) else row
+
+
+def _spoken(message: Message) -> str:
+    extras = (message.extras or {}).get("tool_calls", [])
+    calls = "".join(json.dumps(call["function"], ensure_ascii=False) for call in extras)
+    return f"{message.role.capitalize()}: {message.content}{calls}\n"
 
 
 def _completion(row: Completion) -> tuple[str, list[tuple[int, int]]]:
@@ -145,22 +161,6 @@ def _completion(row: Completion) -> tuple[str, list[tuple[int, int]]]:
     glued = row.prompt and not row.prompt[-1:].isspace() and not row.completion[:1].isspace()
     text = row.prompt + (" " if glued else "") + row.completion
     return text, [(len(row.prompt), len(text))]
-
-
-def _answer(whole: str, before: str, after: str, content: str, spans: list[tuple[int, int]]) -> tuple[int, int]:
-    """Where an answer and the mark of its end stand in ``whole``.
-
-    ``before`` is the conversation up to the answer, as when the model is asked for it; ``after`` includes the answer. Some
-    templates write an answer differently once others follow; then it is looked for after the answers found so far.
-    """
-    if whole.startswith(after) and after.startswith(before):
-        return len(before), len(after)
-    text = content.strip()
-    start = whole.find(text, spans[-1][1] if spans else 0)
-    if start < 0:
-        raise TemplateError("an answer of the assistant is left out or rewritten")
-    end, ending = start + len(text), after[after.rfind(text) + len(text) :]
-    return start, end + (len(ending) if whole.startswith(ending, end) else 0)
 
 
 def _within(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[bool]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from worker.checkpoints.folder import verify, write_folder
 from worker.contract import TOKENS_DIR, Reading
+from worker.data.chat_form import LOST
 from worker.data.corpus import Corpus, Examples, Progress
 from worker.data.encoding import Encoded, Encoder
 from worker.errors import CheckpointError, DataError
@@ -50,12 +51,13 @@ class Counts(BaseModel):
 
 
 class About(BaseModel):
-    """The content of about.json."""
+    """The content of about.json. ``lost``: what the chat template left out, as in Encoder."""
 
     origin: Origin
     dtype: Literal["uint16", "int32"]
     train: Counts
     validation: Counts
+    lost: dict[str, int] = {}
 
 
 def ensure(
@@ -99,6 +101,12 @@ def load_tokens(run_dir: Path) -> tuple[Examples, Examples]:
     train, validation = (_load_side(folder, name, about.dtype, counts) for name, counts in
                          (("train", about.train), ("validation", about.validation)))  # fmt: skip
     return train, validation
+
+
+def left_out(run_dir: Path) -> list[str]:
+    """What the model's chat template left out of these tokens, a sentence each."""
+    about = About.model_validate_json((run_dir / TOKENS_DIR / _ABOUT_FILE).read_bytes())
+    return [f"The model's chat template {LOST[what].format(count=count)}." for what, count in about.lost.items()]
 
 
 def _load_side(folder: Path, name: str, dtype: str, counts: Counts) -> Examples:
@@ -155,7 +163,7 @@ def _write(folder: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, ori
             for side, wanted in ((train, False), (validation, True)):
                 own = [place for place, test in enumerate(is_test) if test == wanted]
                 side.append(encoder, [encoded[place] for place in own], [chunk.numbers[place] for place in own])
-    about = About(origin=origin, dtype=dtype, train=train.counts, validation=validation.counts)
+    about = About(origin=origin, dtype=dtype, train=train.counts, validation=validation.counts, lost=encoder.lost)
     (folder / _ABOUT_FILE).write_text(about.model_dump_json())
 
 

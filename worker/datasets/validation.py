@@ -18,8 +18,9 @@ from typing import Any, BinaryIO
 
 from worker.contract import Checked, DatasetSource, Reading
 from worker.data.formats import guess
+from worker.data.formats.cells import encodable
 from worker.data.formats.reading import AS_DOCUMENT, records_of, rows_of, texts_of
-from worker.data.formats.rows import Record, Section, encodable
+from worker.data.formats.rows import Record, Section
 from worker.data.formats.tables import delimiter_of, parquet
 from worker.data.formats.text import (
     LONGEST_LINE,

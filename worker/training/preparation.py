@@ -107,7 +107,7 @@ def make_setup(
     train, validation = token_store.load_tokens(run_dir)
     if job.config.validation_split and not corpus.split.test_texts:
         say("All examples are the same, so none is kept aside: there will be no validation loss.", "warning")
-    for warning in _findings(train, validation, max_length):
+    for warning in (*_findings(train, validation, max_length), *token_store.left_out(run_dir)):
         say(warning, "warning")
     _require_usable(train, validation, language_model)
     stop.check()

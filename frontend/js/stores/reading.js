@@ -50,7 +50,7 @@ const USUAL = {
  */
 export function readingOf(kind, columns, before) {
   /** @type {Reading} */
-  const reading = { kind };
+  const reading = before?.kind === kind ? { ...before } : { kind };
   if (columns.length === 0) return reading;
   for (const role of KINDS[kind].roles) {
     const taken = KINDS[kind].roles.map((each) => reading[each]);
@@ -63,12 +63,14 @@ export function readingOf(kind, columns, before) {
 
 /** @param {Reading} reading @param {string} column @returns {Role | null} what the column is used for */
 export function roleOf(reading, column) {
+  if (reading.kind === "completion" && reading.template?.includes(`{${column}}`)) return "prompt";
   return KINDS[reading.kind].roles.find((role) => reading[role] === column) ?? null;
 }
 
 /** @param {Reading} one @param {Reading} other */
 export function isSame(one, other) {
-  return one.kind === other.kind && KINDS[one.kind].roles.every((role) => (one[role] ?? null) === (other[role] ?? null));
+  const alike = (/** @type {Role | "template"} */ name) => (one[name] ?? null) === (other[name] ?? null);
+  return one.kind === other.kind && alike("template") && KINDS[one.kind].roles.every(alike);
 }
 
 /** @param {Pick<Dataset, "reading" | "columns">} dataset @returns {string} as the end of "It is read as …" */
@@ -77,7 +79,7 @@ export function inWords({ reading, columns }) {
   const named = (/** @type {Role} */ role) => `“${reading[role]}”`;
   switch (reading.kind) {
     case "completion":
-      return `${named("prompt")} to read, ${named("completion")} to learn`;
+      return `${reading.template ? `“${reading.template.split(/\s*\n\s*/).join("”, “")}”` : named("prompt")} to read, ${named("completion")} to learn`;
     case "chat":
       return `conversations in ${named("messages")}`;
     case "document":

@@ -134,11 +134,11 @@ def test_of_a_chat_only_the_answers_and_their_ends_are_learned(
 
 def test_an_answer_that_a_template_rewrites_later_is_learned_as_it_is_shown(tokenizer: GPT2Tokenizer) -> None:
     row = chat(("user", "a"), ("assistant", "hm#One"), ("user", "b"), ("assistant", "so#Two"))
-    with pytest.raises(DataError, match="Row 1 cannot be put into this model's chat format"):
-        encode(tokenizer, "chat", row, template=FORGETS)
-    row = chat(("user", "a"), ("assistant", "One"), ("user", "b"), ("assistant", "so#Two"))
-    (example,) = encode(tokenizer, "chat", row, template=FORGETS)
+    tokenizer.chat_template = FORGETS
+    encoder = Encoder(tokenizer, Reading(kind="chat"), 512)
+    (example,) = encoder.whole([row], [1])
     assert learned(tokenizer, example) == "One</a>¦so#Two</a><|endoftext|>"
+    assert encoder.lost == {"answers": 1}
 
 
 def test_a_row_that_the_template_refuses_is_named(tokenizer: GPT2Tokenizer) -> None:

@@ -32,7 +32,7 @@ EXAMPLES = settings(max_examples=150, deadline=None)
 
 
 def kept(texts: Sequence[str]) -> list[str]:
-    return [stripped for each in texts if (stripped := each.strip())]
+    return [each for each in texts if each.strip()]
 
 
 def with_newlines(each: str) -> str:

@@ -83,7 +83,7 @@ MESSAGES = [{"role": "user", "content": "Hi"}]
          ALL),
         ({"chat": MESSAGES}, Reading(kind="chat", messages="chat"), "chat"),
         ({"chat": MESSAGES, "messages": MESSAGES}, Reading(kind="chat", messages="messages"), "chat"),
-        ({"chat": '[{"from": "human"}]', "note": "x"}, Reading(kind="chat", text="note", prompt="note", messages="chat"),
+        ({"chat": '[{"from": "human"}]', "note": "x"}, Reading(kind="chat", text="note", messages="chat"),
          "text document chat"),
         ({"chat": ' [{"role": "user"}]'}, Reading(kind="chat", messages="chat"), "chat"),
         ({"list": [{"name": "x"}]}, Reading(kind="text", text="list", prompt="list"), "text document"),

@@ -69,7 +69,7 @@ def test_conversations_of_every_form_are_the_same(tmp_path: Path, format: str, t
     [
         ([{"role": "robot", "content": "a"}], "Line 1, message 1, has the role 'robot'"),
         ([MESSAGES[0], {"role": "user"}], "Line 1, message 2, has no content that is text"),
-        ([MESSAGES[0], {"content": "a"}], "Line 1, message 2, has the role None"),
+        ([MESSAGES[0], {"content": "a"}], "Line 1, message 2, has no role, but content"),
         (["Hi"], "Line 1, message 1, is not an object"),
         ({"role": "user", "content": "a"}, "Line 1 holds no list of messages in column 'talk'"),
         ("Hi", "Line 1 holds no messages in column 'talk', but other text"),
@@ -95,9 +95,9 @@ def test_an_error_can_be_sent_on_whatever_it_quotes() -> None:
 
 
 def test_cells_that_are_no_text_are_written_as_text_and_empty_ones_left_out(tmp_path: Path) -> None:
-    cells = [7, 1.5, True, None, "", "  ", " kept "]
+    cells = [7, 1.5, True, None, "", "  ", " kept ", float("nan"), float("inf")]
     data = "".join(json.dumps({"text": cell}) + "\n" for cell in cells)
-    assert rows_in(data.encode(), [1000], "jsonl") == ["7", "1.5", "true", "kept"]
+    assert rows_in(data.encode(), [1000], "jsonl") == ["7", "1.5", "true", " kept "]
     parquet.write_table(pyarrow.table({"text": [b"\xff", b"a"]}), tmp_path / "data")
     with pytest.raises(DataError, match="Row 1 holds no text in column 'text'"):
         rows_of_file(tmp_path / "data", format="parquet", reading=TEXT)

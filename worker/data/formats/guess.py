@@ -24,9 +24,12 @@ _FORMATS: dict[str, Format] = {
 }
 _GZIP = b"\x1f\x8b"
 _TEXTS = ("text", "content", "document", "story", "body")
-_PROMPTS = ("prompt", "instruction", "question", "input", "inputs")
-_COMPLETIONS = ("completion", "response", "answer", "output", "outputs")
-_MESSAGES = ("messages", "conversations", "conversation")
+_PROMPTS = ("prompt", "instruction", "question", "query", "input", "inputs", "article", "dialogue")
+_COMPLETIONS = ("completion", "response", "answer", "output", "outputs", "chosen", "summary", "highlights")
+_CONTEXTS = ("context", "passage", "input")  # what a question is about, or an instruction is to be done with
+_SYSTEMS = ("system", "system_prompt", "system_message")
+_MESSAGES = ("messages", "conversations", "conversation", "chosen", "completion")
+_REJECTED = "rejected"  # begins the names of answers that must never be learned
 _WRAPPED_AT_MOST = 100  # characters of a line in a text that was broken into lines by hand or program
 
 
@@ -81,10 +84,13 @@ def paragraph_lengths(texts: Sequence[str]) -> list[int]:
 
 def reading_of(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> tuple[Reading, list[Kind]]:
     """How records with these columns are best read, and how they can be, judged by the first ones."""
-    chats = [column for column in columns if any(_holds_messages(record.get(column)) for record in records)]
-    texts = [column for column in columns if column not in chats]
+    wanted = [column for column in columns if not column.lower().startswith(_REJECTED)]
+    chats = [column for column in wanted if any(_holds_messages(record.get(column)) for record in records)]
+    lists = [column for column in wanted if any(isinstance(record.get(column), (list, dict)) for record in records)]
+    texts = [column for column in wanted if column not in chats]
     chat = _named(chats, _MESSAGES) or next(iter(chats), None)
-    prompt, completion = _named(texts, _PROMPTS), _named(texts, _COMPLETIONS)
+    prompt = _named(texts, _PROMPTS)
+    completion = _named([column for column in texts if column != prompt], _COMPLETIONS)
     longest = max(texts, key=lambda column: _length(records, column), default=None)
     readings: list[Kind] = []
     if texts:
@@ -93,14 +99,39 @@ def reading_of(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> tup
         readings.append("completion")
     if chat:
         readings.append("chat")
-    reading = Reading(
-        kind="chat" if chat else "completion" if prompt and completion else "text",
+    system = _named([column for column in texts if column not in lists], _SYSTEMS)
+    if chat:
+        asked = _named([column for column in wanted if column != chat], ("prompt",))
+        return Reading(
+            kind="chat",
+            text=longest,
+            messages=chat,
+            prompt=asked if chat.lower() in ("chosen", "completion") else None,
+            system=system,
+            tools=_named(texts, ("tools", "functions")),
+        ), readings
+    asks = prompt is not None and completion is not None
+    return Reading(
+        kind="completion" if asks else "text",
         text=_named(texts, _TEXTS) or longest,
         prompt=prompt or next((column for column in texts if column != completion), None),
         completion=completion or next((column for column in texts if column not in (prompt, texts[0])), None),
-        messages=chat,
-    )
-    return reading, readings
+        label=_named(texts, ("label",))
+        if asks and any(record.get("label") in (True, False) for record in records)
+        else None,
+        template=_template(prompt, system, [column for column in texts if column not in (prompt, completion, *lists)])
+        if asks
+        else None,
+    ), readings
+
+
+def _template(prompt: str | None, system: str | None, others: Sequence[str]) -> str | None:
+    """How a prompt is made where more than its own column belongs to it; None where that is all."""
+    context = _named(others, _CONTEXTS)
+    if not context and not system:
+        return None
+    asked = [prompt, context] if context and context.lower() == "input" else [context, prompt]
+    return "\n\n".join(f"{{{column}}}" for column in (system, *asked) if column)
 
 
 def _named(columns: Sequence[str], names: Sequence[str]) -> str | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from worker.contract import DatasetSource, Format
+from worker.data.formats.examples import row_of
 from worker.data.formats.json_records import json_array, json_lines
-from worker.data.formats.rows import Numbered, Record, Row, Section, key, row_of
+from worker.data.formats.rows import Numbered, Record, Row, Section, key
 from worker.data.formats.tables import parquet, table
 from worker.data.formats.text import Counted, Progress, lines, open_file, pieces, sections, silent, unpacked
 
@@ -33,7 +34,7 @@ def read_rows(
     Raises DataError, naming the line, for what cannot be read.
     """
     if source.format == "parquet":
-        columns = [column for column in source.reading.columns().values() if column]
+        columns = source.reading.used()
         yield from _chunks(rows_of(parquet(Path(source.path), columns, progress), source, section_characters))
         return
     with open_file(Path(source.path)) as file:

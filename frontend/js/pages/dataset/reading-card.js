@@ -44,7 +44,7 @@ export function ReadingCard({ dataset, reading, onChanged }) {
                 columns=${dataset.columns}
                 value=${reading.value[role] ?? ""}
                 wrong=${error.value !== null}
-                onChange=${(/** @type {string} */ column) => set({ ...reading.value, [role]: column })}
+                onChange=${(/** @type {string} */ column) => set({ ...reading.value, [role]: column, template: null })}
               />
             `,
           )}
