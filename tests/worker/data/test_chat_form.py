@@ -17,7 +17,8 @@ CHATML = (
 )
 THINKS_LAST = (  # as Qwen3's: thoughts of earlier turns are dropped, and the last answer shows a thought even if it has none
     "{% for m in messages %}[{{ m['role'] }}]{% if m['role'] == 'assistant' %}"
-    "{% set parts = m['content'].split('</think>') %}{% if loop.last %}<think>{{ parts[0].split('<think>')[-1] if parts | length > 1 else '' }}</think>{% endif %}"
+    "{% set parts = m['content'].split('</think>') %}"
+    "{% if loop.last %}<think>{{ parts[0].split('<think>')[-1] if parts | length > 1 else '' }}</think>{% endif %}"
     "{{ parts[-1] }}{% else %}{{ m['content'] }}{% endif %}[end]{% endfor %}"
     "{% if add_generation_prompt %}[assistant]{% endif %}"
 )

@@ -18,6 +18,7 @@ HI, HO = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho
 CALL = {"name": "warmth", "arguments": '{"town": "Oslo"}'}
 CALLED = {"tool_calls": [{"type": "function", "function": {"name": "warmth", "arguments": {"town": "Oslo"}}}]}
 USER, ANSWER = Message("user", "Hi"), Message("assistant", "Ho")
+ASKED = USER._replace(learned=False)
 TOOL = {"type": "function", "function": {"name": "warmth"}}
 
 SHAPES: list[tuple[str, dict[str, Any], Any]] = [
@@ -33,9 +34,9 @@ SHAPES: list[tuple[str, dict[str, Any], Any]] = [
     (
         "preference, answers",
         {"prompt": "Hi", "chosen": [HO], "rejected": [HI]},
-        Chat((USER._replace(learned=False), ANSWER)),
+        Chat((ASKED, ANSWER)),
     ),
-    ("prompt and completion", {"prompt": [HI], "completion": [HO]}, Chat((USER._replace(learned=False), ANSWER))),
+    ("prompt and completion", {"prompt": [HI], "completion": [HO]}, Chat((ASKED, ANSWER))),
     ("system beside", {"messages": [HI, HO], "system": "Be kind."}, Chat((Message("system", "Be kind."), USER, ANSWER))),
     ("developer", {"messages": [{"role": "developer", "content": "x"}, HO]}, Chat((Message("system", "x"), ANSWER))),
     ("weight", {"messages": [HI, {**HO, "weight": 0}]}, Chat((USER, ANSWER._replace(learned=False)))),
@@ -81,6 +82,6 @@ def test_answers_that_are_labelled_bad_are_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_a_message_that_cannot_be_used_is_told(tmp_path: Path, message: dict[str, Any], reason: str) -> None:
-    content = json.dumps({"messages": [message, HO]}).encode() * 1
+    content = json.dumps({"messages": [message, HO]}).encode()
     with pytest.raises(DataError, match=f"Line 1, message 1, {reason}"):
         check("data.jsonl", io.BytesIO(content), tmp_path / "data.jsonl")
