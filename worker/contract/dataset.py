@@ -23,7 +23,7 @@ class Reading(BaseModel):
     a content each, of which the assistant's are learned.
 
     Fields with these names and the following are columns; of an object within a column, translation.en. ``system``: a chat's
-    system message. ``tools``: the definitions of a chat's tools. ``prompt``, of a chat: what its messages answer. ``label``:
+    system message. ``tools``: the definitions of a chat's tools. ``asked``: what a chat's messages answer. ``label``:
     completions are learned where it is true. A .txt file has no columns: its records are its lines, or the file as one
     document.
 
@@ -37,6 +37,7 @@ class Reading(BaseModel):
     prompt: str | None = None
     completion: str | None = None
     messages: str | None = None
+    asked: str | None = None
     system: str | None = None
     tools: str | None = None
     label: str | None = None
@@ -55,7 +56,7 @@ class Reading(BaseModel):
 
     def used(self) -> list[str]:
         """All columns that are read."""
-        may_have = {"completion": ("label",), "chat": ("prompt", "system", "tools")}.get(self.kind, ())
+        may_have = {"completion": ("label",), "chat": ("asked", "system", "tools")}.get(self.kind, ())
         named = [*self.columns().values(), *(getattr(self, name) for name in may_have)]
         if self.template is not None and self.kind != "chat":
             named += FIELD.findall(self.template)

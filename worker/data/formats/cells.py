@@ -35,10 +35,10 @@ def is_empty(value: Any) -> bool:
 
 
 def text_of(record: dict[str, Any], column: str | None, where: str, *, optional: bool = False) -> str:
-    """The text in ``column``, empty if nothing is there; of a list of texts the first, as of SQuAD's answers. Raises
-    DataError if it holds something else."""
+    """The text in ``column``, empty if nothing is there; of a list of texts within an object the first, as of SQuAD's
+    answers.text. Raises DataError if it holds something else."""
     value = value_of(record, column, where, optional=optional)
-    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+    if "." in (column or "") and isinstance(value, list) and value and all(isinstance(each, str) for each in value):
         value = value[0]
     if is_empty(value):
         return ""

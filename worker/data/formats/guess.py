@@ -106,7 +106,7 @@ def reading_of(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> tup
             kind="chat",
             text=longest,
             messages=chat,
-            prompt=asked if chat.lower() in ("chosen", "completion") else None,
+            asked=asked if chat.lower() in ("chosen", "completion") else None,
             system=system,
             tools=_named(texts, ("tools", "functions")),
         ), readings

@@ -34,8 +34,9 @@ _LEARNED = ("weight", "train", "training")
 def chat_of(record: dict[str, Any], reading: Reading, where: str) -> Chat | None:
     """The conversation that a record holds; None if it holds none. Raises DataError."""
     messages = messages_of(value_of(record, reading.messages, where), reading.messages, where)
-    if reading.prompt:
-        messages = _prompted(value_of(record, reading.prompt, where), messages, reading.prompt, where)
+    if reading.asked:
+        asked = value_of(record, reading.asked, where, optional=True)
+        messages = _prompted(asked, messages, reading.asked, where)
     if reading.system:
         system = text_of(record, reading.system, where, optional=True)
         if system.strip() and not (messages and messages[0].role == "system"):
