@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from worker.contract import Checked, DatasetSource, Reading
 from worker.data.formats import guess
 from worker.data.formats.cells import encodable
+from worker.data.formats.json_records import json_format
 from worker.data.formats.reading import AS_DOCUMENT, records_of, rows_of, texts_of
 from worker.data.formats.rows import Record, Section
 from worker.data.formats.tables import delimiter_of, parquet
@@ -70,9 +71,9 @@ def check(filename: str, file: BinaryIO, path: Path) -> Checked:
     texts = pieces(stream, source.encoding)
     if format == "txt":
         return _check_lines(texts, source, None)
-    first = _first_text(texts, whole_line=format == "csv")
-    if format == "json" and first.lstrip()[:1] == "{":  # objects one after another, each on its line
-        source = source.model_copy(update={"format": "jsonl"})
+    first = _first_text(texts, whole_line=format != "tsv")
+    if format in ("json", "jsonl"):  # whatever the file is called
+        source = source.model_copy(update={"format": json_format(first)})
     if format == "csv":
         header = next((line for line in first.split("\n") if line.strip()), "")
         source = source.model_copy(update={"delimiter": delimiter_of(header)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from worker.data.formats.rows import Numbered
 from worker.data.formats.text import LONGEST_LINE, TOO_LONG, Place, lines
@@ -33,21 +33,46 @@ def json_lines(texts: Iterator[str]) -> Numbered:
             yield number, _object(record, f"Line {number}")
 
 
-def _object(record: Any, where: str) -> dict[str, Any]:
-    if not isinstance(record, dict):
-        raise DataError(f"{where} is not a JSON object with named values.", 'Each record must be one: {"text": "..."}')
-    return record
+def _object(value: Any, where: str) -> dict[str, Any]:
+    """``value`` as a record: a text stands for one in a column text, a list of objects for messages."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        return {"messages": value}
+    raise DataError(f"{where} is not a JSON object with named values.", 'Each record must be one: {"text": "..."}')
 
 
-def json_array(texts: Iterator[str]) -> Numbered:
-    """The elements of a list of objects, one by one."""
+def json_values(texts: Iterator[str]) -> Numbered:
+    """The elements of a list, one by one; of an object around such a list, that list's; or objects one after another,
+    however they are broken into lines."""
     text = _JsonText(texts)
-    if not text.take("["):
-        raise DataError("This is no list of objects.", 'The file must hold one: [{"text": "..."}, ...]')
+    if text.take("["):
+        yield from _elements(text)
+        return
+    text.skip_blanks()
+    number = 0
+    while not text.at_end():
+        line = text.where().line
+        value = text.value()
+        text.skip_blanks()
+        if not number and text.at_end() and (held := _list_within(value)):
+            yield from ((place, _object(each, f"Element {place}")) for place, each in enumerate(held, 1))
+            return
+        number += 1
+        yield number, _object(value, f"Element {number}, in line {line},")
+        text.take(",")  # as between the elements of a list
+        text.skip_blanks()
+
+
+def _elements(text: _JsonText) -> Numbered:
     number = 0
     while not text.take("]"):
         if number and not text.take(","):
             raise DataError(f"Line {text.where().line} is not valid JSON: , or ] is missing.", _MEND_JSON)
+        if number and text.take("]"):
+            raise DataError(f"Line {text.where().line} is not valid JSON: a comma stands before the ].", "Remove it.")
         text.skip_blanks()
         number += 1
         line = text.where().line
@@ -55,6 +80,32 @@ def json_array(texts: Iterator[str]) -> Numbered:
     text.skip_blanks()
     if not text.at_end():
         raise DataError(f"Line {text.where().line} goes on after the list has ended.", "Remove what follows the list.")
+
+
+def _list_within(value: Any) -> list[Any] | None:
+    """The list of records that an object is wrapped around, such as the one under data."""
+    lists = [each for each in value.values() if isinstance(each, list) and each] if isinstance(value, dict) else []
+    return lists[0] if len(lists) == 1 and all(isinstance(each, dict) for each in lists[0]) else None
+
+
+def json_format(first: str) -> Literal["json", "jsonl"]:
+    """Whether a text that begins with ``first``, its first line at least or more than a line may have, holds a record on
+    each line; else it is a list, an object around one, or objects over several lines."""
+    if len(first) > LONGEST_LINE:
+        return "json" if first.lstrip()[:1] == "[" else "jsonl"
+    lines = [line.strip() for line in first.split("\n") if line.strip()]
+    start = lines[0] if lines else ""
+    try:
+        value = json.loads(start)
+    except (ValueError, RecursionError):
+        goes_on = start[:1] in ("[", "{") and start[-1:] in ("[", "{", ",", ":")
+        return "json" if goes_on else "jsonl"
+    held = value if isinstance(value, list) else _list_within(value) if len(lines) == 1 else None
+    return "json" if held is not None and not _are_messages(held) else "jsonl"
+
+
+def _are_messages(values: list[Any]) -> bool:
+    return all(isinstance(each, dict) and ("role" in each or "from" in each) for each in values)
 
 
 class _JsonText:

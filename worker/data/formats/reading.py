@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from worker.contract import DatasetSource, Format
 from worker.data.formats.examples import row_of
-from worker.data.formats.json_records import json_array, json_lines
+from worker.data.formats.json_records import json_lines, json_values
 from worker.data.formats.rows import Numbered, Record, Row, Section, key
 from worker.data.formats.tables import parquet, table
 from worker.data.formats.text import Counted, Progress, lines, open_file, pieces, sections, silent, unpacked
@@ -67,7 +67,7 @@ def records_of(texts: Iterator[str], format: Format, delimiter: str | None) -> I
     if format == "jsonl":
         return json_lines(texts)
     if format == "json":
-        return json_array(texts)
+        return json_values(texts)
     return table(texts, "\t" if format == "tsv" else delimiter)
 
 
