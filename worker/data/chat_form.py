@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -39,6 +40,15 @@ class Turn(NamedTuple):
     start: int
     content_end: int
     end: int
+
+
+class Asked(NamedTuple):
+    """What a template puts at the end of a conversation for the model to go on: ``prompt``, with which each answer begins,
+    and the ``rest``, such as the beginning of a thought. ``openings`` stand between ``prompt`` and an answer's own text."""
+
+    prompt: str
+    rest: str
+    openings: set[str]
 
 
 class Rendered(NamedTuple):
@@ -181,7 +191,7 @@ class ChatForm:
     def opening(self, before: str) -> tuple[int, bool]:
         """How many characters at the end of ``before``, which an answer follows, the model writes itself after it was asked;
         and whether these are an empty thought, which is not learned."""
-        prompt, openings = self._generation_prompt
+        prompt, _, openings = self.asked
         if prompt:
             found = before.rfind(prompt)
             opening = before[found + len(prompt) :] if found >= 0 else ""
@@ -190,36 +200,23 @@ class ChatForm:
             opening = next((each for each in openings if each.isspace() and before.endswith(each)), "")
         return len(opening), bool(_EMPTY_THOUGHT.fullmatch(opening))
 
-    @property
-    def prompt_rest(self) -> str:
-        """What the model is asked with beyond the beginning of every answer, such as the beginning of a thought."""
-        return self._asked[1]
-
     @cached_property
-    def _generation_prompt(self) -> tuple[str, set[str]]:
-        """What the model is asked with, as far as each answer begins with it; and what answers begin with after that."""
-        return self._asked[0], self._asked[2]
-
-    @cached_property
-    def _asked(self) -> tuple[str, str, set[str]]:
+    def asked(self) -> Asked:
+        """What the model is asked with, as a conversation of one question shows it; nothing where that is refused."""
         mark = next(_marks("", 1))
         user, answer = {"role": "user", "content": "c"}, {"role": ANSWERER, "content": mark}
         try:
             before, asked, last = self.text([user], None), self.text([user], None, ask=True), self.text([user, answer], None)
         except REFUSALS:
-            return "", "", set()
+            return Asked("", "", set())
         if not (asked.startswith(before) and last.startswith(before)):
-            return "", "", set()
+            return Asked("", "", set())
         common = asked[: _common_beginning(asked, last)]
-        openings = set()
-        for messages in ([user, answer], [user, answer, user]):
-            try:
-                shown = self.text(messages, None).partition(mark)[0]
-            except REFUSALS:
-                continue
-            if shown.startswith(common):
-                openings.add(shown[len(common) :])
-        return common[len(before) :], asked[len(common) :], openings
+        shown = [last]
+        with suppress(*REFUSALS):  # then what an answer begins with when it is the last is known
+            shown.append(self.text([user, answer, user], None))
+        openings = {each.partition(mark)[0][len(common) :] for each in shown if each.startswith(common)}
+        return Asked(common[len(before) :], asked[len(common) :], openings)
 
     def special_at(self, text: str, place: int) -> str:
         """The special token that stands at ``place``; empty if none does."""
@@ -257,10 +254,10 @@ class _Answer:
             return None
         elif mark - opening <= start:  # it begins otherwise, as with a thought
             start = mark - opening
-        rest = self._form.prompt_rest
+        rest = self._form.asked.rest
         if rest and text.startswith(rest, start) and start + len(rest) <= content_end:
             start += len(rest)
-        return Turn(start, content_end, content_end + self._ending(content_end, plain))
+        return Turn(start, content_end, content_end + self._ending(content_end, plain, whole))
 
     def _turn_that_calls(self, plain: dict[str, Any]) -> Turn:
         """The same where the call cannot be left away: its beginning is that of a plain answer, its end that of a call."""
@@ -280,13 +277,17 @@ class _Answer:
             raise TemplateError("an answer of the assistant is left out or rewritten")
         start = min(start, common)
         content_end = len(self._text) - _common_ending(self._text[start:], whole[start:])
-        return Turn(start, content_end, content_end + self._ending(content_end, marked))
+        return Turn(start, content_end, content_end + self._ending(content_end, marked, whole))
 
-    def _ending(self, content_end: int, marked: dict[str, Any]) -> int:
+    def _ending(self, content_end: int, marked: dict[str, Any], whole: str) -> int:
         """How many characters after the answer's own mark its end: what it ends with when nothing follows, as far as the
-        text has that, else a special token."""
+        text has that, else a special token. ``whole`` is the conversation with ``marked`` in the answer's place."""
         text = self._text
-        alone, with_mark = self._rendered([*self._before, self._own]), self._rendered([*self._before, marked])
+        alone, with_mark = (
+            (self._rendered([*self._before, self._own]), self._rendered([*self._before, marked]))
+            if self._after
+            else (text, whole)
+        )
         ending = ""
         if alone is not None and with_mark is not None:
             length = _common_ending(alone, with_mark)

@@ -65,7 +65,7 @@ def _training(place: torch.device, dtype: torch.dtype) -> Callable[[], object]:
 
 def _moving(place: torch.device, dtype: torch.dtype) -> Callable[[], object]:
     """What lies between the products of a model."""
-    numbers = torch.ones(_NUMBERS.get(place.type, 1 << 21), device=place, dtype=dtype, requires_grad=True)
+    numbers = torch.ones(_NUMBERS.get(place.type, _NUMBERS["cpu"]), device=place, dtype=dtype, requires_grad=True)
 
     def move() -> None:
         (torch.nn.functional.gelu(numbers * numbers.detach(), approximate="tanh") + numbers).sum().backward()  # type: ignore[no-untyped-call]
@@ -106,7 +106,7 @@ def _flops_per_s(width: int, place: torch.device, dtype: torch.dtype) -> float:
 
 def _attention_flops_per_s(place: torch.device, dtype: torch.dtype) -> float:
     """In texts of a common length, forward and back. What a causal mask spares counts as done, as in tracing."""
-    shape = texts, heads, tokens, width = _TEXTS.get(place.type, 4), 8, 128, 64
+    shape = texts, heads, tokens, width = _TEXTS.get(place.type, _TEXTS["cpu"]), 8, 128, 64
     query, key, value = (torch.ones(shape, device=place, dtype=dtype, requires_grad=True) for _ in range(3))
 
     def attend() -> None:

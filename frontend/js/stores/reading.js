@@ -79,7 +79,7 @@ export function inWords({ reading, columns }) {
   const named = (/** @type {Role} */ role) => `“${reading[role]}”`;
   switch (reading.kind) {
     case "completion":
-      return `${reading.template ? `“${reading.template.split(/\s*\n\s*/).join("”, “")}”` : named("prompt")} to read, ${named("completion")} to learn`;
+      return `${reading.template ? templateInWords(reading.template) : named("prompt")} to read, ${named("completion")} to learn`;
     case "chat":
       return `conversations in ${named("messages")}`;
     case "document":
@@ -87,6 +87,11 @@ export function inWords({ reading, columns }) {
     default:
       return `one example per row, from ${named("text")}`;
   }
+}
+
+/** @param {string} template @returns {string} its lines, side by side */
+function templateInWords(template) {
+  return `“${template.split(/\s*\n\s*/).join("”, “")}”`;
 }
 
 const FORMATS = { txt: "plain text", json: "JSON", jsonl: "JSON lines", csv: "CSV", tsv: "TSV", parquet: "Parquet" };

@@ -138,8 +138,8 @@ def test_a_call_that_the_template_does_not_show_teaches_no_empty_answer(tokenize
 
 
 def test_arguments_come_as_the_template_wants_them(tokenizer: GPT2Tokenizer) -> None:
-    as_text = CHATML.replace("m['content']", "(m['content'] or m['tool_calls'][0].function.arguments + '!')")
-    rendered = render(tokenizer, as_text.replace(" + '!'", " + m['tool_calls'][0].function.name"), *TALK)
+    shown = "(m['content'] or m['tool_calls'][0].function.arguments + m['tool_calls'][0].function.name)"
+    rendered = render(tokenizer, CHATML.replace("m['content']", shown), *TALK)
     assert learned(rendered)[0] == '{"town": "Oslo"}warmth<|im_end|>\n'
 
 

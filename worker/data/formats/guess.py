@@ -11,6 +11,7 @@ from statistics import pstdev
 from typing import Any
 
 from worker.contract import Encoding, Format, Kind, Reading
+from worker.data.formats.messages import is_message
 from worker.errors import DataError
 
 _FORMATS: dict[str, Format] = {
@@ -150,5 +151,4 @@ def _holds_messages(value: Any) -> bool:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return False
-    first = value[0] if isinstance(value, list) and value else None
-    return isinstance(first, dict) and ("role" in first or "from" in first)
+    return isinstance(value, list) and bool(value) and is_message(value[0])

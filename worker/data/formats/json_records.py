@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from worker.data.formats.messages import is_message
 from worker.data.formats.rows import Numbered
 from worker.data.formats.text import LONGEST_LINE, TOO_LONG, Place, lines
 from worker.errors import DataError
@@ -101,11 +102,7 @@ def json_format(first: str) -> Literal["json", "jsonl"]:
         goes_on = start[:1] in ("[", "{") and start[-1:] in ("[", "{", ",", ":")
         return "json" if goes_on else "jsonl"
     held = value if isinstance(value, list) else _list_within(value) if len(lines) == 1 else None
-    return "json" if held is not None and not _are_messages(held) else "jsonl"
-
-
-def _are_messages(values: list[Any]) -> bool:
-    return all(isinstance(each, dict) and ("role" in each or "from" in each) for each in values)
+    return "json" if held is not None and not all(map(is_message, held)) else "jsonl"
 
 
 class _JsonText:

@@ -61,6 +61,11 @@ def messages_of(found: Any, column: str | None, where: str) -> tuple[Message, ..
     return tuple(_message(message, f"{where}, message {number},") for number, message in enumerate(found, 1))
 
 
+def is_message(value: Any) -> bool:
+    """Whether ``value`` looks like a message: it says who speaks."""
+    return isinstance(value, dict) and ("role" in value or "from" in value)
+
+
 def _prompted(prompt: Any, messages: tuple[Message, ...], column: str, where: str) -> tuple[Message, ...]:
     """``messages`` after what they answer, of which nothing is learned; as they are if they begin with it themselves."""
     if isinstance(prompt, str) and not prompt.lstrip().startswith("[{"):
@@ -87,7 +92,7 @@ def _message(message: Any, where: str) -> Message:
         calls, content = _calls({"function_call": _json(content, where)}, where), None
     if content is None and not calls:
         raise DataError(f"{where} has no content that is text.", _FORM)
-    learned = not any(message.get(name) in (0, False) for name in _LEARNED if message.get(name) is not None)
+    learned = not any(message.get(name) in (0, False) for name in _LEARNED)
     return Message(role, content or "", learned, _extras(message, calls, where))
 
 
