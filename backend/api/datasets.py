@@ -59,6 +59,7 @@ class DatasetChange(BaseModel):
 
     name: OneLine | None = None
     reading: Reading | None = None
+    header: bool | None = Field(None, description="Whether the first row of a .csv or .tsv names its columns")
 
 
 class TokensRequest(BaseModel):
@@ -122,7 +123,7 @@ def get_dataset(dataset_id: str, services: ServicesDep) -> Dataset:
 @router.patch("/{dataset_id}")
 def change_dataset(dataset_id: str, change: DatasetChange, services: ServicesDep) -> Dataset:
     """Rename it, or have it read in another way: the whole file is checked first. Runs that exist keep the old reading."""
-    return services.datasets.change(dataset_id, change.name, change.reading)
+    return services.datasets.change(dataset_id, change.name, change.reading, change.header)
 
 
 @router.get("/{dataset_id}/preview")

@@ -26,6 +26,10 @@ class GenerateRequest(BaseModel):
 
     model: str = Field(min_length=1, max_length=200)
     prompt: str = Field(max_length=100_000)
+    chat: bool | None = Field(
+        None,
+        description="Put the prompt into the model's chat format; null: if its run learned from chats",
+    )
     max_new_tokens: int = Field(100, ge=1, le=1024)
     temperature: float = Field(0.8, ge=0, le=5)
     top_p: float = Field(0.95, gt=0, le=1)
@@ -45,10 +49,13 @@ async def generate(request: GenerateRequest, services: ServicesDep) -> EventSour
         raise InvalidFieldError(
             "model", f"{request.model} knows nothing yet.", hint="Train it, then prompt the run's model."
         )
+    variables = await run_in_threadpool(services.catalog.chat_variables, request.model)
+    in_chat = variables is not None if request.chat is None else request.chat
     training_on_gpu = any(device.startswith("cuda") for device in services.supervisor.busy_devices())
     order = request.model_dump() | {
         "op": "generate",
         "model": source.model_dump(),
+        "chat": (variables or {}) if in_chat else None,
         "device": "cpu" if training_on_gpu else "auto",
     }
     return EventSourceResponse(as_events(_events(services, order, request.model)), sep="\n")

@@ -73,9 +73,11 @@ def check_file(filename: str, path: Path, field: str = "dataset") -> Checked:
         return _judge(_run(_command("check", filename, str(path)), file), field)
 
 
-def check_reading(filename: str, source: DatasetSource) -> Checked:
-    """What is in a file on disk if it is read as its source says. Raises InvalidFieldError for ``reading``."""
-    return _judge(_run(_command("again", filename, source.model_dump_json()), subprocess.DEVNULL), "reading")
+def check_reading(filename: str, source: DatasetSource, *, guess: bool = False) -> Checked:
+    """What is in a file on disk if it is read as its source says; with ``guess``, as suits it. Raises InvalidFieldError for
+    ``reading``."""
+    command = _command("guess" if guess else "again", filename, source.model_dump_json())
+    return _judge(_run(command, subprocess.DEVNULL), "reading")
 
 
 def _command(*arguments: str) -> list[str]:

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import threading
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 
 from backend import files
@@ -74,6 +75,7 @@ class Datasets:
             encoding=dataset.encoding,
             compressed=dataset.compressed,
             delimiter=dataset.delimiter,
+            header=dataset.header,
             reading=reading or dataset.reading,
         )
 
@@ -88,14 +90,15 @@ class Datasets:
         origin: str | None = None,
         dataset_id: str | None = None,
     ) -> tuple[Dataset, bool]:
-        """Keep a checked file, which is moved; whether it is new, for the same content is one dataset."""
+        """Keep a checked file, which is moved; whether it is new: the same content in the same columns is one dataset."""
         name = shown_name(filename)
         with self._changing:
             for known in self.all():
-                if known.sha256 == sha256:
+                # The same bytes under another ending may be other columns, and so other examples.
+                if known.sha256 == sha256 and known.columns == checked.columns:
                     return known, False
             dataset = Dataset(
-                id=dataset_id or f"{_slug(name)}-{sha256[:8]}",
+                id=dataset_id or self._free_id(f"{_slug(name)}-{sha256[:8]}"),
                 name=name,
                 bytes=size,
                 sha256=sha256,
@@ -113,17 +116,27 @@ class Datasets:
                 shutil.rmtree(temporary, ignore_errors=True)
         return dataset, True
 
-    def change(self, dataset_id: str, name: str | None, reading: Reading | None) -> Dataset:
-        """Rename a dataset, or have it read in another way, once the whole file has been found to allow that.
+    def _free_id(self, wanted: str) -> str:
+        numbered = chain([wanted], (f"{wanted}-{number}" for number in count(2)))
+        return next(each for each in numbered if not (self.folder / each).exists())
+
+    def change(
+        self, dataset_id: str, name: str | None = None, reading: Reading | None = None, header: bool | None = None
+    ) -> Dataset:
+        """Rename a dataset, or have it read in another way, once the whole file has been found to allow that. With another
+        ``header`` and no ``reading``, that is guessed anew.
 
         Raises NotFoundError, ConflictError for the built-in one, InvalidFieldError for ``reading``.
         """
         if self.get(dataset_id).built_in:
             raise ConflictError("The built-in sample stays as it is.", hint="Upload a file of your own.")
         checked = None
-        if reading is not None:
+        if reading is not None or header is not None:
             dataset = self.get(dataset_id)
-            checked = check_reading(dataset.name, self.source(dataset_id, reading))
+            source = self.source(dataset_id, reading)
+            if header is not None:
+                source = source.model_copy(update={"header": header})
+            checked = check_reading(dataset.name, source, guess=reading is None)
         with self._changing:
             dataset = self.get(dataset_id)
             changed = {**(checked.model_dump() if checked else {}), **({"name": name} if name else {})}

@@ -11,11 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from backend.errors import InvalidFieldError
 from backend.models import hub
 from backend.schemas.names import RUN_ID_PATTERN, is_hub_id
 from backend.schemas.system import Model
-from worker.contract import BUILT_IN_MODELS, CHECKPOINTS_DIR, MODEL_DIR, ModelSource
+from worker.contract import BUILT_IN_MODELS, CHECKPOINTS_DIR, JOB_FILE, MODEL_DIR, Job, ModelSource
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 PREFERRED = "gpt2"
@@ -61,6 +63,20 @@ class Catalog:
             near = difflib.get_close_matches(name, BUILT_IN_MODELS, 1)
             hint = f"Did you mean {near[0]}?" if near else error.detail.hint
             raise InvalidFieldError(field, error.detail.message, hint=hint) from error
+
+    def chat_variables(self, name: str) -> dict[str, Any] | None:
+        """The variables of the chat template that the prompts of a run's samples are put in; None if they are not, or if
+        ``name`` is no run's model."""
+        kind, _, rest = name.partition(":")
+        run_id = rest.partition("@")[0]
+        if kind != "run" or not re.match(RUN_ID_PATTERN, run_id):
+            return None
+        try:
+            job = Job.model_validate_json((self._runs_dir / run_id / JOB_FILE).read_bytes())
+        except (OSError, ValidationError):  # resolve says what is wrong with it
+            return None
+        reading = job.dataset.reading
+        return dict(reading.chat_template_kwargs) if reading.kind == "chat" else None
 
     def all(self, run_names: dict[str, str]) -> list[Model]:
         """Built-in models, those in the models directory, those that runs made, and those in the hub's cache.
@@ -158,11 +174,12 @@ class Catalog:
     def _models_of(self, run_id: str, run_name: str) -> list[Model]:
         directory = self._runs_dir / run_id
         found = []
+        chat = self.chat_variables(f"run:{run_id}") is not None
         if _is_model(directory / MODEL_DIR):
-            found.append(_of_run_model(f"run:{run_id}", run_name, directory / MODEL_DIR, run_id))
+            found.append(_of_run_model(f"run:{run_id}", run_name, directory / MODEL_DIR, run_id, chat))
         for path in sorted(directory.glob(f"{CHECKPOINTS_DIR}/*"), reverse=True):
             if NAME_PATTERN.fullmatch(path.name) and _is_model(path):
-                found.append(_of_run_model(f"run:{run_id}@{path.name}", f"{run_name}, {path.name}", path, run_id))
+                found.append(_of_run_model(f"run:{run_id}@{path.name}", f"{run_name}, {path.name}", path, run_id, chat))
         return found
 
     def _from_hub(self) -> list[Model]:
@@ -181,7 +198,7 @@ class Catalog:
         ]
 
 
-def _of_run_model(model_id: str, name: str, path: Path, run_id: str) -> Model:
+def _of_run_model(model_id: str, name: str, path: Path, run_id: str, chat: bool) -> Model:
     final = path.name == MODEL_DIR
     step = re.search(r"(\d+)$", path.name)
     return Model(
@@ -193,6 +210,7 @@ def _of_run_model(model_id: str, name: str, path: Path, run_id: str) -> Model:
         promptable=True,
         bytes=_size(path),
         context=_folder_context(path),
+        chat=chat,
         run=run_id,
         step=int(step[1]) if step and not final else None,
     )

@@ -11,6 +11,7 @@ from worker.contract import Encoding, Format, Kind, Reading
 class Dataset(Schema):
     """``rows`` counts the examples that this ``reading`` finds, a document being one; ``empty_rows`` those left out because
     nothing stands in them. ``columns`` is empty for a .txt file; ``readings`` are the kinds that suit the file.
+    ``header``: the first row names the columns. ``notes`` say what of the file is not used, and what was taken for granted.
     ``origin`` is the hub's id of a dataset that was fetched from there.
     """
 
@@ -20,11 +21,13 @@ class Dataset(Schema):
     encoding: Encoding = "utf-8"
     compressed: bool = False
     delimiter: str | None = None
+    header: bool = True
     columns: list[str] = []
     reading: Reading = Reading()
     readings: list[Kind] = ["text", "document"]
     rows: int
     empty_rows: int = 0
+    notes: list[str] = []
     bytes: int
     sha256: str
     origin: str | None = None
@@ -58,7 +61,8 @@ class Bin(Schema):
 class TokenStatistics(Schema):
     """Lengths in tokens of the examples, before any is cut. ``exact`` is false if only ``examples`` of them, drawn evenly,
     were turned into tokens; ``total`` and the counts are then estimates for all. ``trained`` counts tokens that are learned.
-    ``untrained`` counts examples without one, of which ``untrained_rows`` names the first few."""
+    ``untrained`` counts examples without one, of which ``untrained_rows`` names the first few. ``notes`` say what of the
+    ``examples`` is not in the tokens as it stands: what the model's chat template leaves out or does not take."""
 
     examples: int
     exact: bool
@@ -73,6 +77,7 @@ class TokenStatistics(Schema):
     truncated_share: float
     untrained: int
     untrained_rows: list[int]
+    notes: list[str] = []
     histogram: list[Bin]
 
 

@@ -10,7 +10,7 @@ from backend.schemas.base import Schema
 
 
 class Model(Schema):
-    """Something to train from or to prompt. ``context`` is in tokens."""
+    """Something to train from or to prompt. ``context`` is in tokens. ``chat``: it learned from chats, in this run."""
 
     id: str
     name: str
@@ -20,6 +20,7 @@ class Model(Schema):
     promptable: bool
     bytes: int | None = None
     context: int | None = None
+    chat: bool = False
     run: str | None = None
     step: int | None = None
 

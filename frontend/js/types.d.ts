@@ -61,7 +61,8 @@ export type RunSeries = SeriesList["items"][number] & { stream_cursor: number };
 export type Sample = Schemas["Sample"];
 export type Checkpoint = Schemas["Checkpoint"];
 export type Dataset = Schemas["Dataset"];
-export type Reading = Schemas["Reading"];
+/** As the server takes it: what is left out is as usual. */
+export type Reading = Pick<Schemas["Reading"], "kind"> & Partial<Schemas["Reading"]>;
 export type Kind = Reading["kind"];
 export type Preview = Schemas["Preview"];
 export type Statistics = Schemas["Statistics"];

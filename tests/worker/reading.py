@@ -34,7 +34,7 @@ def rows_in(
     """The rows of bytes that come in such pieces."""
     source = DatasetSource(path="", format=format, encoding=encoding, reading=reading)
     texts = pieces(Dribble(data, sizes), source.encoding)
-    return [row for _, row in rows_of(records_of(texts, source.format, source.delimiter), source, 1000)]
+    return [row for _, row in rows_of(records_of(texts, source), source, 1000)]
 
 
 def rows_of_file(path: Path, **source: Any) -> list[Row]:

@@ -116,6 +116,13 @@ class RunConfig(BaseModel):
         ge=0,
         le=0.5,
     )
+    skip_refused_rows: bool = setting(
+        False,
+        "Leave out conversations that the model's chat format does not take, instead of stopping at the first.",
+        label="Skip refused rows",
+        group="essentials",
+        advice="Some formats want user and assistant in turn. How many rows were left out is said when the run begins.",
+    )
     method: Literal["full", "lora"] = setting(
         "full",
         "full changes every weight. lora adds small matrices beside the model's own and trains only those: far less memory.",

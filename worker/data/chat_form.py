@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -70,10 +70,11 @@ LOST = {
 
 
 class ChatForm:
-    """The chat template of ``tokenizer``."""
+    """The chat template of ``tokenizer``, with these ``variables``."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, variables: Mapping[str, Any] | None = None) -> None:
         self._tokenizer = tokenizer
+        self._variables = variables or {}
         self._marks_generation = bool(_GENERATION.search(str(tokenizer.chat_template)))
         self._style = 0
         added = {str(token) for token in (*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens)}
@@ -102,7 +103,9 @@ class ChatForm:
 
     def text(self, messages: Messages, tools: list[Any] | None, *, ask: bool = False) -> str:
         """``messages`` rendered; with ``ask``, up to where the model would go on with an answer."""
-        rendered = self._tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=ask)
+        rendered = self._tokenizer.apply_chat_template(
+            messages, tools=tools, tokenize=False, add_generation_prompt=ask, **self._variables
+        )
         return str(rendered)
 
     def _whole(self, row: Chat) -> tuple[str, Messages]:
@@ -142,7 +145,7 @@ class ChatForm:
             tools=tools,
             chat_template=self._tokenizer.get_chat_template(tools=tools),
             return_assistant_tokens_mask=True,
-            **self._tokenizer.special_tokens_map,
+            **{**self._tokenizer.special_tokens_map, **self._variables},
         )
         spans = [(start, end) for start, end in found[0] if end > start]
         return [Turn(start, end, end) for start, end in spans] if len(spans) == answers else None
@@ -217,6 +220,15 @@ class ChatForm:
             shown.append(self.text([user, answer, user], None))
         openings = {each.partition(mark)[0][len(common) :] for each in shown if each.startswith(common)}
         return Asked(common[len(before) :], asked[len(common) :], openings)
+
+    def end_of_turn(self) -> str:
+        """The special token that follows an answer; empty if none does, or the template shows no conversation of two."""
+        mark = next(_marks("", 1))
+        try:
+            text = self.text([{"role": "user", "content": "c"}, {"role": ANSWERER, "content": mark}], None)
+        except REFUSALS:
+            return ""
+        return self.special_at(text.partition(mark)[2].lstrip(), 0)
 
     def special_at(self, text: str, place: int) -> str:
         """The special token that stands at ``place``; empty if none does."""

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worker.contract import DEFAULT_MAX_LENGTH, DatasetSource
-from worker.data.encoding import plain_text
-from worker.data.formats import Chunk, key, read_rows, silent
+from worker.data.formats import Chunk, key, plain_text, read_rows, silent
 from worker.errors import DataError
 
 if TYPE_CHECKING:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
 from worker.contract import Reading
-from worker.data.chat_form import REFUSALS, ChatForm
-from worker.data.formats import Chat, Completion, Message, Row, Section
+from worker.data.chat_form import LOST, REFUSALS, ChatForm, Rendered
+from worker.data.formats import Chat, Completion, Row, Section, joined
+from worker.data.special_tokens import Spans, SpecialTokens
 from worker.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,7 +28,39 @@ PLAIN_CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
-"""What a conversation looks like to a model that brings no template of its own. It is saved with the trained model."""
+"""What a conversation looks like to a model that brings no template of its own, after the mark of a text's beginning."""
+
+TOLD = {
+    **{name: f"The model's chat template {said}." for name, said in LOST.items()},
+    "refused": "The model's chat template does not take {count} conversations, which are left out.",
+    "special tokens": "Special tokens such as <|im_end|> are typed in {count} examples. They are read as plain text.",
+}
+"""What ``Encoder.lost`` counts → how that is said."""
+
+
+def turn_ends(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The special token with which an answer ends in the tokenizer's chat template, if that has one."""
+    end = ChatForm(tokenizer).end_of_turn()
+    return [int(tokenizer.convert_tokens_to_ids(end))] if end else []
+
+
+REFUSED: list[int] = []
+"""The ids of a conversation that is left out."""
+
+
+def plain_chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The template of a model that brings none. It is saved with the trained model."""
+    begins = tokenizer.bos_token_id is not None and tokenizer("")["input_ids"][:1] == [tokenizer.bos_token_id]
+    return ("{{ bos_token }}" if begins else "") + PLAIN_CHAT_TEMPLATE
+
+
+def told(lost: Mapping[str, int], refused_rows: Sequence[int]) -> list[str]:
+    """What an Encoder's ``lost`` and ``refused_rows`` say, a sentence each."""
+    found = [TOLD[what].format(count=count) for what, count in lost.items() if count]
+    if refused_rows:
+        others = " and others" if lost["refused"] > len(refused_rows) else ""
+        found.append(f"Left out: row {', row '.join(map(str, refused_rows))}{others}.")
+    return found
 
 
 class Encoded(NamedTuple):
@@ -50,30 +82,34 @@ class Encoded(NamedTuple):
 class Encoder:
     """Turns rows, read as ``reading`` says, into examples of at most ``max_length`` tokens.
 
-    ``lost`` counts what the chat template has left out so far, by its name in ``worker.data.chat_form.LOST``.
+    ``skip_refused``: conversations that the model's chat template does not take are left out. ``lost`` counts what was not
+    used as it stands, by its name in TOLD; ``refused_rows`` are the places in the file of what was left out.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, reading: Reading, max_length: int) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, reading: Reading, max_length: int, *, skip_refused: bool = False
+    ) -> None:
         self._tokenizer: Any = tokenizer
         self._reading = reading
         self._max_length = max_length
+        self._skip_refused = skip_refused
         self._form: ChatForm | None = None
+        self._special = SpecialTokens(tokenizer)
         self.lost: Counter[str] = Counter()
+        self.refused_rows: list[int] = []
+        self._bos = [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
         self._eos: list[int] = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
 
     def whole(self, rows: Sequence[Row], numbers: Sequence[int]) -> list[Encoded]:
-        """Each row, uncut. ``numbers`` are the rows' places in the file.
+        """Each row, uncut; with ids that are REFUSED if it is left out. ``numbers`` are the rows' places in the file.
 
-        Raises DataError, naming the row, if the model's chat template refuses it.
+        Raises DataError, naming the row, if the model's chat template does not take it.
         """
         if self._reading.kind == "completion":
-            parts = [_completion(row) for row in rows if isinstance(row, Completion)]
-            return self._with_spans(parts, specials=True)
+            parts = [(joined(row), [(len(row.prompt), len(joined(row)))]) for row in rows if isinstance(row, Completion)]
+            return self._with_spans(parts)
         if self._reading.kind == "chat":
-            chats = [
-                self._conversation(row, number) for row, number in zip(rows, numbers, strict=True) if isinstance(row, Chat)
-            ]
-            return self._with_spans(chats, specials=False)
+            return self._conversations([row for row in rows if isinstance(row, Chat)], numbers)
         return self._texts(rows)
 
     def windows(self, whole: Encoded) -> Iterator[Encoded]:
@@ -91,76 +127,106 @@ class Encoder:
         return self._reading.kind != "document" and len(whole.ids) > self._max_length
 
     def _texts(self, rows: Sequence[Row]) -> list[Encoded]:
-        texts = [row.text if isinstance(row, Section) else row for row in rows]
-        encoded: list[list[int]] = self._tokenizer(texts, return_attention_mask=False, verbose=False)["input_ids"]
+        texts = [row.text if isinstance(row, Section) else row for row in rows if not isinstance(row, (Completion, Chat))]
+        found: list[list[int]] = self._encoded(texts)["input_ids"]
+        encoded = [ids[self._doubled(ids) :] for ids in found]
         ends = [not isinstance(row, Section) or row.ends for row in rows]
         return [
-            Encoded(ids if not end or ids[-1:] == self._eos else ids + self._eos)
+            Encoded(ids + self._eos if end and not self._is_end(ids[-1:]) else ids)
             for ids, end in zip(encoded, ends, strict=True)
         ]
 
-    def _with_spans(self, parts: Sequence[tuple[str, list[tuple[int, int]]]], *, specials: bool) -> list[Encoded]:
+    def _with_spans(self, parts: Sequence[tuple[str, Spans]]) -> list[Encoded]:
         """Texts of which only the characters within the spans (start, end) are learned, and the end of the last one."""
-        if not parts:
-            return []
-        found = self._tokenizer(
-            [text for text, _ in parts],
-            add_special_tokens=specials,
-            return_attention_mask=False,
-            return_offsets_mapping=True,
-            verbose=False,
-        )
+        found = self._encoded([text for text, _ in parts], return_offsets_mapping=True) if parts else {}
         encoded = []
-        for (text, spans), ids, offsets in zip(parts, found["input_ids"], found["offset_mapping"], strict=True):
-            if ids and ids[-1:] == self._eos and offsets[-1][0] == offsets[-1][1]:  # one that the tokenizer added itself
-                ids, offsets = ids[:-1], offsets[:-1]
-            targets = _within(offsets, spans)
-            # An answer that ends the text must learn to end; most templates write that themselves.
-            if spans and spans[-1][1] >= len(text.rstrip()) and self._eos[:1] != _last_learned(ids, targets, text, offsets):
-                ids, targets = ids + self._eos, targets + [True] * len(self._eos)
-            encoded.append(Encoded(ids, targets))
+        for (text, spans), ids, offsets in zip(
+            parts, found.get("input_ids", ()), found.get("offset_mapping", ()), strict=True
+        ):
+            first = self._doubled(ids)
+            encoded.append(self._ended(text, spans, ids[first:], offsets[first:]))
         return encoded
 
-    def _conversation(self, row: Chat, number: int) -> tuple[str, list[tuple[int, int]]]:
-        self._form = self._form or ChatForm(self._tokenizer)
+    def _encoded(self, texts: list[str], **options: Any) -> Any:
+        """Texts as the tokenizer takes them, with the marks that it puts around a text itself."""
+        marks = self._reading.special_tokens
+        if not marks and (typed := sum(map(self._special.typed_in, texts))):
+            self.lost["special tokens"] += typed
+        return self._tokenizer(texts, split_special_tokens=not marks, return_attention_mask=False, verbose=False, **options)
+
+    def _is_end(self, last: Sequence[int]) -> bool:
+        """Whether a text that ends with this token says itself that it ends."""
+        return any(token in self._special.ids for token in last)
+
+    def _doubled(self, ids: Sequence[int]) -> int:
+        """1 if the mark of a text's beginning is there twice: typed, and put before by the tokenizer."""
+        return int(bool(self._bos) and ids[:2] == self._bos * 2)
+
+    def _ended(self, text: str, spans: Spans, ids: list[int], offsets: Sequence[tuple[int, int]]) -> Encoded:
+        """An answer that ends the text must learn to end, once; most templates write a mark for that themselves."""
+        if ids and ids[-1:] == self._eos and offsets[-1][0] == offsets[-1][1]:  # one that the tokenizer added itself
+            ids, offsets = ids[:-1], offsets[:-1]
+        targets = _within(offsets, spans)
+        ends_text = bool(spans) and spans[-1][1] >= len(text.rstrip())
+        if ends_text and not self._is_end(_last_learned(ids, targets, text, offsets)):
+            ids, targets = ids + self._eos, targets + [True] * len(self._eos)
+        return Encoded(ids, targets)
+
+    def _conversations(self, rows: Sequence[Chat], numbers: Sequence[int]) -> list[Encoded]:
+        rendered = [self._rendered(row, number) for row, number in zip(rows, numbers, strict=True)]
+        texts = [each[0].text for each in rendered if each and not each[1]]
+        options = {"add_special_tokens": False, "return_attention_mask": False, "return_offsets_mapping": True}
+        found = self._tokenizer(texts, verbose=False, **options) if texts else {}
+        together = iter(zip(found.get("input_ids", ()), found.get("offset_mapping", ()), strict=True))
+        encoded = []
+        for each in rendered:
+            if each is None:
+                encoded.append(Encoded(REFUSED, []))
+                continue
+            (text, spans, _), hidden = each
+            if hidden:
+                text, spans, ids, offsets = self._special.encode(text, spans, hidden)
+            else:
+                ids, offsets = next(together)
+            encoded.append(self._ended(text, spans, ids, offsets))
+        return encoded
+
+    def _rendered(self, row: Chat, number: int) -> tuple[Rendered, dict[str, str]] | None:
+        """A conversation in the model's form, and which characters of it stand for special tokens that are typed in it; None
+        if it is left out."""
+        self._form = self._form or ChatForm(self._tokenizer, self._reading.chat_template_kwargs)
+        chat, hidden = (row, {}) if self._reading.special_tokens else self._special.hide(row)
         try:
-            rendered = self._form.render(row)
+            rendered = self._form.render(chat)
         except REFUSALS as error:
-            raise DataError(
-                f"Row {number} cannot be put into this model's chat format: {_refusal(error, row)}.",
-                "Mend the row, or choose a model whose format allows it.",
-            ) from error
+            self.lost["refused"] += 1
+            self.refused_rows.append(number)
+            if not self._skip_refused:
+                raise self._refusal(error, chat, number) from error
+            return None
         self.lost.update(rendered.lost)
-        return rendered.text, rendered.spans
+        if hidden:
+            self.lost["special tokens"] += 1
+        return rendered, hidden
 
+    def _refusal(self, error: Exception, row: Chat, number: int) -> DataError:
+        """What is to be said of a conversation that the template does not take."""
+        hint = "Mend the row, choose a model whose format allows it, or have such rows left out: skip_refused_rows."
+        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        if not isinstance(error, TemplateError):
+            said = f"its template stops at something in it ({type(error).__name__}: {said})"
+        if row.messages[0].role == "system" and self._takes(row._replace(messages=row.messages[1:])):
+            said += ". It has no place for a system message"
+            hint = "Have the system message put before the user's first one, in how the dataset is read: system_into_user."
+        return DataError(f"Row {number} cannot be put into this model's chat format: {said}.", hint)
 
-def _refusal(error: Exception, row: Chat) -> str:
-    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-    if isinstance(error, TemplateError):
-        return said
-    return f"its template stops at something in it ({type(error).__name__}: {said})"
-
-
-def plain_text(row: Row) -> str:
-    """All of a row as one text, as a model without a template of its own sees it; for training a tokenizer."""
-    if isinstance(row, Completion):
-        return _completion(row)[0]
-    if isinstance(row, Chat):
-        return "".join(_spoken(message) for message in row.messages)
-    return row.text if isinstance(row, Section) else row
-
-
-def _spoken(message: Message) -> str:
-    extras = (message.extras or {}).get("tool_calls", [])
-    calls = "".join(json.dumps(call["function"], ensure_ascii=False) for call in extras)
-    return f"{message.role.capitalize()}: {message.content}{calls}\n"
-
-
-def _completion(row: Completion) -> tuple[str, list[tuple[int, int]]]:
-    """Prompt and completion in a row, with a blank between them where neither brings one."""
-    glued = row.prompt and not row.prompt[-1:].isspace() and not row.completion[:1].isspace()
-    text = row.prompt + (" " if glued else "") + row.completion
-    return text, [(len(row.prompt), len(text))]
+    def _takes(self, row: Chat) -> bool:
+        assert self._form
+        try:
+            self._form.render(row)
+        except REFUSALS:
+            return False
+        return True
 
 
 def _within(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[bool]:

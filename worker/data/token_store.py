@@ -19,9 +19,8 @@ from pydantic import BaseModel, ValidationError
 
 from worker.checkpoints.folder import verify, write_folder
 from worker.contract import TOKENS_DIR, Reading
-from worker.data.chat_form import LOST
 from worker.data.corpus import Corpus, Examples, Progress
-from worker.data.encoding import Encoded, Encoder
+from worker.data.encoding import REFUSED, Encoded, Encoder, told
 from worker.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ class Origin(BaseModel):
     max_length: int
     validation_split: float
     versions: dict[str, str]
+    skip_refused_rows: bool = False
 
 
 class Counts(BaseModel):
@@ -51,13 +51,14 @@ class Counts(BaseModel):
 
 
 class About(BaseModel):
-    """The content of about.json. ``lost``: what the chat template left out, as in Encoder."""
+    """The content of about.json. ``lost`` and ``refused_rows`` (the first of them) are Encoder's."""
 
     origin: Origin
     dtype: Literal["uint16", "int32"]
     train: Counts
     validation: Counts
     lost: dict[str, int] = {}
+    refused_rows: list[int] = []
 
 
 def ensure(
@@ -67,6 +68,8 @@ def ensure(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     progress: Progress,
+    *,
+    skip_refused: bool = False,
 ) -> None:
     """Makes RUN_DIR/tokens, unless an earlier worker of this run left just that, undamaged.
 
@@ -81,6 +84,7 @@ def ensure(
         max_length=max_length,
         validation_split=validation_split,
         versions={library: version(library) for library in ("tokenizers", "transformers")},
+        skip_refused_rows=skip_refused,
     )
     if _is_whole(folder, origin):
         return
@@ -104,9 +108,9 @@ def load_tokens(run_dir: Path) -> tuple[Examples, Examples]:
 
 
 def left_out(run_dir: Path) -> list[str]:
-    """What the model's chat template left out of these tokens, a sentence each."""
+    """What of the text is not in these tokens as it stands, a sentence each."""
     about = About.model_validate_json((run_dir / TOKENS_DIR / _ABOUT_FILE).read_bytes())
-    return [f"The model's chat template {LOST[what].format(count=count)}." for what, count in about.lost.items()]
+    return told(about.lost, about.refused_rows)
 
 
 def _load_side(folder: Path, name: str, dtype: str, counts: Counts) -> Examples:
@@ -155,7 +159,7 @@ def _map(path: Path, dtype: str) -> np.ndarray[Any, Any]:
 
 def _write(folder: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, origin: Origin, progress: Progress) -> None:
     dtype: Literal["uint16", "int32"] = "uint16" if max(tokenizer.get_vocab().values()) < 2**16 else "int32"
-    encoder = Encoder(tokenizer, origin.reading, origin.max_length)
+    encoder = Encoder(tokenizer, origin.reading, origin.max_length, skip_refused=origin.skip_refused_rows)
     masked = origin.reading.kind in ("completion", "chat")
     with _Side(folder, "train", dtype, masked) as train, _Side(folder, "validation", dtype, masked) as validation:
         for chunk, is_test in corpus.chunks(progress):
@@ -163,7 +167,14 @@ def _write(folder: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, ori
             for side, wanted in ((train, False), (validation, True)):
                 own = [place for place, test in enumerate(is_test) if test == wanted]
                 side.append(encoder, [encoded[place] for place in own], [chunk.numbers[place] for place in own])
-    about = About(origin=origin, dtype=dtype, train=train.counts, validation=validation.counts, lost=encoder.lost)
+    about = About(
+        origin=origin,
+        dtype=dtype,
+        train=train.counts,
+        validation=validation.counts,
+        lost=encoder.lost,
+        refused_rows=encoder.refused_rows[:_MOST_NAMED],
+    )
     (folder / _ABOUT_FILE).write_text(about.model_dump_json())
 
 
@@ -182,6 +193,8 @@ class _Side:
         """Writes the examples that each row becomes, and counts what was lost."""
         kept: list[Encoded] = []
         for whole, number in zip(rows, numbers, strict=True):
+            if whole.ids is REFUSED:
+                continue
             self.counts.cut += encoder.is_cut(whole)
             examples = list(encoder.windows(whole))
             kept += (useful := [example for example in examples if example.trained])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from worker.contract import BUILT_IN_MODELS, Job, RunConfig
 from worker.data.corpus import Corpus, Examples
-from worker.data.encoding import PLAIN_CHAT_TEMPLATE
+from worker.data.encoding import plain_chat_template
 from worker.data.formats import silent
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Samples:
     def sample(self, job: Job) -> Sample:
         """The first examples of the run, in tokens. Raises DataError, ModelError."""
         max_length = self.max_length(job)
-        key = f"{job.model.model_dump_json()} {_of_text(job)} {max_length}"
+        key = f"{job.model.model_dump_json()} {_of_text(job)} {max_length} {job.config.skip_refused_rows}"
         return self._keep("sample", key, lambda: self._make_sample(job, max_length))
 
     def _make_tokenizer(self, job: Job) -> PreTrainedTokenizerBase:
@@ -79,7 +79,7 @@ class Samples:
         else:
             tokenizer = loading.load_tokenizer(job.model)
         if job.dataset.reading.kind == "chat" and not tokenizer.chat_template:
-            tokenizer.chat_template = PLAIN_CHAT_TEMPLATE
+            tokenizer.chat_template = plain_chat_template(tokenizer)
         return tokenizer
 
     def _make_sample(self, job: Job, max_length: int) -> Sample:
@@ -88,7 +88,9 @@ class Samples:
         tokenizer = self.tokenizer(job)
         corpus = self.corpus(job, _CHARACTERS_TOKENIZED)
         with tempfile.TemporaryDirectory() as folder:
-            token_store.ensure(Path(folder), corpus, job.config.validation_split, tokenizer, max_length, silent)
+            skip = job.config.skip_refused_rows
+            share = job.config.validation_split
+            token_store.ensure(Path(folder), corpus, share, tokenizer, max_length, silent, skip_refused=skip)
             train, validation = token_store.load_tokens(Path(folder))
             return Sample(train.in_memory(), validation.in_memory(), corpus.share, max_length, len(tokenizer))
 

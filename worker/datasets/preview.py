@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from worker.contract import DatasetSource
-from worker.data.encoding import plain_text
-from worker.data.formats import read_records, read_rows
+from worker.data.formats import plain_text, read_records, read_rows
 
 SHOWN_CHARACTERS = 2000
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from worker.contract import Job
 from worker.data.corpus import Corpus
-from worker.data.encoding import Encoded, Encoder
+from worker.data.encoding import REFUSED, Encoded, Encoder, told
 from worker.data.formats import Row, Section, key
 from worker.datasets.cache import Samples
-from worker.errors import StopRequested
+from worker.errors import DataError, StopRequested
 from worker.protocol import Reply
 
 _MOST_TOKENIZED = 5000
@@ -29,7 +29,7 @@ def statistics(job: Job, samples: Samples, empty_rows: int, reply: Reply) -> dic
     corpus = Corpus.read(job.dataset, job.config.validation_split, job.config.max_length, progress)
     draw = _Draw(corpus, progress)
     progress.say("Turning examples into tokens")
-    encoder = Encoder(samples.tokenizer(job), job.dataset.reading, samples.max_length(job))
+    encoder = Encoder(samples.tokenizer(job), job.dataset.reading, samples.max_length(job), skip_refused=True)
     texts = corpus.split.texts
     return {
         "rows": texts,
@@ -95,10 +95,16 @@ class _Draw:
 
 def _tokens(encoder: Encoder, draw: _Draw, max_length: int, rows: int) -> dict[str, Any]:
     whole = encoder.whole([row for _, row in draw.drawn], [place for place, _ in draw.drawn])
+    if all(each.ids is REFUSED for each in whole):
+        raise DataError(
+            "The model's chat format takes none of these conversations.", f"Row {encoder.refused_rows[0]} is the first."
+        )
     windows: list[list[Encoded]] = [list(encoder.windows(each)) for each in whole]
     lengths = np.array([len(each.ids) for each in whole])
     untrained = sorted(
-        place for (place, _), found in zip(draw.drawn, windows, strict=True) if not any(each.trained for each in found)
+        place
+        for (place, _), each, found in zip(draw.drawn, whole, windows, strict=True)
+        if each.ids is not REFUSED and not any(window.trained for window in found)
     )
     scale = rows / len(whole)
     edges = np.unique(np.linspace(0, lengths.max() + 1, _BINS + 1).astype(int))
@@ -106,6 +112,7 @@ def _tokens(encoder: Encoder, draw: _Draw, max_length: int, rows: int) -> dict[s
     truncated = sum(map(encoder.is_cut, whole))
     return {
         "examples": len(whole),
+        "notes": told(encoder.lost, sorted(encoder.refused_rows)[:_MOST_NAMED]),
         "exact": draw.exact,
         "max_length": max_length,
         "total": round(int(lengths.sum()) * scale),

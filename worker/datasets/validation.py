@@ -2,6 +2,7 @@
 
     python -m worker.datasets.validation check FILENAME PATH           bytes on standard input, while PATH is being written
     python -m worker.datasets.validation again FILENAME SOURCE_JSON    a file on disk, read as the DatasetSource says
+    python -m worker.datasets.validation guess FILENAME SOURCE_JSON    the same, but for its reading, which is guessed
 
 The answer is one JSON line on standard output: {"ok": Checked} or {"error": {"message", "hint"}}. It comes as soon as an
 error is found. A Parquet file is judged when it is whole.
@@ -11,18 +12,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from worker.contract import Checked, DatasetSource, Reading
-from worker.data.formats import guess
+from worker.data.formats import guess, plain_text
 from worker.data.formats.cells import encodable
+from worker.data.formats.examples import says_nothing
 from worker.data.formats.json_records import json_format
 from worker.data.formats.reading import AS_DOCUMENT, records_of, rows_of, texts_of
 from worker.data.formats.rows import Record, Section
-from worker.data.formats.tables import delimiter_of, parquet
+from worker.data.formats.tables import first_row, parquet
 from worker.data.formats.text import (
     LONGEST_LINE,
     Counted,
@@ -34,15 +36,15 @@ from worker.data.formats.text import (
     too_long,
     unpacked,
 )
+from worker.datasets.line_counter import LONG_LINE, LineCounter
+from worker.datasets.notes import notes_on
 from worker.errors import DataError
 
 _HEAD_BYTES = 64
 _PARQUET = b"PAR1"
 _RECORDS_TO_GUESS_FROM = 50
-_LINES_TO_GUESS_FROM = 2000
 _FEWEST_ROWS = 2
 _SHORTEST_DOCUMENT = 20
-_LONG_LINE = 1000  # characters: a file of one such line is a document
 _WHOLE = sys.maxsize  # characters of a section: a record is counted once
 
 TOO_FEW = "A model needs at least two."
@@ -71,24 +73,26 @@ def check(filename: str, file: BinaryIO, path: Path) -> Checked:
     texts = pieces(stream, source.encoding)
     if format == "txt":
         return _check_lines(texts, source, None)
-    first = _first_text(texts, whole_line=format != "tsv")
+    first = _first_text(texts)
     if format in ("json", "jsonl"):  # whatever the file is called
         source = source.model_copy(update={"format": json_format(first)})
-    if format == "csv":
-        header = next((line for line in first.split("\n") if line.strip()), "")
-        source = source.model_copy(update={"delimiter": delimiter_of(header)})
-    return _check_records(records_of(chain([first], texts), source.format, source.delimiter), source)
+    else:
+        delimiter, cells = first_row(first)
+        found = {"delimiter": delimiter if format == "csv" else None, "header": guess.is_header(cells)}
+        source = source.model_copy(update=found)
+    return _check_records(records_of(chain([first], texts), source), source)
 
 
-def check_again(source: DatasetSource) -> Checked:
-    """What is in a file that is read as ``source`` says. Raises DataError."""
+def check_again(source: DatasetSource, *, as_guessed: bool = False) -> Checked:
+    """What is in a file that is read as ``source`` says, or but for its format ``as_guessed``. Raises DataError."""
+    reading = None if as_guessed else source.reading
     if source.format == "parquet":
-        return _check_records(parquet(Path(source.path), None, silent), source, source.reading)
+        return _check_records(parquet(Path(source.path), None, silent), source, reading)
     with open_file(Path(source.path)) as file:
         texts = texts_of(file, source, silent)
         if source.format == "txt":
-            return _check_lines(texts, source, source.reading)
-        return _check_records(records_of(texts, source.format, source.delimiter), source, source.reading)
+            return _check_lines(texts, source, reading)
+        return _check_records(records_of(texts, source), source, reading)
 
 
 def _read_head(file: Readable) -> bytes:
@@ -101,32 +105,32 @@ def _read_head(file: Readable) -> bytes:
     return head
 
 
-def _first_text(texts: Iterator[str], whole_line: bool) -> str:
-    """The text up to the first character that is no blank, or to the end of its line, and perhaps more."""
+def _first_text(texts: Iterator[str]) -> str:
+    """The text up to the end of the second line that is not empty, and perhaps more."""
     first = ""
     for text in texts:
         first += text
-        begun = first.lstrip()
-        if (begun and not whole_line) or "\n" in begun or len(first) > LONGEST_LINE:
+        if first.strip().count("\n") >= 2 or len(first) > LONGEST_LINE:
             break
     return first
 
 
 def _check_lines(texts: Iterator[str], source: DatasetSource, reading: Reading | None) -> Checked:
     """Counts the lines of a .txt without ever holding one."""
-    lines = _LineCounter()
+    lines = LineCounter()
     for text in texts:
         lines.feed(text)
     lines.finish()
     if not lines.characters:
         raise DataError("The file is empty: it holds only blanks.", "Upload a file with one example per line.")
     if reading is None:
-        one_long = lines.usable == 1 and lines.characters >= _LONG_LINE
-        wrapped = guess.is_document(lines.first)
-        reading = Reading(kind="document" if one_long or wrapped or lines.longest > LONGEST_LINE else "text")
+        one_long = lines.usable == 1 and lines.characters >= LONG_LINE
+        document = one_long or guess.is_document(lines.first) or lines.longest > LONGEST_LINE
+        marks = guess.holds_marks(lines.first)
+        reading = Reading(kind="document" if document else "text", special_tokens=marks)
     if reading.kind == "document":
         _require_long_enough(lines.characters)
-        return _checked(source, [], reading, ["text", "document"], 1, 0)
+        return _checked(source, [], reading, ["text", "document"], 1, 0, notes_on(source, [], reading, 0))
     if reading.kind != "text":
         raise DataError(
             "A .txt file has no columns, so it holds texts alone.", "Choose one example per line, or one document."
@@ -138,67 +142,8 @@ def _check_lines(texts: Iterator[str], source: DatasetSource, reading: Reading |
             f"The file holds only one example. {TOO_FEW}",
             "Put one example on each line, or have it read as one long document.",
         )
-    return _checked(source, [], reading, ["text", "document"], lines.usable, lines.empty)
-
-
-class _LineCounter:
-    """``usable`` lines hold more than blanks; ``first`` are the beginnings of the first lines.
-
-    ``longest`` [characters] is that of the lines that span pieces: no other is too long to hold.
-    """
-
-    def __init__(self) -> None:
-        self.usable = self.empty = self.longest = self.longest_line = self.characters = 0
-        self.first: list[str] = []
-        self._number = 1
-        self._length = 0
-        self._has_text = False
-        self._start = ""
-
-    def feed(self, text: str) -> None:
-        """Takes the next piece."""
-        first, *others = text.split("\n")
-        self._extend(first)
-        if not others:
-            return
-        self._end_line()
-        *others, last = others
-        for line in others:
-            # The same as _extend and _end_line, for lines that come whole: nearly all do, and there may be ten millions.
-            stripped = len(line.strip())
-            if stripped:
-                self.usable += 1
-                self.characters += stripped
-            else:
-                self.empty += 1
-            if self._number <= _LINES_TO_GUESS_FROM:
-                self.first.append(line[:_LONG_LINE])
-            self._number += 1
-        self._extend(last)
-
-    def finish(self) -> None:
-        """Counts the last line, unless nothing stands after the last newline."""
-        if self._length:
-            self._end_line()
-
-    def _extend(self, part: str) -> None:
-        if not part:
-            return
-        self._length += len(part)
-        self.characters += len(part.strip())
-        self._has_text = self._has_text or not part.isspace()
-        if len(self._start) < _LONG_LINE:
-            self._start += part[:_LONG_LINE]
-
-    def _end_line(self) -> None:
-        self.usable += self._has_text
-        self.empty += not self._has_text
-        if self._length > self.longest:
-            self.longest, self.longest_line = self._length, self._number
-        if self._number <= _LINES_TO_GUESS_FROM:
-            self.first.append(self._start)
-        self._number += 1
-        self._length, self._has_text, self._start = 0, False, ""
+    notes = notes_on(source, [], reading, 0)
+    return _checked(source, [], reading, ["text", "document"], lines.usable, lines.empty, notes)
 
 
 def _check_records(records: Iterable[tuple[int, Record]], source: DatasetSource, reading: Reading | None = None) -> Checked:
@@ -208,15 +153,17 @@ def _check_records(records: Iterable[tuple[int, Record]], source: DatasetSource,
     if not first:
         raise DataError("The file holds no examples.", "It needs two at least, and a .csv or .tsv a header before them.")
     samples = [record for _, record in first if isinstance(record, dict)]
-    columns = [encodable(name, "A column's name") for name in dict.fromkeys(name for record in samples for name in record)]
-    guessed, readings = guess.reading_of(columns, samples)
+    columns = [encodable(name, "A column's name") for name in _columns(samples)]
+    guessed, readings = guess.reading_of(columns, samples, named=source.header)
     if not readings:
         raise DataError("The file has no column with text.", "Upload one that has.")
-    reading = reading or guessed
+    if reading is None:
+        shown = [plain_text(row) for _, row in rows_of(first, source.model_copy(update={"reading": guessed}), _WHOLE)]
+        reading = guessed.model_copy(update={"special_tokens": guessed.kind != "chat" and guess.holds_marks(shown)})
     for role, column in reading.columns().items():
         if not column:
             raise DataError(f"No column is chosen for {role}.", f"The columns are: {', '.join(columns)}.")
-    counted = _Counted(chain(first, records))
+    counted = _Counted(chain(first, records), reading.used() if source.format in ("csv", "tsv") else [])
     rows = characters = 0
     for _, row in rows_of(counted, source.model_copy(update={"reading": reading}), _WHOLE):
         rows += 1
@@ -226,20 +173,29 @@ def _check_records(records: Iterable[tuple[int, Record]], source: DatasetSource,
     elif rows < _FEWEST_ROWS:
         one = "only one example" if rows == 1 else "no example: what would be learned is empty in every row"
         raise DataError(f"The file holds {one}. {TOO_FEW}", "Choose another column, or upload a file with more rows.")
-    return _checked(source, columns, reading, readings, rows, counted.count - rows)
+    notes = notes_on(source, columns, reading, counted.words)
+    return _checked(source, columns, reading, readings, rows, counted.count - rows, notes)
+
+
+def _columns(records: Sequence[dict[str, Any]]) -> list[str]:
+    """All their names, but for columns that a table left without one, and without anything in them."""
+    names = dict.fromkeys(name for record in records for name in record)
+    return [name for name in names if not name.startswith("column ") or any(record.get(name) for record in records)]
 
 
 class _Counted:
-    """Records, counted as they are taken."""
+    """Records, counted as they are taken, and those of their cells in ``columns`` that say nan or null."""
 
-    def __init__(self, records: Iterable[tuple[int, Record]]) -> None:
+    def __init__(self, records: Iterable[tuple[int, Record]], columns: list[str]) -> None:
         self._records = records
-        self.count = 0
+        self._columns = columns
+        self.count = self.words = 0
 
     def __iter__(self) -> Iterator[tuple[int, Record]]:
-        for item in self._records:
+        for number, record in self._records:
             self.count += 1
-            yield item
+            self.words += sum(says_nothing(record.get(name)) for name in self._columns if isinstance(record, dict))
+            yield number, record
 
 
 def _require_long_enough(characters: int) -> None:
@@ -248,10 +204,16 @@ def _require_long_enough(characters: int) -> None:
 
 
 def _checked(
-    source: DatasetSource, columns: list[str], reading: Reading, readings: list[Any], rows: int, empty_rows: int
+    source: DatasetSource,
+    columns: list[str],
+    reading: Reading,
+    readings: list[Any],
+    rows: int,
+    empty_rows: int,
+    notes: Sequence[str] = (),
 ) -> Checked:
-    kept = source.model_dump(include={"format", "encoding", "compressed", "delimiter"})
-    return Checked(**kept, columns=columns, reading=reading, readings=readings, rows=rows, empty_rows=empty_rows)
+    found: dict[str, Any] = {"columns": columns, "reading": reading, "readings": readings, "notes": notes}
+    return Checked(**source.as_found(), **found, rows=rows, empty_rows=empty_rows)
 
 
 def main(arguments: list[str]) -> int:
@@ -261,7 +223,8 @@ def main(arguments: list[str]) -> int:
         if command == "check":
             checked = check(filename, sys.stdin.buffer, Path(rest))
         else:
-            checked = check_again(DatasetSource.model_validate_json(rest))
+            source = DatasetSource.model_validate_json(rest)
+            checked = check_again(source, as_guessed=command == "guess")
         answer: dict[str, Any] = {"ok": checked.model_dump()}
     except DataError as error:
         answer = {"error": {"message": error.reason, "hint": error.hint}}

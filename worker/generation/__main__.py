@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 
 
 class Request(BaseModel):
-    """One prompt to answer. ``temperature`` 0 always takes the likeliest token; ``top_k`` 0 and ``top_p`` 1 bar none."""
+    """One prompt to answer; ``chat`` is that of ``encode_prompt``.
+
+    ``temperature`` 0 always takes the likeliest token; ``top_k`` 0 and ``top_p`` 1 bar none.
+    """
 
     id: int
     op: Literal["generate"]
     model: ModelSource
     device: str = "auto"
     prompt: str
+    chat: dict[str, Any] | None = None
     max_new_tokens: int = Field(100, ge=1)
     temperature: float = Field(0.8, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
@@ -104,7 +108,7 @@ class Answerer:
     def _stream(self, request: Request, language_model: LanguageModel, reply: Reply) -> None:
         from worker.generation.sampling import Sampling, encode_prompt, stream
 
-        prompt_ids = encode_prompt(language_model, request.prompt)
+        prompt_ids = encode_prompt(language_model, request.prompt, chat=request.chat)
         sampling = Sampling(
             max_new_tokens=request.max_new_tokens,
             temperature=request.temperature,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from worker.errors import ModelError
 from worker.models.loading import LanguageModel
 
 if TYPE_CHECKING:
@@ -42,16 +43,19 @@ class Piece:
     finish: FinishReason | None
 
 
-def encode_prompt(language_model: LanguageModel, prompt: str, *, chat: bool = False) -> list[int]:
-    """Token ids of ``prompt``, never none; as a user's message in the model's form if it is a ``chat``.
+def encode_prompt(language_model: LanguageModel, prompt: str, *, chat: Mapping[str, Any] | None = None) -> list[int]:
+    """Token ids of ``prompt``, never none; with ``chat``, as a user's message in the model's chat template, which these are
+    the variables of. Raises ModelError if it has none.
 
     One that would leave no room in the context loses its beginning.
     """
     tokenizer: Any = language_model.tokenizer
-    if chat:
+    if chat is not None:
+        if not tokenizer.chat_template:
+            raise ModelError("This model has no chat format.", "Prompt it with plain text.")
         message = [{"role": "user", "content": prompt}]
-        prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-    ids: list[int] = tokenizer(prompt, add_special_tokens=not chat, verbose=False)["input_ids"]
+        prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, **chat)
+    ids: list[int] = tokenizer(prompt, add_special_tokens=chat is None, verbose=False)["input_ids"]
     if not ids:
         ids = [next(token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id, 0) if token is not None)]
     if language_model.context and len(ids) >= language_model.context:

@@ -87,7 +87,8 @@ class Evaluator:
             yield from self._setup.group.share(batches)
 
     def _sample(self, prompt: str) -> str:
-        chat = self._setup.job.dataset.reading.kind == "chat"
+        reading = self._setup.job.dataset.reading
+        chat = reading.chat_template_kwargs if reading.kind == "chat" else None
         prompt_ids = encode_prompt(self._language_model, prompt, chat=chat)
         return "".join(piece.text for piece in stream(self._language_model, prompt_ids, _SAMPLING))
 

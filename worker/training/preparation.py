@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from worker.checkpoints.folder import sweep
 from worker.contract import Job, MessageEvent, ModelSource, learning_rate
 from worker.data import token_store
 from worker.data.corpus import Corpus, Examples
-from worker.data.encoding import PLAIN_CHAT_TEMPLATE
+from worker.data.encoding import plain_chat_template, turn_ends
 from worker.errors import DataError, DeviceError, ModelError
 from worker.process.control import StopSwitch
 
@@ -157,7 +157,9 @@ def _model_and_tokens(
     say(f"Turning the text into tokens, at most {max_length} an example.")
     progress = _Progress("Turning the text into tokens", Path(job.dataset.path), say, stop)
     if group.first:
-        token_store.ensure(run_dir, corpus, job.config.validation_split, language_model.tokenizer, max_length, progress)
+        tokenizer, config = language_model.tokenizer, job.config
+        skip = config.skip_refused_rows
+        token_store.ensure(run_dir, corpus, config.validation_split, tokenizer, max_length, progress, skip_refused=skip)
     return language_model, max_length
 
 
@@ -225,12 +227,23 @@ def _model(job: Job, corpus: Corpus, folder: Path | None) -> LanguageModel:
         loaded = loading.load_model(job.model, from_scratch=job.config.from_scratch)
     loading.quiet_libraries()
     if job.dataset.reading.kind == "chat" and not loaded.tokenizer.chat_template:
-        loaded.tokenizer.chat_template = PLAIN_CHAT_TEMPLATE  # which is saved with the model
+        loaded.tokenizer.chat_template = plain_chat_template(loaded.tokenizer)  # which is saved with the model
+    if job.dataset.reading.kind == "chat":
+        _stop_at(loaded, turn_ends(loaded.tokenizer))
     if lora:
         from worker.models.lora import add_adapters  # takes long to import
 
         add_adapters(loaded.model, job.config)
     return loaded
+
+
+def _stop_at(language_model: LanguageModel, ends: Sequence[int]) -> None:
+    """Has an answer end at these tokens too, here and wherever the saved model is used."""
+    config: Any = language_model.model.generation_config
+    known = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+    known = [token for token in known if token is not None] or [language_model.tokenizer.eos_token_id]
+    if new := [token for token in ends if token not in known]:
+        config.eos_token_id = [*(token for token in known if token is not None), *new]
 
 
 def _base_digest(job: Job, language_model: LanguageModel) -> str:

@@ -16,7 +16,7 @@ import * as format from "../format.js";
 const SETTINGS = /** @type {const} */ ([
   ["temperature", "Temperature", "0.8", "How daring: 0 always takes the likeliest word, above 1 gets wild."],
   ["top_p", "Top p", "0.95", "Choose only among the likeliest words that together have this share."],
-  ["max_new_tokens", "Longest answer", "100", "Tokens (pieces of words) to write at most."],
+  ["max_new_tokens", "Max new tokens", "100", "Tokens (pieces of words) to write at most."],
   ["seed", "Seed", "", "The same seed gives the same answer. Empty: a new one each time."],
 ]);
 
@@ -25,6 +25,7 @@ export function PlaygroundPage({ model: wanted }) {
   const models = useSignal(/** @type {Model[] | null} */ (null));
   const model = useSignal(wanted ?? "");
   const prompt = useSignal("Once upon a time");
+  const asChat = useSignal(/** @type {boolean | null} */ (null)); // null: as suits the model
   const settings = useSignal(
     /** @type {Record<string, string>} */ (Object.fromEntries(SETTINGS.map(([name, , initial]) => [name, initial]))),
   );
@@ -44,10 +45,11 @@ export function PlaygroundPage({ model: wanted }) {
 
   if (models.value?.length === 0 && !wanted) return html`<${NoModels} />`;
 
-  const listed = models.value?.some((each) => each.id === model.value);
+  const chosen = models.value?.find((each) => each.id === model.value);
+  const chat = asChat.value ?? chosen?.chat ?? null;
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    generation.start({ model: model.value, prompt: prompt.value, ...numbersOf(settings.value) });
+    generation.start({ model: model.value, prompt: prompt.value, chat, ...numbersOf(settings.value) });
   };
   return html`
     <div class="page-head"><h1>Playground</h1></div>
@@ -56,8 +58,14 @@ export function PlaygroundPage({ model: wanted }) {
       <div class="playground-main">
         <label class="stacked">
           <span>Model</span>
-          <select value=${model.value} onChange=${(/** @type {Event} */ event) => (model.value = textOf(event))}>
-            ${!listed && model.value && html`<option value=${model.value}>${model.value}</option>`}
+          <select
+            value=${model.value}
+            onChange=${(/** @type {Event} */ event) => {
+              model.value = textOf(event);
+              asChat.value = null;
+            }}
+          >
+            ${!chosen && model.value && html`<option value=${model.value}>${model.value}</option>`}
             <${ModelOptions} models=${models.value ?? []} />
           </select>
         </label>
@@ -75,6 +83,20 @@ export function PlaygroundPage({ model: wanted }) {
       </div>
       <fieldset class="playground-settings">
         <legend>Settings</legend>
+        <label class="stacked">
+          <span class="actions">
+            <input
+              type="checkbox"
+              checked=${chat === true}
+              aria-describedby="help-chat"
+              onChange=${(/** @type {Event} */ event) => (asChat.value = /** @type {HTMLInputElement} */ (event.target).checked)}
+            />
+            As a chat message
+          </span>
+          <span class="field-help" id="help-chat">
+            The prompt is put to the model as a question in its chat format. Suits models that learned from chats.
+          </span>
+        </label>
         ${SETTINGS.map(
           ([name, label, , help]) => html`
             <label class="stacked">
@@ -146,7 +168,7 @@ function useGeneration() {
 
 /** @param {{ completion_tokens: number, tokens_per_s: number, finish_reason: string }} done */
 function summaryOf(done) {
-  const end = done.finish_reason === "length" ? "Stopped at the longest answer." : "The model ended here.";
+  const end = done.finish_reason === "length" ? "Stopped at max new tokens." : "The model ended here.";
   return `${format.count(done.completion_tokens)} tokens, ${format.count(done.tokens_per_s)} per second. ${end}`;
 }
 

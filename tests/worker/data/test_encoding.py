@@ -9,8 +9,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from transformers import GPT2Tokenizer, PreTrainedTokenizerFast
 
 from worker.contract import Reading
-from worker.data.encoding import PLAIN_CHAT_TEMPLATE, Encoded, Encoder
-from worker.data.formats import Chat, Completion, Message, Section
+from worker.data.encoding import PLAIN_CHAT_TEMPLATE, REFUSED, TOLD, Encoded, Encoder, told
+from worker.data.formats import Chat, Completion, Message, Section, joined
 from worker.data.tokenizer import train_tokenizer
 from worker.errors import DataError
 
@@ -74,7 +74,7 @@ ANSWERS = ["Hello!", "\n\nTwo\nlines  ", "naïve 😀", "日本語", "x"]
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_of_a_completion_only_the_completion_and_its_end_are_learned(tokenizer: GPT2Tokenizer, answer: str) -> None:
     (example,) = encode(tokenizer, "completion", Completion(prompt="What is it? 😀", completion=answer))
-    blank = "" if answer[0].isspace() else " "
+    blank = "" if answer[0].isspace() or answer == "日本語" else " "
     assert tokenizer.decode(example.ids) == f"What is it? 😀{blank}{answer}<|endoftext|>"
     assert example.targets is not None
     kept = [token for token, target in zip(example.ids, example.targets, strict=True) if target]
@@ -219,3 +219,45 @@ def test_a_row_is_cut_beyond_the_longest_length_and_not_at_it(tokenizer: GPT2Tok
         encoder = Encoder(tokenizer, Reading(kind=kind), most)
         assert encoder.is_cut(whole) == (most < length and kind != "document")
         assert len(next(iter(encoder.windows(whole))).ids) == kept
+
+
+def test_rows_that_the_template_refuses_can_be_left_out(tokenizer: GPT2Tokenizer) -> None:
+    rows = [chat(("system", "s"), ("user", "a"), ("assistant", "b")), chat(("user", "a"), ("assistant", "b"))]
+    tokenizer.chat_template = STRICT
+    encoder = Encoder(tokenizer, Reading(kind="chat"), 512, skip_refused=True)
+    left_out, kept = encoder.whole(rows, [7, 8])
+    assert (left_out.ids is REFUSED, left_out.trained, kept.trained > 0) == (True, 0, True)
+    assert told(encoder.lost, encoder.refused_rows) == [TOLD["refused"].format(count=1), "Left out: row 7."]
+
+
+def test_a_form_without_a_system_message_says_so_and_what_to_do(tokenizer: GPT2Tokenizer) -> None:
+    tokenizer.chat_template = STRICT
+    encoder = Encoder(tokenizer, Reading(kind="chat"), 512)
+    with pytest.raises(DataError, match="It has no place for a system message") as caught:
+        encoder.whole([chat(("system", "s"), ("user", "a"), ("assistant", "b"))], [1])
+    assert "system_into_user" in str(caught.value.hint)
+    tokenizer.chat_template = "{{ raise_exception('Never') }}"
+    with pytest.raises(DataError) as caught:
+        Encoder(tokenizer, Reading(kind="chat"), 512).whole([chat(("system", "s"), ("user", "a"), ("assistant", "b"))], [1])
+    assert "system" not in f"{caught.value.reason} {caught.value.hint}"
+
+
+def test_a_template_is_given_its_variables(tokenizer: GPT2Tokenizer) -> None:
+    tokenizer.chat_template = CHATML + "{% if shout is defined and shout %}!{% endif %}"
+    for value, expected in ((True, "b<|im_end|>\n!<|endoftext|>"), (False, "b<|im_end|>\n<|endoftext|>")):
+        encoder = Encoder(tokenizer, Reading(kind="chat", chat_template_kwargs={"shout": value}), 512)
+        (example,) = encoder.whole([chat(("user", "a"), ("assistant", "b"))], [1])
+        assert learned(tokenizer, example) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "between"),
+    [
+        ("What is it?", "A cat.", " "), ("日本の首都は", "東京", ""), ("Q: 1+1\nA:", "2", " "), ("def f(", "x):", ""),
+        ("https://example.org/", "index.html", ""), ("Answer: ", "yes", ""), ("[INST] hi [/INST]", "hey", " "),
+        ("It rains", ", and pours", ""), ("ประเทศ", "ไทย", ""), ("서울은", "수도", " "), ("Hello", "😀", " "), ("", "x", ""),
+    ],
+)  # fmt: skip
+def test_a_blank_divides_prompt_and_completion_where_one_belongs(prompt: str, completion: str, between: str) -> None:
+    assert joined(Completion(prompt, completion)) == prompt + between + completion
+    assert joined(Completion(prompt, completion, "\n")) == (prompt + "\n" if prompt else "") + completion

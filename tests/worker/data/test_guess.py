@@ -64,7 +64,7 @@ def test_running_text_in_paragraphs_is_a_document() -> None:
     assert not is_document([*PARAGRAPH, *("", "a heading") * 5])
 
 
-ALL = "text document completion"
+ALL = "text document completion chat"
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
 

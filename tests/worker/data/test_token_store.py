@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
 from tests.worker import runs
-from worker.contract import TOKENS_DIR, Control, DatasetSource, Job, ModelSource, RunConfig
+from worker.contract import TOKENS_DIR, Control, DatasetSource, Job, ModelSource, Reading, RunConfig
 from worker.data import token_store
 from worker.data.corpus import Corpus, Examples
 from worker.data.tokenizer import train_tokenizer
@@ -33,8 +33,8 @@ def job_for(dataset: Path) -> Job:
     return Job(run_id="run", config=RunConfig(), model=source, dataset=DatasetSource(path=str(dataset)), device="cpu")
 
 
-def corpus_of(path: Path, share: float) -> Corpus:
-    return Corpus.read(DatasetSource(path=str(path)), share)
+def corpus_of(path: Path, share: float, **reading: Any) -> Corpus:
+    return Corpus.read(DatasetSource(path=str(path), reading=Reading(**reading)), share)
 
 
 def save(path: Path, texts: list[str]) -> Path:
@@ -47,9 +47,9 @@ def tokenize(tmp_path: Path, tokenizer: GPT2Tokenizer) -> Callable[..., tuple[Ex
     """Tokenizes texts as a run does; returns the examples of both sides."""
 
     def make(
-        texts: list[str], max_length: int = 64, share: float = 0.0, with_: Any = tokenizer
+        texts: list[str], max_length: int = 64, share: float = 0.0, with_: Any = tokenizer, **reading: Any
     ) -> tuple[Examples, Examples]:
-        corpus = corpus_of(save(tmp_path / "texts.txt", texts), share)
+        corpus = corpus_of(save(tmp_path / "texts.txt", texts), share, **reading)
         token_store.ensure(tmp_path, corpus, share, with_, max_length, lambda _: None)
         return token_store.load_tokens(tmp_path)
 
@@ -81,7 +81,7 @@ def test_long_examples_are_cut_and_counted(tokenize: Tokenize, tokenizer: GPT2To
 
 
 def test_an_example_with_nothing_to_predict_is_dropped(tokenize: Tokenize, tokenizer: GPT2Tokenizer) -> None:
-    examples, _ = tokenize([tokenizer.eos_token, "some text"])
+    examples, _ = tokenize([tokenizer.eos_token, "some text"], special_tokens=True)
     assert (len(examples), examples.dropped) == (1, 1)
 
 

@@ -169,7 +169,7 @@ def test_the_kinds_that_suit_a_file_are_told(tmp_path: Path) -> None:
     path = tmp_path / "data"
     assert check_bytes("a.txt", b"one\ntwo\n", path).readings == ["text", "document"]
     assert check_bytes("a.jsonl", records({"a": "x"}), path).readings == ["text", "document"]
-    assert check_bytes("a.jsonl", records({"a": "x", "b": 1}), path).readings == ["text", "document", "completion"]
+    assert check_bytes("a.jsonl", records({"a": "x", "b": 1}), path).readings == ["text", "document", "completion", "chat"]
     assert check_bytes("a.jsonl", records({"a": "x", "b": CHAT}), path).readings == ["text", "document", "chat"]
     assert check_bytes("a.jsonl", records({"b": CHAT}), path).readings == ["chat"]
 

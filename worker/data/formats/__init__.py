@@ -9,7 +9,20 @@ shards.py   several files of a repository → one
 """
 
 from worker.data.formats.reading import Chunk, read_records, read_rows
-from worker.data.formats.rows import Chat, Completion, Message, Row, Section, key
+from worker.data.formats.rows import Chat, Completion, Message, Row, Section, joined, key, plain_text
 from worker.data.formats.text import silent
 
-__all__ = ["Chat", "Chunk", "Completion", "Message", "Row", "Section", "key", "read_records", "read_rows", "silent"]
+__all__ = [
+    "Chat",
+    "Chunk",
+    "Completion",
+    "Message",
+    "Row",
+    "Section",
+    "joined",
+    "key",
+    "plain_text",
+    "read_records",
+    "read_rows",
+    "silent",
+]

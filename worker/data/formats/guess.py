@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
@@ -30,7 +31,12 @@ _COMPLETIONS = ("completion", "response", "answer", "output", "outputs", "chosen
 _CONTEXTS = ("context", "passage", "input")  # what a question is about, or an instruction is to be done with
 _SYSTEMS = ("system", "system_prompt", "system_message")
 _MESSAGES = ("messages", "conversations", "conversation", "chosen", "completion")
-_REJECTED = "rejected"  # begins the names of answers that must never be learned
+REJECTED = "rejected"  # begins the names of answers that must never be learned
+_LONGEST_NAME, _MOST_WORDS = 60, 6  # of what a column may be called
+_MARK = re.compile(
+    r"<\|(?:im_start|im_end|endoftext|begin_of_text|end_of_text|start_header_id|eot_id|eom_id|user|assistant|system|end)\|>"
+    r"|</?s>|<(?:start|end)_of_turn>|<bos>|<eos>|\[INST\]"
+)
 _WRAPPED_AT_MOST = 100  # characters of a line in a text that was broken into lines by hand or program
 
 
@@ -83,9 +89,30 @@ def paragraph_lengths(texts: Sequence[str]) -> list[int]:
     return runs
 
 
-def reading_of(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> tuple[Reading, list[Kind]]:
-    """How records with these columns are best read, and how they can be, judged by the first ones."""
-    wanted = [column for column in columns if not column.lower().startswith(_REJECTED)]
+def is_header(cells: Sequence[str]) -> bool:
+    """Whether the first row of a table names its columns, and is not an example itself."""
+    known = {*_TEXTS, *_PROMPTS, *_COMPLETIONS, *_CONTEXTS, *_SYSTEMS, *_MESSAGES}
+    return any(cell.strip().lower() in known for cell in cells) or not any(map(_is_sentence, cells))
+
+
+def _is_sentence(cell: str) -> bool:
+    words = cell.split()
+    return len(cell) > _LONGEST_NAME or len(words) > _MOST_WORDS or (len(words) > 1 and cell.strip()[-1] in ".!?…。？！")
+
+
+def holds_marks(texts: Sequence[str]) -> bool:
+    """Whether the first ``texts`` were put into a model's form beforehand: each holds special tokens, or they stand between
+    the texts."""
+    full = [text for text in texts if text.strip()]
+    return len(full) > 1 and (all(map(_MARK.search, full)) or any(_MARK.fullmatch(text.strip()) for text in full))
+
+
+def reading_of(
+    columns: Sequence[str], records: Sequence[dict[str, Any]], *, named: bool = True
+) -> tuple[Reading, list[Kind]]:
+    """How records with these columns are best read, and how they can be, judged by the first ones. Not ``named``: the
+    columns' names say nothing."""
+    wanted = [column for column in columns if not column.lower().startswith(REJECTED)]
     chats = [column for column in wanted if any(_holds_messages(record.get(column)) for record in records)]
     lists = [column for column in wanted if any(isinstance(record.get(column), (list, dict)) for record in records)]
     texts = [column for column in wanted if column not in chats]
@@ -98,8 +125,10 @@ def reading_of(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> tup
         readings += ["text", "document"]
     if len(texts) >= 2:
         readings.append("completion")
-    if chat:
+    if chat or len(texts) >= 2:
         readings.append("chat")
+    if not named and len(texts) == 2 == len(columns):
+        prompt, completion = texts
     system = _named([column for column in texts if column not in lists], _SYSTEMS)
     if chat:
         asked = _named([column for column in wanted if column != chat], ("prompt",))
@@ -111,18 +140,25 @@ def reading_of(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> tup
             system=system,
             tools=_named(texts, ("tools", "functions")),
         ), readings
-    asks = prompt is not None and completion is not None
+    text = _named(texts, _TEXTS) or longest
+    if prompt is None or completion is None:
+        prompt = prompt or next((column for column in texts if column != completion), None)
+        completion = completion or next((column for column in texts if column not in (prompt, texts[0])), None)
+        return Reading(kind="text", text=text, prompt=prompt, completion=completion), readings
+    history = _named(
+        [column for column in lists if any(_holds_pairs(record.get(column)) for record in records)], ("history",)
+    )
+    label = _named(texts, ("label",))
+    others = [column for column in texts if column not in (prompt, completion, *lists)]
     return Reading(
-        kind="completion" if asks else "text",
-        text=_named(texts, _TEXTS) or longest,
-        prompt=prompt or next((column for column in texts if column != completion), None),
-        completion=completion or next((column for column in texts if column not in (prompt, texts[0])), None),
-        label=_named(texts, ("label",))
-        if asks and any(record.get("label") in (True, False) for record in records)
-        else None,
-        template=_template(prompt, system, [column for column in texts if column not in (prompt, completion, *lists)])
-        if asks
-        else None,
+        kind="chat" if history else "completion",
+        text=text,
+        prompt=prompt,
+        completion=completion,
+        history=history,
+        system=system if history else None,
+        label=label if any(record.get(label or "") in (True, False) for record in records) else None,
+        template=_template(prompt, None if history else system, others),
     ), readings
 
 
@@ -139,6 +175,10 @@ def _named(columns: Sequence[str], names: Sequence[str]) -> str | None:
     """The column with the first of these names, in whatever case."""
     by_name = {column.lower(): column for column in reversed(columns)}
     return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _holds_pairs(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in value)
 
 
 def _length(records: Sequence[dict[str, Any]], column: str) -> int:

@@ -61,6 +61,32 @@ def messages_of(found: Any, column: str | None, where: str) -> tuple[Message, ..
     return tuple(_message(message, f"{where}, message {number},") for number, message in enumerate(found, 1))
 
 
+def turns_before(found: Any, where: str) -> list[Message]:
+    """What was said before, from a list of [question, answer] pairs or JSON text of one. Raises DataError."""
+    if isinstance(found, str) and found.strip():
+        found = _json(found, where)
+    if is_empty(found):
+        return []
+    if not isinstance(found, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in found):
+        raise DataError(f"{where} has a history that is no list of pairs.", 'It needs [["a question", "its answer"], ...].')
+    said = [text for pair in found for text in pair]
+    if not all(isinstance(text, str) for text in said):
+        raise DataError(f"{where} has a history in which not all is text.", 'It needs [["a question", "its answer"], ...].')
+    return [Message(ROLES[1 + place % 2], encodable(text, where)) for place, text in enumerate(said)]
+
+
+def into_user(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """``messages`` with the system's at the beginning of what the user says first, or as the user's if that says nothing."""
+    if not messages or messages[0].role != "system":
+        return messages
+    system, *rest = messages
+    first = next((place for place, message in enumerate(rest) if message.role == "user"), None)
+    if first is None:
+        return (system._replace(role="user"), *rest)
+    rest[first] = rest[first]._replace(content=f"{system.content}\n\n{rest[first].content}")
+    return tuple(rest)
+
+
 def is_message(value: Any) -> bool:
     """Whether ``value`` looks like a message: it says who speaks."""
     return isinstance(value, dict) and ("role" in value or "from" in value)

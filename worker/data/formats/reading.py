@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from worker.contract import DatasetSource, Format
+from worker.contract import DatasetSource
 from worker.data.formats.examples import row_of
 from worker.data.formats.json_records import json_lines, json_values
 from worker.data.formats.rows import Numbered, Record, Row, Section, key
@@ -42,7 +42,7 @@ def read_rows(
         if source.format == "txt" and source.reading.kind == "document":
             yield from _chunks((1, section) for section in sections(texts, section_characters))
         else:
-            yield from _chunks(rows_of(records_of(texts, source.format, source.delimiter), source, section_characters))
+            yield from _chunks(rows_of(records_of(texts, source), source, section_characters))
 
 
 def read_records(source: DatasetSource) -> Iterator[tuple[int, Record]]:
@@ -51,7 +51,7 @@ def read_records(source: DatasetSource) -> Iterator[tuple[int, Record]]:
         yield from parquet(Path(source.path), None, silent)
         return
     with open_file(Path(source.path)) as file:
-        yield from records_of(texts_of(file, source, silent), source.format, source.delimiter)
+        yield from records_of(texts_of(file, source, silent), source)
 
 
 def texts_of(file: BinaryIO, source: DatasetSource, progress: Progress) -> Iterator[str]:
@@ -60,15 +60,15 @@ def texts_of(file: BinaryIO, source: DatasetSource, progress: Progress) -> Itera
     return pieces(unpacked(counted) if source.compressed else counted, source.encoding)
 
 
-def records_of(texts: Iterator[str], format: Format, delimiter: str | None) -> Iterator[tuple[int, Record]]:
-    """The records in a text."""
-    if format == "txt":
+def records_of(texts: Iterator[str], source: DatasetSource) -> Iterator[tuple[int, Record]]:
+    """The records in the text of ``source``."""
+    if source.format == "txt":
         return ((number, line) for number, line in lines(texts, AS_DOCUMENT) if line.strip())
-    if format == "jsonl":
+    if source.format == "jsonl":
         return json_lines(texts)
-    if format == "json":
+    if source.format == "json":
         return json_values(texts)
-    return table(texts, "\t" if format == "tsv" else delimiter)
+    return table(texts, "\t" if source.format == "tsv" else source.delimiter, source.header)
 
 
 def rows_of(

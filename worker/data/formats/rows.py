@@ -21,10 +21,11 @@ class Section(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """A prompt that is only read, and what follows it and is learned."""
+    """A prompt that is only read, and what follows it and is learned. ``separator`` stands between; None: what suits."""
 
     prompt: str
     completion: str
+    separator: str | None = None
 
 
 class Message(NamedTuple):
@@ -46,6 +47,18 @@ class Chat(NamedTuple):
     tools: list[Any] | None = None
 
 
+_UNSPACED = (
+    ("\u0e00", "\u0eff"),  # Thai and Lao
+    ("\u1000", "\u109f"),  # Burmese
+    ("\u1780", "\u17ff"),  # Khmer
+    ("\u2e80", "\ua4cf"),  # Chinese and Japanese
+    ("\uf900", "\ufaff"),
+    ("\uff00", "\uffef"),
+    ("\U00020000", "\U0003ffff"),
+)
+_BINDS_NEXT = tuple("([{/\\@#$=_~^&|<“‘«¿¡-")
+_BINDS_LAST = tuple(".,:;!?)]}%/\\|…’”»=_~^&>")
+
 Row = Union[str, Section, Completion, Chat]
 """An example; a str is a text on its own."""
 
@@ -57,7 +70,38 @@ def key(row: Row) -> str:
     if isinstance(row, Section):
         return row.text
     if isinstance(row, Completion):
-        return json.dumps(row)
+        return json.dumps(row[:2])
     # As long as there is nothing else in it, of roles and contents alone, as it was before there was anything else.
     messages = [message[:2] if message[2:] == (True, None) else message for message in row.messages]
     return json.dumps(messages if row.tools is None else [messages, row.tools])
+
+
+def joined(row: Completion) -> str:
+    """Prompt and completion as one text. Where nothing is said of what stands between them, a blank does, unless one of the
+    two brings white space, or what meets there is written without one, as after a bracket or in Chinese."""
+    before, after = row.prompt[-1:], row.completion[:1]
+    separator = row.separator
+    if separator is None:
+        glued = before.isspace() or after.isspace() or before in _BINDS_NEXT or after in _BINDS_LAST
+        separator = "" if glued or _is_unspaced(before) or _is_unspaced(after) else " "
+    return row.prompt + separator + row.completion if row.prompt else row.completion
+
+
+def _is_unspaced(character: str) -> bool:
+    """Whether it belongs to a script that puts no blanks between words."""
+    return any(first <= character <= last for first, last in _UNSPACED)
+
+
+def plain_text(row: Row) -> str:
+    """All of a row as one text, as a model without a template of its own sees it; for training a tokenizer."""
+    if isinstance(row, Completion):
+        return joined(row)
+    if isinstance(row, Chat):
+        return "".join(_spoken(message) for message in row.messages)
+    return row.text if isinstance(row, Section) else row
+
+
+def _spoken(message: Message) -> str:
+    extras = (message.extras or {}).get("tool_calls", [])
+    calls = "".join(json.dumps(call["function"], ensure_ascii=False) for call in extras)
+    return f"{message.role.capitalize()}: {message.content}{calls}\n"
