@@ -6,16 +6,28 @@ place of an answer, and what differs is the answer. Templates that say themselve
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from jinja2 import TemplateError
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from worker.data.chat_messages import (
+    SAMPLE,
+    SAMPLE_TOOLS,
+    STYLES,
+    Messages,
+    Style,
+    as_dict,
+    calls,
+    how_well_shown,
+    spoken,
+    thoughts,
+    with_argument,
+    without_thoughts,
+)
 from worker.data.formats import Chat, Message
 
 ANSWERER = "assistant"
@@ -24,13 +36,9 @@ REFUSALS = (TemplateError, TypeError, ValueError, KeyError, IndexError, Attribut
 """What a template raises that cannot show a conversation: its own words, or Python's at what it did not expect."""
 
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
-_EMPTY_THOUGHT = re.compile(
-    r"\s*[<\[][^<>\[\]]*think[^<>\[\]]*[>\]]\s*[<\[][^<>\[\]]*think[^<>\[\]]*[>\]]\s*", re.IGNORECASE
-)
-_THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
+_OPEN_THOUGHT = re.compile(r"[<\[][^<>\[\]/]*think", re.IGNORECASE)
+_EMPTY_THOUGHT = re.compile(r"\s*(?:[<\[][^<>\[\]]*think[^<>\[\]]*[>\]]\s*){1,2}", re.IGNORECASE)  # or the end of one alone
 _PRIVATE = range(0xE000, 0xF8FF)  # characters that Unicode leaves to programs, and that no template changes
-
-Messages = list[dict[str, Any]]
 
 
 class Turn(NamedTuple):
@@ -43,12 +51,14 @@ class Turn(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a template puts at the end of a conversation for the model to go on: ``prompt``, with which each answer begins,
-    and the ``rest``, such as the beginning of a thought. ``openings`` stand between ``prompt`` and an answer's own text."""
+    """What a template puts at the end of a conversation for the model to go on: ``header``, with which each answer begins,
+    and the ``rest``, such as the beginning of a thought. ``openings`` stand between ``header`` and an answer's own text;
+    ``ending`` follows that."""
 
-    prompt: str
+    header: str
     rest: str
     openings: set[str]
+    ending: str
 
 
 class Rendered(NamedTuple):
@@ -76,9 +86,11 @@ class ChatForm:
         self._tokenizer = tokenizer
         self._variables = variables or {}
         self._marks_generation = bool(_GENERATION.search(str(tokenizer.chat_template)))
-        self._style = 0
-        added = {str(token) for token in (*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens)}
-        self._specials = sorted(added, key=len, reverse=True)
+        self._asked: dict[bool, Asked] = {}  # whether there are tools → …
+        self._best_styles: dict[bool, list[Style]] = {}
+        added = {str(token) for token in (*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens) if str(token).strip()}
+        self._specials = re.compile("|".join(re.escape(token) for token in sorted(added, key=len, reverse=True)) or r"(?!)")
+        self._longest = max(map(len, added), default=0)
 
     def render(self, row: Chat) -> Rendered:
         """The conversation as the model sees it. Raises one of REFUSALS if the template does not take it."""
@@ -109,38 +121,33 @@ class ChatForm:
         return str(rendered)
 
     def _whole(self, row: Chat) -> tuple[str, Messages]:
-        """The conversation, and its messages in the style in which the template shows the tool calls.
-
-        Templates differ in whether they want a call's arguments as an object or as JSON text, and in what they want as the
-        content of a message that only calls.
-        """
-        calls = [call["function"]["name"] for message in row.messages for call in _calls(message)]
-        if not calls:
-            messages = [_as_dict(message) for message in row.messages]
-            return self.text(messages, row.tools), messages
-        best: tuple[int, str, Messages, int] | None = None
+        """The conversation, and its messages in the first style in which the template takes it."""
         refusal: Exception | None = None
-        for style in sorted(range(len(_STYLES)), key=lambda style: style != self._style):
-            messages = [_as_dict(message, *_STYLES[style]) for message in row.messages]
+        called = any(calls(message) for message in row.messages)
+        for style in self._styles(row.tools) if called else STYLES[:1]:
+            messages = [as_dict(message, style) for message in row.messages]
             try:
-                text = self.text(messages, row.tools)
+                return self.text(messages, row.tools), messages
             except REFUSALS as error:
                 refusal = refusal or error
-                continue
-            shown = sum(name in text for name in calls)
-            if best is None or shown > best[0]:
-                best = shown, text, messages, style
-            if shown == len(calls):
-                break
-        if best is None:
-            assert refusal is not None
-            raise refusal
-        self._style = best[3]
-        return best[1], best[2]
+        assert refusal is not None
+        raise refusal
+
+    def _styles(self, tools: list[Any] | None) -> list[Style]:
+        """All styles, the one first in which the template shows calls best."""
+        if bool(tools) not in self._best_styles:
+            shown = {}
+            for style in STYLES:
+                with suppress(*REFUSALS):
+                    messages = [as_dict(message, style) for message in SAMPLE]
+                    shown[style] = how_well_shown(self.text(messages, SAMPLE_TOOLS if tools else None))
+            order = sorted(STYLES, key=lambda style: shown.get(style, (-1,)), reverse=True)
+            self._best_styles[bool(tools)] = order
+        return self._best_styles[bool(tools)]
 
     def _marked(self, text: str, messages: Messages, tools: list[Any] | None, answers: int) -> list[Turn | None] | None:
         """The turns, as the template's own {% generation %} marks say; None if they cannot be told one from another."""
-        _, found = render_jinja_template(
+        rendered, found = render_jinja_template(
             [messages],
             tools=tools,
             chat_template=self._tokenizer.get_chat_template(tools=tools),
@@ -148,7 +155,9 @@ class ChatForm:
             **{**self._tokenizer.special_tokens_map, **self._variables},
         )
         spans = [(start, end) for start, end in found[0] if end > start]
-        return [Turn(start, end, end) for start, end in spans] if len(spans) == answers else None
+        if rendered != [text] or len(spans) != answers:
+            return None
+        return [Turn(start, end, end) for start, end in spans]
 
     def _quick(
         self, text: str, messages: Messages, tools: list[Any] | None, answers: Sequence[int]
@@ -186,40 +195,71 @@ class ChatForm:
             if shown is None or not following.startswith(ending):
                 return None
             end = place + len(shown)
-            opening, silent = self.opening(parts[number])
-            turns.append(Turn(place - (0 if silent else opening), end, end + len(ending)))
+            _, begin = self.beginning(parts[number], tools)
+            begin = self.after_rest(text, place - len(parts[number]) + begin, tools)
+            turns.append(Turn(min(begin, end), end, end + len(ending)))
             place = end + len(following)
         return list(turns) if place == len(text) else None
 
-    def opening(self, before: str) -> tuple[int, bool]:
-        """How many characters at the end of ``before``, which an answer follows, the model writes itself after it was asked;
-        and whether these are an empty thought, which is not learned."""
-        prompt, _, openings = self.asked
-        if prompt:
-            found = before.rfind(prompt)
-            opening = before[found + len(prompt) :] if found >= 0 else ""
-            opening = opening if opening in openings else ""
-        else:
-            opening = next((each for each in openings if each.isspace() and before.endswith(each)), "")
-        return len(opening), bool(_EMPTY_THOUGHT.fullmatch(opening))
+    def beginning(self, before: str, tools: list[Any] | None) -> tuple[int, int]:
+        """Where in ``before``, which an answer's own text follows, its header ends, and where what is learned begins: after
+        all that the model is asked with, and after a thought that is empty."""
+        header, rest, openings, _ = self.asked(tools)
+        if not header:
+            blank = next((each for each in openings if each.isspace() and before.endswith(each)), "")
+            return len(before), len(before) - len(blank)
+        found = before.rfind(header)
+        place = found + len(header)
+        opening = before[place:]
+        if found < 0 or opening not in openings:
+            return len(before), len(before)
+        if _EMPTY_THOUGHT.fullmatch(opening):
+            return place, len(before)
+        return place, place + (len(rest) if opening.startswith(rest) else 0)
 
-    @cached_property
-    def asked(self) -> Asked:
-        """What the model is asked with, as a conversation of one question shows it; nothing where that is refused."""
+    def after_rest(self, text: str, place: int, tools: list[Any] | None) -> int:
+        """``place``, or where the rest of what the model is asked with ends, if that stands there."""
+        header, rest, _, _ = self.asked(tools)
+        return place + len(rest) if header and text.startswith(rest, place) and text.endswith(header, 0, place) else place
+
+    def asked(self, tools: list[Any] | None) -> Asked:
+        """What the model is asked with, as a conversation of one question shows it, with a tool of our own if there are
+        ``tools``; nothing where that is refused."""
+        known = self._asked.get(bool(tools))
+        if known is None:
+            known = self._asked[bool(tools)] = self._ask(SAMPLE_TOOLS if tools else None)
+        return known
+
+    def _ask(self, tools: list[Any] | None) -> Asked:
         mark = next(_marks("", 1))
         user, answer = {"role": "user", "content": "c"}, {"role": ANSWERER, "content": mark}
         try:
-            before, asked, last = self.text([user], None), self.text([user], None, ask=True), self.text([user, answer], None)
+            before, asked = self.text([user], tools), self.text([user], tools, ask=True)
+            shown = [self.text([user, answer], tools)]
         except REFUSALS:
-            return Asked("", "", set())
-        if not (asked.startswith(before) and last.startswith(before)):
-            return Asked("", "", set())
-        common = asked[: _common_beginning(asked, last)]
-        shown = [last]
-        with suppress(*REFUSALS):  # then what an answer begins with when it is the last is known
-            shown.append(self.text([user, answer, user], None))
-        openings = {each.partition(mark)[0][len(common) :] for each in shown if each.startswith(common)}
-        return Asked(common[len(before) :], asked[len(common) :], openings)
+            return Asked("", "", set(), "")
+        with suppress(*REFUSALS):  # then what an answer begins with when it is not the last is known too
+            shown.append(self.text([user, answer, user], tools))
+        ending = shown[0].partition(mark)[2]
+        shown = [each.partition(mark)[0] for each in shown if each.startswith(before)]
+        if not (shown and asked.startswith(before)):
+            return Asked("", "", set(), "")
+        asked, shown = asked[len(before) :], [each[len(before) :] for each in shown]
+        common = min(self.common_beginning(asked, each) for each in shown)
+        if thought := _OPEN_THOUGHT.search(asked[:common]):
+            common = thought.start()
+        return Asked(asked[:common], asked[common:], {each[common:] for each in shown}, ending)
+
+    def common_beginning(self, one: str, other: str) -> int:
+        """How many characters at their beginnings are the same, no special token being cut."""
+        place = _common_beginning(one, other)
+        return min(self._uncut(one, place), self._uncut(other, place))
+
+    def _uncut(self, text: str, place: int) -> int:
+        for token in self._specials.finditer(text, max(0, place - self._longest), place + self._longest):
+            if token.start() < place < token.end():
+                return token.start()
+        return place
 
     def end_of_turn(self) -> str:
         """The special token that follows an answer; empty if none does, or the template shows no conversation of two."""
@@ -232,7 +272,8 @@ class ChatForm:
 
     def special_at(self, text: str, place: int) -> str:
         """The special token that stands at ``place``; empty if none does."""
-        return next((token for token in self._specials if token and text.startswith(token, place)), "")
+        found = self._specials.match(text, place)
+        return found[0] if found else ""
 
 
 class _Answer:
@@ -249,65 +290,74 @@ class _Answer:
 
     def turn(self) -> Turn | None:
         """Where it stands; None if the template does not show it. Raises TemplateError if that cannot be told."""
+        if self._after:
+            alone = self._rendered([*self._before, self._own])
+            if alone and self._text.startswith(alone):  # it is shown as if nothing followed
+                found = self._last(alone, self._own)
+                if found is None or found.end > found.content_end:
+                    return found
+                return found._replace(end=found.end + len(self._form.special_at(self._text, found.end)))
+            if self._own.get("tool_calls") and (found := self._call()):
+                return found
         plain = {"role": ANSWERER, "content": self._mark}
         whole = self._rendered([*self._before, plain, *self._after])
-        if whole is None:  # as a tool's result must follow a call
-            return self._turn_that_calls(plain)
+        if whole is None:
+            raise TemplateError("where an answer of the assistant stands cannot be told")
         mark = whole.find(self._mark)
         if mark < 0:
             return None
         text = self._text
-        start = _common_beginning(text, whole)
-        content_end = len(text) - _common_ending(text[start:], whole[start:])
-        opening, silent = self._form.opening(whole[:mark])
-        if start == mark:
-            start = mark if silent else mark - opening
-        elif start == content_end:
+        differ = self._form.common_beginning(text, whole)
+        content_end = len(text) - _common_ending(text[differ:], whole[differ:])
+        header_end, start = self._form.beginning(whole[:mark], self._tools)
+        if content_end <= differ < header_end:
             return None
-        elif mark - opening <= start:  # it begins otherwise, as with a thought
-            start = mark - opening
-        rest = self._form.asked.rest
-        if rest and text.startswith(rest, start) and start + len(rest) <= content_end:
-            start += len(rest)
-        return Turn(start, content_end, content_end + self._ending(content_end, plain, whole))
+        if differ < start:  # it begins otherwise, as with a thought
+            start = min(header_end, differ)
+        start = min(content_end, self._form.after_rest(text, start, self._tools))
+        return self._ended(start, content_end, plain, whole)
 
-    def _turn_that_calls(self, plain: dict[str, Any]) -> Turn:
-        """The same where the call cannot be left away: its beginning is that of a plain answer, its end that of a call."""
-        alone = self._rendered([*self._before, plain])
-        marked = dict(self._own)
-        marked["tool_calls"] = [
-            {**call, "function": {"name": self._mark, "arguments": {}}} for call in self._own.get("tool_calls") or ()
-        ]
-        whole = self._rendered([*self._before, marked, *self._after])
-        mark = alone.find(self._mark) if alone else -1
-        if alone is None or whole is None or mark < 0:
-            raise TemplateError("where an answer of the assistant stands cannot be told")
-        opening, _ = self._form.opening(alone[:mark])
-        start = mark - opening
-        common = _common_beginning(self._text, alone)
-        if common < start - len(alone[:start]) + len(alone[:start].rstrip()):
-            raise TemplateError("an answer of the assistant is left out or rewritten")
-        start = min(start, common)
-        content_end = len(self._text) - _common_ending(self._text[start:], whole[start:])
-        return Turn(start, content_end, content_end + self._ending(content_end, marked, whole))
+    def _ended(self, start: int, content_end: int, plain: dict[str, Any], whole: str) -> Turn:
+        """With the mark of its end: what it ends with when nothing follows, as far as the text has that. ``whole`` is the
+        conversation with ``plain`` in the answer's place."""
+        alone, with_mark = self._text, whole
+        if self._after:
+            alone, with_mark = (self._rendered([*self._before, each]) or "" for each in (self._own, plain))
+        ending = alone[len(alone) - _common_ending(alone, with_mark) :] if alone and with_mark else ""
+        if not ending:  # a template may refuse the beginning of a conversation
+            ending = self._form.asked(self._tools).ending
+        return Turn(start, content_end, content_end + self._seen(ending, content_end))
 
-    def _ending(self, content_end: int, marked: dict[str, Any], whole: str) -> int:
-        """How many characters after the answer's own mark its end: what it ends with when nothing follows, as far as the
-        text has that, else a special token. ``whole`` is the conversation with ``marked`` in the answer's place."""
-        text = self._text
-        alone, with_mark = (
-            (self._rendered([*self._before, self._own]), self._rendered([*self._before, marked]))
-            if self._after
-            else (text, whole)
-        )
-        ending = ""
-        if alone is not None and with_mark is not None:
-            length = _common_ending(alone, with_mark)
-            ending = alone[len(alone) - length :]
-        if ending and text.startswith(ending, content_end):
-            return len(ending)
-        special = self._form.special_at(text, content_end)
-        return len(special) or _common_beginning(ending, text[content_end:])
+    def _last(self, text: str, own: dict[str, Any]) -> Turn | None:
+        """The turn of ``own`` at the end of ``text``, which is the conversation up to it."""
+        return _Answer(self._form, text, [*self._before, own], self._tools, len(self._before)).turn()
+
+    def _seen(self, ending: str, place: int) -> int:
+        """How many characters at ``place`` are the end of a turn that ends with ``ending`` when nothing follows."""
+        same = self._form.common_beginning(ending, self._text[place:])
+        return same or len(self._form.special_at(self._text, place))
+
+    def _call(self) -> Turn | None:
+        """A call's turn, as what follows may depend on it: found in the conversation up to it, and carried over to the whole
+        by where the two show other arguments. None if they show it differently or not at all."""
+        whole = self._rendered([*self._before, with_argument(self._own, self._mark), *self._after])
+        differ = _common_beginning(self._text, whole or "")
+        for own in (self._own, without_thoughts(self._own), {**without_thoughts(self._own), "content": ""}):
+            alone = self._rendered([*self._before, own])
+            changed = self._rendered([*self._before, with_argument(own, self._mark)])
+            if alone is None or changed is None or alone == changed:
+                continue
+            turn = self._last(alone, own)
+            place = _common_beginning(alone, changed)
+            if turn is None or not turn.start <= place <= turn.content_end:
+                continue
+            header = len(self._form.asked(self._tools).header)  # must be the same too, or something else may stand after it
+            head, tail = alone[max(0, turn.start - header) : place], alone[place : turn.content_end]
+            if self._text[:differ].endswith(head) and self._text.startswith(tail, differ):
+                content_end = differ + len(tail)
+                end = content_end + self._seen(alone[turn.content_end : turn.end], content_end)
+                return Turn(differ - place + turn.start, content_end, end)
+        return None
 
     def _rendered(self, messages: Messages) -> str | None:
         try:
@@ -316,43 +366,14 @@ class _Answer:
             return None
 
 
-_STYLES = [("", False), (None, False), ("", True), (None, True)]
-"""What stands as the content of a message that only calls a tool, and whether arguments are JSON text."""
-
-
-def _as_dict(message: Message, empty: str | None = "", as_text: bool = False) -> dict[str, Any]:
-    """A message as templates are given it."""
-    found: dict[str, Any] = {"role": message.role, "content": message.content, **(message.extras or {})}
-    if calls := _calls(message):
-        found["content"] = message.content or empty
-        found["tool_calls"] = [{**call, "function": _function(call["function"], as_text)} for call in calls]
-    return found
-
-
-def _function(function: dict[str, Any], as_text: bool) -> dict[str, Any]:
-    arguments = function["arguments"]
-    if as_text and not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False)
-    return {**function, "arguments": arguments}
-
-
-def _calls(message: Message) -> list[dict[str, Any]]:
-    calls: list[dict[str, Any]] = (message.extras or {}).get("tool_calls", [])
-    return calls
-
-
 def _missing(message: Message, shown: str) -> list[str]:
     """What of an answer is not ``shown``, as in LOST."""
     missing = []
-    thoughts = _THOUGHT.findall(message.content)
-    if reasoning := (message.extras or {}).get("reasoning_content"):
-        thoughts.append(reasoning)
-    if any(thought.strip() not in shown for thought in thoughts):
+    if any(thought.strip() not in shown for thought in thoughts(message)):
         missing.append("thoughts")
-    if any(call["function"]["name"] not in shown for call in _calls(message)):
+    if any(call["function"]["name"] not in shown for call in calls(message)):
         missing.append("calls")
-    spoken = _THOUGHT.sub("", message.content).rpartition("</think>")[2].strip()
-    if spoken not in shown:
+    if spoken(message.content) not in shown:
         missing.append("answers")
     return missing
 
