@@ -15,6 +15,7 @@ from worker.checkpoints.folder import verify
 from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
 from worker.errors import ModelError
 from worker.models import hub
+from worker.models.adjustments import adjust
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -77,7 +78,8 @@ def _gpt2(spec: BuiltInModel, vocab_size: int, end_id: int) -> PreTrainedModel:
 def load_model(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
     """The model at ``source``, which is not a built-in one; ``from_scratch`` keeps its design and drops its weights.
 
-    Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code.
+    Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code, or if
+    its weights are not finite.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
@@ -94,11 +96,12 @@ def load_model(source: ModelSource, *, from_scratch: bool = False) -> LanguageMo
             options |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
             model, loading = AutoModelForCausalLM.from_pretrained(folder, **options)
             _require_whole(source, loading["missing_keys"])
+            _require_finite(source, model)
     except torch.OutOfMemoryError:
         raise
     except _LOADING_ERRORS as error:
         raise _not_loaded(source, error) from error
-    _fuse_gelu(model)
+    adjust(model)
     loaded = LanguageModel(model, tokenizer, context_of(model))
     _require_text_model(source, loaded)
     return loaded
@@ -120,16 +123,6 @@ def _not_loaded(source: ModelSource, error: Exception) -> ModelError:
     return ModelError(f"Could not load the model {source.location}: {_first_sentence(error)}", _HINTS[source.kind])
 
 
-def _fuse_gelu(model: PreTrainedModel) -> None:
-    """Gives GPT-2's activation, where ``model`` has it, in one operation instead of seven. config.json keeps its name."""
-    from transformers.activations import NewGELUActivation
-
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, NewGELUActivation):
-                setattr(module, name, torch.nn.GELU(approximate="tanh"))
-
-
 def _require_whole(source: ModelSource, missing: Collection[str]) -> None:
     """Raises ModelError if weights are missing, for transformers fills such gaps with random numbers and says nothing."""
     if missing:
@@ -137,6 +130,18 @@ def _require_whole(source: ModelSource, missing: Collection[str]) -> None:
             f"{source.location} lacks {len(missing)} of its weights, such as {min(missing)}.",
             "Its config.json and its weights do not belong together; get the model again.",
         )
+
+
+def _require_finite(source: ModelSource, model: PreTrainedModel) -> None:
+    """Raises ModelError if weights are NaN or infinite, for every loss would be so, whatever the learning rate."""
+    for name, weight in model.named_parameters():
+        # The sum first: it takes a tenth of the time, and is finite unless a weight is not, or they are huge.
+        if not torch.isfinite(weight.sum()) and not torch.isfinite(weight).all():
+            broken = int((~torch.isfinite(weight)).sum())
+            raise ModelError(
+                f"{source.location} is broken: {broken} of {weight.numel()} numbers in its {name} are NaN or infinite.",
+                "Get the model again, or start from an earlier checkpoint of it.",
+            )
 
 
 def _require_text_model(source: ModelSource, loaded: LanguageModel) -> None:
@@ -184,6 +189,11 @@ def _place(source: ModelSource, *, weights: bool = True) -> tuple[str, dict[str,
 def _first_sentence(error: Exception) -> str:
     """The first line of what a library says; the rest is for programmers and stands in the log."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def words_part(model: Any) -> Any:
+    """The part of ``model`` that words go through: all of it, unless it takes images or sounds too."""
+    return model if model.config.get_text_config() is model.config else model.get_decoder()
 
 
 def context_of(model: PreTrainedModel) -> int | None:
