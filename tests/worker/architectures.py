@@ -66,6 +66,11 @@ TRAINED: dict[str, dict[str, Any]] = {
     "gemma": {**_WIDE_HEADS},
     "gemma2": {**_WIDE_HEADS, "sliding_window": 9, "query_pre_attn_scalar": 8, "attn_logit_softcapping": 0.5},
     "gemma3_text": {**_WIDE_HEADS, "sliding_window": 9, "query_pre_attn_scalar": 8},
+    "gemma3": {
+        "text_config": {**_WIDE_HEADS, "sliding_window": 9, "query_pre_attn_scalar": 8},
+        "vision_config": {**_SIZES, "intermediate_size": 48, "image_size": 16, "patch_size": 4},
+        "mm_tokens_per_image": 4, "image_token_index": 299, "boi_token_index": 298, "eoi_token_index": 297,
+    },
     "cohere": {**_GROUPED},
     "cohere2": {**_WIDE_HEADS, "sliding_window": 9},
     "olmo": {**_GROUPED},
@@ -127,8 +132,9 @@ _NO_DROPOUT = (
 
 def make(name: str, vocabulary: int, **changes: Any) -> Any:
     """The model called ``name``, the same each time, with nothing random in it."""
-    ends = {"vocab_size": vocabulary, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
-    config = AutoConfig.for_model(name, **{**ends, **TRAINED[name], **changes})
+    config = AutoConfig.for_model(name, **{**TRAINED[name], **changes})
+    for of in (config, config.get_text_config()):  # the same, unless the model takes images too
+        of.update({"vocab_size": vocabulary, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0})
     for dropout in _NO_DROPOUT:
         if hasattr(config, dropout):
             setattr(config, dropout, 0.0)

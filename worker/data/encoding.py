@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
@@ -103,15 +104,8 @@ class Encoder:
         """Texts of which only the characters within the spans (start, end) are learned, and the end of the last one."""
         if not parts:
             return []
-        found = self._tokenizer(
-            [text for text, _ in parts],
-            add_special_tokens=specials,
-            return_attention_mask=False,
-            return_offsets_mapping=True,
-            verbose=False,
-        )
         encoded = []
-        for (text, spans), ids, offsets in zip(parts, found["input_ids"], found["offset_mapping"], strict=True):
+        for (text, spans), (ids, offsets) in zip(parts, self._located(parts, specials), strict=True):
             if ids and ids[-1:] == self._eos and offsets[-1][0] == offsets[-1][1]:  # one that the tokenizer added itself
                 ids, offsets = ids[:-1], offsets[:-1]
             targets = _within(offsets, spans)
@@ -120,6 +114,40 @@ class Encoder:
                 ids, targets = ids + self._eos, targets + [True] * len(self._eos)
             encoded.append(Encoded(ids, targets))
         return encoded
+
+    def _located(
+        self, parts: Sequence[tuple[str, list[tuple[int, int]]]], specials: bool
+    ) -> Iterator[tuple[list[int], list[tuple[int, int]]]]:
+        """Each text's token ids, and from where to where in it each token reaches."""
+        if not self._tokenizer.is_fast:
+            yield from (self._piece_by_piece(text, spans, specials) for text, spans in parts)
+            return
+        found = self._tokenizer(
+            [text for text, _ in parts],
+            add_special_tokens=specials,
+            return_attention_mask=False,
+            return_offsets_mapping=True,
+            verbose=False,
+        )
+        yield from zip(found["input_ids"], found["offset_mapping"], strict=True)
+
+    def _piece_by_piece(
+        self, text: str, spans: Sequence[tuple[int, int]], specials: bool
+    ) -> tuple[list[int], list[tuple[int, int]]]:
+        """The same from a tokenizer that cannot tell where its tokens stand: it is given the pieces between the spans' ends
+        one by one, as it is when a model is asked with the first of them. A token reaches as far as its piece."""
+        ends = [end for start, end in spans for end in (start, start + len(text[start:end].rstrip()), end)]
+        ids: list[int] = []
+        offsets: list[tuple[int, int]] = []
+        for start, end in pairwise(sorted({0, *ends, len(text)})):
+            piece = self._tokenizer(text[start:end], add_special_tokens=False, verbose=False)["input_ids"]
+            ids, offsets = ids + piece, offsets + [(start, end)] * len(piece)
+        if not specials:
+            return ids, offsets
+        whole = self._tokenizer.build_inputs_with_special_tokens(ids)
+        before = next(place for place in range(len(whole)) if whole[place : place + len(ids)] == ids)
+        after = len(whole) - len(ids) - before
+        return whole, [(0, 0)] * before + offsets + [(len(text), len(text))] * after
 
     def _conversation(self, row: Chat, number: int) -> tuple[str, list[tuple[int, int]]]:
         self._form = self._form or ChatForm(self._tokenizer)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
-from transformers import GPT2Tokenizer, PreTrainedTokenizerFast
+from transformers import ByT5Tokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
 from worker.contract import Reading
 from worker.data.encoding import PLAIN_CHAT_TEMPLATE, Encoded, Encoder
@@ -219,3 +219,19 @@ def test_a_row_is_cut_beyond_the_longest_length_and_not_at_it(tokenizer: GPT2Tok
         encoder = Encoder(tokenizer, Reading(kind=kind), most)
         assert encoder.is_cut(whole) == (most < length and kind != "document")
         assert len(next(iter(encoder.windows(whole))).ids) == kept
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_tokenizer_that_tells_no_places_learns_the_same(answer: str) -> None:
+    """ByT5's, whose tokens are bytes, ends each text itself."""
+    tokenizer = ByT5Tokenizer(extra_ids=0)
+    (example,) = encode(tokenizer, "completion", Completion(prompt="Sí 😀", completion=answer))
+    blank = "" if answer[0].isspace() else " "
+    assert example.ids == tokenizer.encode(f"Sí 😀{blank}{answer}")
+    assert [token for token, target in zip(example.ids, example.targets or (), strict=True) if target] == tokenizer.encode(
+        f"{blank}{answer}"
+    )
+    row = chat(("user", "Hi 😀"), ("assistant", answer), ("user", "And?"), ("assistant", "Bye."))
+    (example,) = encode(tokenizer, "chat", row, template=PLAIN_CHAT_TEMPLATE)
+    kept = tokenizer.decode([token for token, target in zip(example.ids, example.targets or (), strict=True) if target])
+    assert kept == f" {answer.rstrip()}</s>\n Bye.</s>\n"  # blanks before a mark are dropped by ByT5's
