@@ -36,13 +36,12 @@ class LanguageModel:
     context: int | None
 
 
-def quiet_libraries(*, bars: bool = False) -> None:
-    """Silences the libraries' advice for programmers, and their progress bars too unless ``bars``."""
+def quiet_libraries() -> None:
+    """Silences the libraries' advice for programmers, and their progress bars."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    if not bars:
-        logging.disable_progress_bar()
+    logging.disable_progress_bar()
 
 
 def build(name: str, texts: Iterable[str]) -> LanguageModel:
@@ -75,15 +74,17 @@ def _gpt2(spec: BuiltInModel, vocab_size: int, end_id: int) -> PreTrainedModel:
     return GPT2LMHeadModel(config)
 
 
-def load_model(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
+def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Watch | None = None) -> LanguageModel:
     """The model at ``source``, which is not a built-in one; ``from_scratch`` keeps its design and drops its weights.
+
+    ``watch`` is told of a download, as by ``hub.fetch_model``.
 
     Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code, or if
     its weights are not finite.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    folder, options = _place(source)
+    folder, options = _place(source, weights=not from_scratch, watch=watch)
     options["trust_remote_code"] = False
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
@@ -170,10 +171,10 @@ _HINTS = {
 _GGUF_READERS = ("gguf", "accelerate")
 
 
-def _place(source: ModelSource, *, weights: bool = True) -> tuple[str, dict[str, Any]]:
+def _place(source: ModelSource, *, weights: bool = True, watch: hub.Watch | None = None) -> tuple[str, dict[str, Any]]:
     """The folder that holds ``source``, and what else transformers needs to know to load it."""
     if source.kind == "hub":
-        return hub.fetch_model(source.location, weights=weights), {}
+        return hub.fetch_model(source.location, weights=weights, watch=watch), {}
     path = Path(source.location)
     if not path.exists():
         raise ModelError(f"The model {path} is gone.", "Pick another model.")
