@@ -146,14 +146,22 @@ def _require_finite(source: ModelSource, model: PreTrainedModel) -> None:
 
 
 def _require_text_model(source: ModelSource, loaded: LanguageModel) -> None:
-    """Raises ModelError if the tokenizer knows no words, or if the model sees the words it should predict."""
+    """Raises ModelError if the tokenizer knows no words, or if the model cannot read a text or sees the words it should
+    predict."""
     if not loaded.tokenizer.encode("the story", add_special_tokens=False):
         raise ModelError(f"{source.location} has no usable tokenizer.", "Its folder needs the tokenizer's files too.")
     model: Any = loaded.model
     texts = torch.arange(8).repeat(2, 1)
     texts[1, -1] = 8
-    with torch.inference_mode():
-        first, second = model.eval()(input_ids=texts, use_cache=False).logits[:, :-1]
+    try:
+        with torch.inference_mode():
+            first, second = model.eval()(input_ids=texts, use_cache=False).logits[:, :-1]
+    except torch.OutOfMemoryError:
+        raise
+    except _LOADING_ERRORS as error:
+        raise ModelError(
+            f"{source.location} cannot read a text: {_first_sentence(error)}", "Choose a model made for text generation."
+        ) from error
     if (first - second).abs().max() > 1e-4 * first.abs().max():  # rounding stays far below
         raise ModelError(
             f"{source.location} reads text in both directions, so it cannot write any.",

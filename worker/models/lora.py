@@ -63,8 +63,8 @@ def add_adapters(model: Any, config: RunConfig) -> None:
 def adaptable(model: Any) -> list[str]:
     """The names of the linear layers that LoRA adds to: those that words go through, but for the head.
 
-    The experts of a mixture are no linear layers in transformers 5, and are left alone with the routers to them. In a state
-    space (Mamba) it is only the first layer: kernels take the weights of the others as they are, past whatever is added.
+    The experts of a mixture are no linear layers in transformers 5, and are left alone, as are the routers to them. In a
+    state space (Mamba) it is only the first layer: kernels take the weights of the others as they are, past what is added.
     """
     spaces = [(name, module) for name, module in model.named_modules() if hasattr(module, "A_log") and hasattr(module, "D")]
     inner = {f"{name}.{child}" for name, module in spaces for child, _ in module.named_children() if child != "in_proj"}
@@ -72,10 +72,20 @@ def adaptable(model: Any) -> list[str]:
     return [
         name
         for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, Conv1D))
-        and not type(module).__name__.endswith("Router")
-        and (module in words and module is not head and name not in inner)
+        if module in words and module is not head and name not in inner and _is_linear(module)
     ]
+
+
+@torch.no_grad()
+def _is_linear(module: nn.Module) -> bool:
+    """Not all of that class are: of Llama 4 a router is, and of DeepSeek V4 a layer in groups."""
+    if type(module) in (nn.Linear, Conv1D) or not isinstance(module, nn.Linear):
+        return isinstance(module, (nn.Linear, Conv1D))
+    try:
+        output: Any = module(module.weight.new_zeros(2, 3, module.in_features))
+    except RuntimeError:
+        return False
+    return isinstance(output, torch.Tensor) and output.shape == (2, 3, module.out_features)
 
 
 def _name_by_weight(lora: LoraConfig, model: nn.Module) -> None:
