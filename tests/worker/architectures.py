@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM
 
 from worker.contract import ModelSource
 from worker.data.tokenizer import train_tokenizer
@@ -29,7 +29,7 @@ _DELTA = {
 }  # fmt: skip
 _STATES = {"hidden_size": 32, "num_hidden_layers": 2}
 
-TRAINED: dict[str, dict[str, Any]] = {
+_SIZES_OF: dict[str, dict[str, Any]] = {
     "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT},
     "openai-gpt": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT},
     "ctrl": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": CONTEXT, "dff": 48},
@@ -63,6 +63,8 @@ TRAINED: dict[str, dict[str, Any]] = {
     "qwen3_moe": {**_SMALL_EXPERTS, "head_dim": 8},
     "qwen3_next": {**_SMALL_EXPERTS, "head_dim": 8, "shared_expert_intermediate_size": 24, **_DELTA},
     "qwen3_5_text": {**_WIDE_HEADS, **_DELTA},
+    "qwen3_5": {"text_config": {**_WIDE_HEADS, **_DELTA}},
+    "qwen3_5_moe_text": {**_SMALL_EXPERTS, "head_dim": 8, "shared_expert_intermediate_size": 24, **_DELTA},
     "gemma": {**_WIDE_HEADS},
     "gemma2": {**_WIDE_HEADS, "sliding_window": 9, "query_pre_attn_scalar": 8, "attn_logit_softcapping": 0.5},
     "gemma3_text": {**_WIDE_HEADS, "sliding_window": 9, "query_pre_attn_scalar": 8},
@@ -93,6 +95,14 @@ TRAINED: dict[str, dict[str, Any]] = {
     "nemotron": {**_WIDE_HEADS},
     "seed_oss": {**_WIDE_HEADS},
     "lfm2": {**_GROUPED, "layer_types": ["conv", "full_attention"]},
+    "lfm2_moe": {**_SMALL_EXPERTS, "layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "minicpm3": {**_LATENT},
+    "inkling_text": {**_WIDE_HEADS, "moe_intermediate_size": 24, "n_routed_experts": 4, "num_experts_per_tok": 2},
+    "olmo_hybrid": {**_GROUPED, **_DELTA},
+    "nemotron_h": {
+        **_WIDE_HEADS, "layers_block_type": ["mamba", "attention"], "mamba_num_heads": 4, "mamba_head_dim": 16,
+        "ssm_state_size": 8, "n_groups": 1, "chunk_size": 8,
+    },
     "mamba": {**_STATES, "state_size": 8},
     "falcon_mamba": {**_STATES, "state_size": 8},
     "mamba2": {**_STATES, "state_size": 8, "num_heads": 4, "head_dim": 16, "n_groups": 1, "chunk_size": 8},
@@ -122,6 +132,8 @@ TRAINED: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 """Windows, chunks and the like are shorter than the texts, so that they show."""
+TRAINED = {name: sizes for name, sizes in _SIZES_OF.items() if name in CONFIG_MAPPING}
+"""Those that the transformers in use knows: the oldest one that we allow knows fewer."""
 
 _NO_DROPOUT = (
     "resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout", "attention_dropout", "activation_dropout", "hidden_dropout",
