@@ -26,7 +26,7 @@ def _fuse_gelu(model: Any) -> None:
 
 
 def _cap_attention(model: Any) -> None:
-    """Has a model that caps its attention (Gemma 2) do so: transformers before 5.22 leaves the cap out of SDPA unsaid."""
+    """Has a model that caps its attention (Gemma 2) do so: transformers 5.20 leaves the cap out of SDPA unsaid."""
     if getattr(model.config.get_text_config(), "attn_logit_softcapping", None):
         model.set_attn_implementation("eager")
 

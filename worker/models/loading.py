@@ -136,7 +136,7 @@ def _require_whole(source: ModelSource, missing: Collection[str]) -> None:
 def _require_finite(source: ModelSource, model: PreTrainedModel) -> None:
     """Raises ModelError if weights are NaN or infinite, for every loss would be so, whatever the learning rate."""
     for name, weight in model.named_parameters():
-        # The sum first: it takes a tenth of the time, and is finite unless a weight is not, or they are huge.
+        # The sum first: it takes a twentieth of the time, and is finite unless a weight is not, or they are huge.
         if not torch.isfinite(weight.sum()) and not torch.isfinite(weight).all():
             broken = int((~torch.isfinite(weight)).sum())
             raise ModelError(

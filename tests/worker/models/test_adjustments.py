@@ -28,7 +28,7 @@ def logits(model: Any) -> torch.Tensor:
 def test_a_cap_on_attention_is_never_left_out(fragments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = architectures.save("gemma2", tmp_path, fragments)
     eager = AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation="eager")
-    monkeypatch.setattr(Gemma2PreTrainedModel, "_supports_sdpa", True)  # as transformers before 5.22 has it
+    monkeypatch.setattr(Gemma2PreTrainedModel, "_supports_sdpa", True)  # as transformers 5.20 has it
     assert AutoModelForCausalLM.from_pretrained(tmp_path).config._attn_implementation == "sdpa"
     assert torch.equal(logits(load_model(source).model), logits(eager))
 
