@@ -23,7 +23,9 @@ class LoopbackHub:
     def __init__(self, models: dict[str, Path], datasets: dict[str, Path] | None = None) -> None:
         self.repositories = models | {f"datasets/{name}": folder for name, folder in (datasets or {}).items()}
         self.requests: list[str] = []
-        self.break_off = False  # whether weights end after half of them, as a lost connection does
+        self.break_off = False  # whether files end after half of them, as with a lost connection
+        self.hangs = ""  # files whose names end in this come by half, and then no more for as long as the hub is there
+        self.left = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.hub = self  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -42,6 +44,7 @@ class LoopbackHub:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.left.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -71,7 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif not (folder / name).is_file():
             self._refuse("EntryNotFound", f"{repository} has no file {name}.")
         else:
-            self._send(200, (folder / name).read_bytes(), "application/octet-stream", send_body, hub.break_off)
+            hangs = bool(hub.hangs) and name.endswith(hub.hangs)
+            self._send(200, (folder / name).read_bytes(), "application/octet-stream", send_body, hub.break_off, hangs)
 
     def _answer_api(self, hub: LoopbackHub, path: str, send_body: bool) -> None:
         """``REPOSITORY``, ``REPOSITORY/revision/NAME`` and ``REPOSITORY/tree/NAME``."""
@@ -105,7 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _send(self, status: int, body: bytes, kind: str, send_body: bool, break_off: bool = False) -> None:
+    def _send(
+        self, status: int, body: bytes, kind: str, send_body: bool, break_off: bool = False, hangs: bool = False
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -113,8 +119,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Repo-Commit", COMMIT)
         self.end_headers()
         if send_body:
-            self.wfile.write(body[: len(body) // 2] if break_off else body)
-            self.close_connection = break_off
+            self.wfile.write(body[: len(body) // 2] if break_off or hangs else body)
+            self.close_connection = break_off or hangs
+        if send_body and hangs:
+            self.wfile.flush()
+            self.server.hub.left.wait()  # type: ignore[attr-defined]
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent: ``requests`` holds what a test may want to know."""

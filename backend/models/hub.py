@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend.errors import InvalidFieldError
+from worker.contract import WEIGHTS_FILE, WEIGHTS_INDEX_FILE, is_whole
 
 TIMEOUT_S = 5
 
 
 class CachedModel(NamedTuple):
-    """A model whose configuration and safetensors are in the cache; ``folder`` is the snapshot."""
+    """A model whose configuration and weights are in the cache, all of them; ``folder`` is the snapshot."""
 
     id: str
     folder: Path
@@ -39,8 +40,7 @@ def find_cached(model_id: str) -> CachedModel | None:
     except OSError:
         return None
     snapshot = folder / "snapshots" / revision
-    whole = (snapshot / "config.json").is_file() and any(snapshot.glob("*.safetensors"))
-    return CachedModel(model_id, snapshot) if whole else None
+    return CachedModel(model_id, snapshot) if is_whole(snapshot) else None
 
 
 def find_model(model_id: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def find_model(model_id: str) -> dict[str, Any]:
         # Asked for first: a model with a configuration but no usable weights would only fail later, in the worker.
         info = HfApi().model_info(model_id, timeout=TIMEOUT_S)
         files = [sibling.rfilename for sibling in info.siblings or []]
-        if not any(file.endswith(".safetensors") for file in files):
+        if not {WEIGHTS_FILE, WEIGHTS_INDEX_FILE} & set(files):
             raise InvalidFieldError(
                 "model_name",
                 f"{model_id} has no weights in the safetensors format.",

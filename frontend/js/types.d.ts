@@ -70,7 +70,10 @@ export type TokenView = Schemas["TokenView"];
 export type TokenRow = Schemas["TokenRow"];
 export type Token = Schemas["Token"];
 export type TokenState = Token["state"];
-export type TokensRequest = Partial<Omit<Schemas["TokensRequest"], "config">> & { config: Config };
+export type TokensRequest = Partial<Omit<Schemas["TokensRequest"], "config" | "reading">> & {
+  config: Config;
+  reading?: Reading | null;
+};
 export type Preflight = Schemas["Preflight"];
 export type Forecast = Schemas["Forecast"];
 export type Model = Schemas["Model"];

@@ -38,13 +38,14 @@ from worker.contract.job import (
     ModelSource,
     learning_rate,
 )
+from worker.contract.model_folder import WEIGHTS_FILE, WEIGHTS_INDEX_FILE, is_whole, weight_files
 from worker.contract.run_config import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, GROUPS, BuiltInModel, RunConfig
 
 __all__ = [
-    "ADAPTER_DIR", "BUILT_IN_MODELS", "CHECKPOINTS_DIR", "CONTROL_FILE", "DEFAULT_MAX_LENGTH", "EVENTS_FILE",
-    "FIELD", "GROUPS", "JOB_FILE", "LOCK_FD_VARIABLE", "LOCK_FILE", "LOG_FILE", "MANIFEST_FILE", "MODEL_DIR",
-    "TERMINAL_PHASES", "TOKENS_DIR", "BuiltInModel", "Checked", "CheckpointEvent", "Control", "DatasetSource",
-    "Encoding", "EvaluationEvent", "Event", "Format", "Job", "Kind", "LockInfo", "MessageEvent", "ModelSource",
-    "Phase", "Reading", "RunConfig", "SampleEvent", "StatusEvent", "StepEvent", "SystemEvent", "decode", "encode",
-    "learning_rate", "now",
+    "ADAPTER_DIR", "BUILT_IN_MODELS", "CHECKPOINTS_DIR", "CONTROL_FILE", "DEFAULT_MAX_LENGTH", "EVENTS_FILE", "FIELD",
+    "GROUPS", "JOB_FILE", "LOCK_FD_VARIABLE", "LOCK_FILE", "LOG_FILE", "MANIFEST_FILE", "MODEL_DIR",
+    "TERMINAL_PHASES", "TOKENS_DIR", "WEIGHTS_FILE", "WEIGHTS_INDEX_FILE", "BuiltInModel", "Checked",
+    "CheckpointEvent", "Control", "DatasetSource", "Encoding", "EvaluationEvent", "Event", "Format", "Job", "Kind",
+    "LockInfo", "MessageEvent", "ModelSource", "Phase", "Reading", "RunConfig", "SampleEvent", "StatusEvent",
+    "StepEvent", "SystemEvent", "decode", "encode", "is_whole", "learning_rate", "now", "weight_files",
 ]  # fmt: skip

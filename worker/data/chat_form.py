@@ -115,10 +115,8 @@ class ChatForm:
 
     def text(self, messages: Messages, tools: list[Any] | None, *, ask: bool = False) -> str:
         """``messages`` rendered; with ``ask``, up to where the model would go on with an answer."""
-        rendered = self._tokenizer.apply_chat_template(
-            messages, tools=tools, tokenize=False, add_generation_prompt=ask, **self._variables
-        )
-        return str(rendered)
+        options = {"tokenize": False, "add_generation_prompt": ask, **self._variables}
+        return str(self._tokenizer.apply_chat_template(messages, tools=tools, **options))
 
     def _whole(self, row: Chat) -> tuple[str, Messages]:
         """The conversation, and its messages in the first style in which the template takes it."""
@@ -266,9 +264,9 @@ class ChatForm:
         mark = next(_marks("", 1))
         try:
             text = self.text([{"role": "user", "content": "c"}, {"role": ANSWERER, "content": mark}], None)
+            return self.special_at(text.partition(mark)[2].lstrip(), 0)
         except REFUSALS:
             return ""
-        return self.special_at(text.partition(mark)[2].lstrip(), 0)
 
     def special_at(self, text: str, place: int) -> str:
         """The special token that stands at ``place``; empty if none does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
@@ -11,6 +11,7 @@ from jinja2 import TemplateError
 from worker.contract import Reading
 from worker.data.chat_form import LOST, REFUSALS, ChatForm, Rendered
 from worker.data.formats import Chat, Completion, Row, Section, joined
+from worker.data.located import Located, located
 from worker.data.special_tokens import Spans, SpecialTokens
 from worker.errors import DataError
 
@@ -128,8 +129,11 @@ class Encoder:
 
     def _texts(self, rows: Sequence[Row]) -> list[Encoded]:
         texts = [row.text if isinstance(row, Section) else row for row in rows if not isinstance(row, (Completion, Chat))]
-        found: list[list[int]] = self._encoded(texts)["input_ids"]
-        encoded = [ids[self._doubled(ids) :] for ids in found]
+        as_text = not self._reading.special_tokens
+        if as_text:
+            self._count_typed(texts)
+        found = self._tokenizer(texts, split_special_tokens=as_text, return_attention_mask=False, verbose=False)["input_ids"]
+        encoded: list[list[int]] = [ids[self._doubled(ids) :] for ids in found]
         ends = [not isinstance(row, Section) or row.ends for row in rows]
         return [
             Encoded(ids + self._eos if end and not self._is_end(ids[-1:]) else ids)
@@ -138,21 +142,22 @@ class Encoder:
 
     def _with_spans(self, parts: Sequence[tuple[str, Spans]]) -> list[Encoded]:
         """Texts of which only the characters within the spans (start, end) are learned, and the end of the last one."""
-        found = self._encoded([text for text, _ in parts], return_offsets_mapping=True) if parts else {}
         encoded = []
-        for (text, spans), ids, offsets in zip(
-            parts, found.get("input_ids", ()), found.get("offset_mapping", ()), strict=True
-        ):
+        for (text, spans), (ids, offsets) in zip(parts, self._located(parts, own_marks=True), strict=True):
             first = self._doubled(ids)
             encoded.append(self._ended(text, spans, ids[first:], offsets[first:]))
         return encoded
 
-    def _encoded(self, texts: list[str], **options: Any) -> Any:
-        """Texts as the tokenizer takes them, with the marks that it puts around a text itself."""
-        marks = self._reading.special_tokens
-        if not marks and (typed := sum(map(self._special.typed_in, texts))):
+    def _located(self, parts: Sequence[tuple[str, Spans]], *, own_marks: bool) -> list[Located]:
+        """Texts in tokens, with the marks that the tokenizer puts around a text itself if these are its ``own_marks``."""
+        as_text = own_marks and not self._reading.special_tokens
+        if as_text:
+            self._count_typed(text for text, _ in parts)
+        return located(self._tokenizer, parts, own_marks=own_marks, split_special_tokens=as_text)
+
+    def _count_typed(self, texts: Iterable[str]) -> None:
+        if typed := sum(map(self._special.typed_in, texts)):
             self.lost["special tokens"] += typed
-        return self._tokenizer(texts, split_special_tokens=not marks, return_attention_mask=False, verbose=False, **options)
 
     def _is_end(self, last: Sequence[int]) -> bool:
         """Whether a text that ends with this token says itself that it ends."""
@@ -174,10 +179,8 @@ class Encoder:
 
     def _conversations(self, rows: Sequence[Chat], numbers: Sequence[int]) -> list[Encoded]:
         rendered = [self._rendered(row, number) for row, number in zip(rows, numbers, strict=True)]
-        texts = [each[0].text for each in rendered if each and not each[1]]
-        options = {"add_special_tokens": False, "return_attention_mask": False, "return_offsets_mapping": True}
-        found = self._tokenizer(texts, verbose=False, **options) if texts else {}
-        together = iter(zip(found.get("input_ids", ()), found.get("offset_mapping", ()), strict=True))
+        plain = [(each[0].text, each[0].spans) for each in rendered if each and not each[1]]
+        together = iter(self._located(plain, own_marks=False))
         encoded = []
         for each in rendered:
             if each is None:
@@ -195,7 +198,8 @@ class Encoder:
         """A conversation in the model's form, and which characters of it stand for special tokens that are typed in it; None
         if it is left out."""
         self._form = self._form or ChatForm(self._tokenizer, self._reading.chat_template_kwargs)
-        chat, hidden = (row, {}) if self._reading.special_tokens else self._special.hide(row)
+        kept = self._reading.special_tokens or not self._tokenizer.is_fast
+        chat, hidden = (row, {}) if kept else self._special.hide(row)
         try:
             rendered = self._form.render(chat)
         except REFUSALS as error:

@@ -15,6 +15,9 @@ from worker.data.formats import Chat
 
 _HIDING = 0x13000  # the first of a thousand Egyptian hieroglyphs
 
+_WITHIN_TURNS = re.compile("think|tool_call|tool_response", re.IGNORECASE)
+"""Marks of thoughts and calls, which answers have in them as they were meant."""
+
 Spans = list[tuple[int, int]]
 
 
@@ -26,8 +29,8 @@ class SpecialTokens:
         added = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
         names = sorted({*added, *map(str, tokenizer.all_special_tokens)} - {""}, key=len, reverse=True)
         self.ids = frozenset(map(int, tokenizer.convert_tokens_to_ids(names)))
-        self._names = names
-        self._any = re.compile("|".join(map(re.escape, names))) if names else None
+        self._names = [name for name in names if not _WITHIN_TURNS.search(name)]
+        self._any = re.compile("|".join(map(re.escape, self._names))) if self._names else None
         self._each = re.compile(f"({'|'.join(map(re.escape, names))})") if names else None
 
     def typed_in(self, text: str) -> bool:

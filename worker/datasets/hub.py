@@ -18,10 +18,10 @@ from typing import Any
 
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
-from tqdm import tqdm
 
 from worker.data.formats.shards import choose, join
 from worker.errors import DataError
+from worker.models.hub import counting_bar
 
 DEFAULT_SPLIT = "train"
 _TIMEOUT_S = 15
@@ -57,7 +57,7 @@ def fetch_dataset(name: str, split: str, folder: Path) -> Path:
 
 
 def _download(name: str, file: str, revision: str | None, folder: Path, progress: _Progress) -> Path:
-    bar = type("Bar", (_Bar,), {"progress": progress})
+    bar = counting_bar(progress.add)
     path = hf_hub_download(name, file, repo_type="dataset", revision=revision, local_dir=folder, tqdm_class=bar)
     return Path(path)
 
@@ -81,24 +81,6 @@ class _Progress:
     def finish(self) -> None:
         """All are there."""
         _say({"bytes": self._total, "total": self._total})
-
-
-class _Bar(tqdm):  # type: ignore[type-arg]
-    """What the hub's client takes for its progress bar. Nothing is drawn."""
-
-    progress: _Progress
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{**options, "disable": True})
-
-    def update(self, n: float | None = 1) -> None:
-        self.progress.add(int(n or 0))
-
-    def update_transfer(self, n: float | None = 1) -> None:
-        """Bytes on the wire, which are counted again once they are on the disk."""
-
-    def set_transfer_postfix_str(self, *arguments: Any, **options: Any) -> None:
-        """Not drawn either."""
 
 
 def _say(line: dict[str, Any]) -> None:

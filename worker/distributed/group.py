@@ -57,15 +57,18 @@ class Group:
         rounds = -(-len(passes) // self.size) * self.size
         return [(passes[n], 1) if n < len(passes) else (passes[0], 0) for n in range(self.rank, rounds, self.size)]
 
-    def wrap(self, module: nn.Module, device: torch.device, sharded: bool) -> Any:
-        """``module``, with gradients averaged over the group when ``backward`` is called outside ``without_sync``."""
+    def wrap(self, module: nn.Module, device: torch.device, *, sharded: bool, all_used: bool) -> Any:
+        """``module``, with gradients averaged over the group when ``backward`` is called outside ``without_sync``.
+
+        Unless ``all_used``, some weights may have no part in what it computes.
+        """
         if self.size == 1:
             return module
         if sharded:
             shard(module, device, self.size)
             return module
         # Without the view each gradient would be there twice.
-        return nn.parallel.DistributedDataParallel(module, gradient_as_bucket_view=True)
+        return nn.parallel.DistributedDataParallel(module, gradient_as_bucket_view=True, find_unused_parameters=not all_used)
 
     def without_sync(self, module: Any, last: bool) -> AbstractContextManager[None]:
         """For each pass of an update: gradients add up in each process, and meet in the ``last`` pass.

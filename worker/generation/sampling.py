@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from transformers import LogitsProcessorList, PreTrainedTokenizerBase
 
 FinishReason = Literal["stop", "length"]
+
+_MEMORIES = ("past_key_values", "cache_params", "state")  # attention's, Mamba's and RWKV's, given out and taken in again
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,10 @@ def stream(language_model: LanguageModel, prompt_ids: Sequence[int], sampling: S
     warpers = _warpers(sampling)
     text = _TextStream(language_model.tokenizer, prompt_ids)
     holder = _StopHolder(sampling.stop)
-    inputs = torch.tensor([list(prompt_ids)], device=model.device)
-    past = None
+    reader = _Reader(model)
+    newest = list(prompt_ids)
     for count in range(1, limit + 1):
-        output = model(input_ids=inputs, past_key_values=past, use_cache=True, logits_to_keep=1)
-        past = output.past_key_values
-        logits = output.logits[:, -1].float().cpu()
+        logits = reader.logits_after(newest)
         token = _choose(logits, sampling, warpers, generator)
         logprob = float(torch.log_softmax(logits[0], dim=-1)[token])
         shown = holder.push("" if token in ends else text.push(token))
@@ -95,7 +96,35 @@ def stream(language_model: LanguageModel, prompt_ids: Sequence[int], sampling: S
         yield Piece(shown + holder.rest() if finish else shown, token, logprob, finish)
         if finish:
             return
-        inputs = torch.tensor([[token]], device=model.device)
+        newest = [token]
+
+
+class _Reader:
+    """Has a model read a text bit by bit, and keeps what it needs to remember of what it has read.
+
+    A model that remembers nothing (OpenAI-GPT), or only within itself, where texts would mix, reads all of it each time.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._text = torch.zeros(1, 0, dtype=torch.long, device=model.device)
+        self._memory: dict[str, Any] | None = {}
+        self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
+
+    def logits_after(self, ids: Sequence[int]) -> torch.Tensor:
+        """The logits [1, vocabulary], on the CPU, of what follows ``ids`` and all that was read before."""
+        new = torch.tensor([list(ids)], device=self._text.device)
+        self._text = torch.cat((self._text, new), dim=1)
+        inputs = new if self._memory else self._text
+        told = {}
+        if self._takes_positions:  # left to itself, Bamba counts them from 0 each time
+            end = self._text.shape[1]
+            told["position_ids"] = torch.arange(end - inputs.shape[1], end, device=inputs.device)[None]
+        remembers = self._memory is not None
+        output = self._model(input_ids=inputs, use_cache=remembers, logits_to_keep=1, **told, **(self._memory or {}))
+        self._memory = {name: output[name] for name in _MEMORIES if output.get(name) is not None} or None
+        logits: torch.Tensor = output.logits[:, -1].float().cpu()
+        return logits
 
 
 def _end_ids(language_model: LanguageModel) -> set[int]:

@@ -92,13 +92,14 @@ def has_plain_head(model: Any) -> bool:
     if type(head) is not nn.Linear or getattr(model, "base_model", model) is model:
         return False
     seen: list[torch.Tensor] = []
-    large = torch.linspace(-1e4, 1e4, head.out_features, device=model.device).repeat(1, 2, 1)
+    # Several tokens, for padding may have a vector of zeros, which no scale changes.
+    text = torch.arange(min(8, head.out_features), device=model.device)[None]
+    large = torch.linspace(-1e4, 1e4, head.out_features, device=model.device).repeat(1, text.shape[1], 1)
 
     def replace(module: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
         seen.append(inputs[0])
         return large
 
-    text = torch.zeros(1, 2, dtype=torch.long, device=model.device)
     training = model.training
     model.eval()
     with head.register_forward_hook(replace):

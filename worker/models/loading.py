@@ -15,6 +15,7 @@ from worker.checkpoints.folder import verify
 from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
 from worker.errors import ModelError
 from worker.models import hub
+from worker.models.adjustments import adjust
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -35,13 +36,12 @@ class LanguageModel:
     context: int | None
 
 
-def quiet_libraries(*, bars: bool = False) -> None:
-    """Silences the libraries' advice for programmers, and their progress bars too unless ``bars``."""
+def quiet_libraries() -> None:
+    """Silences the libraries' advice for programmers, and their progress bars."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    if not bars:
-        logging.disable_progress_bar()
+    logging.disable_progress_bar()
 
 
 def build(name: str, texts: Iterable[str]) -> LanguageModel:
@@ -74,14 +74,17 @@ def _gpt2(spec: BuiltInModel, vocab_size: int, end_id: int) -> PreTrainedModel:
     return GPT2LMHeadModel(config)
 
 
-def load_model(source: ModelSource, *, from_scratch: bool = False) -> LanguageModel:
+def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Watch | None = None) -> LanguageModel:
     """The model at ``source``, which is not a built-in one; ``from_scratch`` keeps its design and drops its weights.
 
-    Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code.
+    ``watch`` is told of a download, as by ``hub.fetch_model``.
+
+    Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code, or if
+    its weights are not finite.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    folder, options = _place(source)
+    folder, options = _place(source, weights=not from_scratch, watch=watch)
     options["trust_remote_code"] = False
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
@@ -94,11 +97,12 @@ def load_model(source: ModelSource, *, from_scratch: bool = False) -> LanguageMo
             options |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
             model, loading = AutoModelForCausalLM.from_pretrained(folder, **options)
             _require_whole(source, loading["missing_keys"])
+            _require_finite(source, model)
     except torch.OutOfMemoryError:
         raise
     except _LOADING_ERRORS as error:
         raise _not_loaded(source, error) from error
-    _fuse_gelu(model)
+    adjust(model)
     loaded = LanguageModel(model, tokenizer, context_of(model))
     _require_text_model(source, loaded)
     return loaded
@@ -120,16 +124,6 @@ def _not_loaded(source: ModelSource, error: Exception) -> ModelError:
     return ModelError(f"Could not load the model {source.location}: {_first_sentence(error)}", _HINTS[source.kind])
 
 
-def _fuse_gelu(model: PreTrainedModel) -> None:
-    """Gives GPT-2's activation, where ``model`` has it, in one operation instead of seven. config.json keeps its name."""
-    from transformers.activations import NewGELUActivation
-
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, NewGELUActivation):
-                setattr(module, name, torch.nn.GELU(approximate="tanh"))
-
-
 def _require_whole(source: ModelSource, missing: Collection[str]) -> None:
     """Raises ModelError if weights are missing, for transformers fills such gaps with random numbers and says nothing."""
     if missing:
@@ -139,15 +133,35 @@ def _require_whole(source: ModelSource, missing: Collection[str]) -> None:
         )
 
 
+def _require_finite(source: ModelSource, model: PreTrainedModel) -> None:
+    """Raises ModelError if weights are NaN or infinite, for every loss would be so, whatever the learning rate."""
+    for name, weight in model.named_parameters():
+        # The sum first: it takes a twentieth of the time, and is finite unless a weight is not, or they are huge.
+        if not torch.isfinite(weight.sum()) and not torch.isfinite(weight).all():
+            broken = int((~torch.isfinite(weight)).sum())
+            raise ModelError(
+                f"{source.location} is broken: {broken} of {weight.numel()} numbers in its {name} are NaN or infinite.",
+                "Get the model again, or start from an earlier checkpoint of it.",
+            )
+
+
 def _require_text_model(source: ModelSource, loaded: LanguageModel) -> None:
-    """Raises ModelError if the tokenizer knows no words, or if the model sees the words it should predict."""
+    """Raises ModelError if the tokenizer knows no words, or if the model cannot read a text or sees the words it should
+    predict."""
     if not loaded.tokenizer.encode("the story", add_special_tokens=False):
         raise ModelError(f"{source.location} has no usable tokenizer.", "Its folder needs the tokenizer's files too.")
     model: Any = loaded.model
     texts = torch.arange(8).repeat(2, 1)
     texts[1, -1] = 8
-    with torch.inference_mode():
-        first, second = model.eval()(input_ids=texts, use_cache=False).logits[:, :-1]
+    try:
+        with torch.inference_mode():
+            first, second = model.eval()(input_ids=texts, use_cache=False).logits[:, :-1]
+    except torch.OutOfMemoryError:
+        raise
+    except _LOADING_ERRORS as error:
+        raise ModelError(
+            f"{source.location} cannot read a text: {_first_sentence(error)}", "Choose a model made for text generation."
+        ) from error
     if (first - second).abs().max() > 1e-4 * first.abs().max():  # rounding stays far below
         raise ModelError(
             f"{source.location} reads text in both directions, so it cannot write any.",
@@ -165,10 +179,10 @@ _HINTS = {
 _GGUF_READERS = ("gguf", "accelerate")
 
 
-def _place(source: ModelSource, *, weights: bool = True) -> tuple[str, dict[str, Any]]:
+def _place(source: ModelSource, *, weights: bool = True, watch: hub.Watch | None = None) -> tuple[str, dict[str, Any]]:
     """The folder that holds ``source``, and what else transformers needs to know to load it."""
     if source.kind == "hub":
-        return hub.fetch_model(source.location, weights=weights), {}
+        return hub.fetch_model(source.location, weights=weights, watch=watch), {}
     path = Path(source.location)
     if not path.exists():
         raise ModelError(f"The model {path} is gone.", "Pick another model.")
@@ -184,6 +198,11 @@ def _place(source: ModelSource, *, weights: bool = True) -> tuple[str, dict[str,
 def _first_sentence(error: Exception) -> str:
     """The first line of what a library says; the rest is for programmers and stands in the log."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def words_part(model: Any) -> Any:
+    """The part of ``model`` that words go through: all of it, unless it takes images or sounds too."""
+    return model if model.config.get_text_config() is model.config else model.get_decoder()
 
 
 def context_of(model: PreTrainedModel) -> int | None:

@@ -5,6 +5,7 @@ Weights W become W + alpha / rank · B·A. While training, both parts are there;
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +15,14 @@ from typing import Any, NamedTuple
 import torch
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
+from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 from safetensors.torch import save_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from worker.contract import RunConfig
 from worker.errors import CheckpointError, ModelError
-from worker.models.loading import context_of
+from worker.models.loading import context_of, words_part
 
 _TOLERANCE = 1e-4  # of the largest logit; rounding stays far below in fp32
 _ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors"
@@ -34,27 +36,66 @@ class Agreement(NamedTuple):
 
 
 def add_adapters(model: Any, config: RunConfig) -> None:
-    """Adds matrices to every linear layer of ``model`` but its head, and freezes all else. The model stays what it is.
+    """Adds matrices to the linear layers of ``model`` that ``adaptable`` names, and freezes all else. It stays what it is.
 
     A starts random, from torch's generator, and B at zero, so that the model's logits do not change.
-    Raises ModelError if there is no linear layer.
+    Raises ModelError if there is no such layer, or if peft cannot add to one.
     """
-    inner = [module for module in model.modules() if isinstance(module, (nn.Linear, Conv1D))]
-    if not any(module is not model.get_output_embeddings() for module in inner):
+    names = adaptable(model)
+    if not names:
         raise ModelError("This model has no linear layers that LoRA could be added to.", "Set Method to full.")
     lora = LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
-        target_modules="all-linear",
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in inner),  # GPT-2 keeps its weights transposed
+        target_modules=names,
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),  # GPT-2's weights are transposed
         task_type="CAUSAL_LM",
     )
+    _name_by_weight(lora, model)
     try:
         inject_adapter_in_model(lora, model)
-    except ValueError as error:  # peft's own advice, such as of dropout that it has not for experts
+    except ValueError as error:  # peft's own advice, such as of dropout that it has not for single weights
         reason = f"LoRA cannot be added to {type(model).__name__} like this: {error}"
         raise ModelError(reason, "Set LoRA dropout to 0, or Method to full.") from error
+
+
+def adaptable(model: Any) -> list[str]:
+    """The names of the linear layers that LoRA adds to: those that words go through, but for the head.
+
+    The experts of a mixture are no linear layers in transformers 5, and are left alone, as are the routers to them. In a
+    state space (Mamba) it is only the first layer: kernels take the weights of the others as they are, past what is added.
+    """
+    spaces = [(name, module) for name, module in model.named_modules() if hasattr(module, "A_log") and hasattr(module, "D")]
+    inner = {f"{name}.{child}" for name, module in spaces for child, _ in module.named_children() if child != "in_proj"}
+    head, words = model.get_output_embeddings(), set(words_part(model).modules())
+    return [
+        name
+        for name, module in model.named_modules()
+        if module in words and module is not head and name not in inner and _is_linear(module)
+    ]
+
+
+@torch.no_grad()
+def _is_linear(module: nn.Module) -> bool:
+    """Not all of that class are: of Llama 4 a router is, and of DeepSeek V4 a layer in groups."""
+    if type(module) in (nn.Linear, Conv1D) or not isinstance(module, nn.Linear):
+        return isinstance(module, (nn.Linear, Conv1D))
+    try:
+        output: Any = module(module.weight.new_zeros(2, 3, module.in_features))
+    except RuntimeError:
+        return False
+    return isinstance(output, torch.Tensor) and output.shape == (2, 3, module.out_features)
+
+
+def _name_by_weight(lora: LoraConfig, model: nn.Module) -> None:
+    """Has ``lora`` name some dense layers by their weight: in mixtures of experts peft takes a layer's name, such as
+    ``up_proj``, for the one that experts had before transformers 5, here and where the adapter is loaded."""
+    renamed = copy.deepcopy(lora)
+    convert_peft_config_for_transformers(renamed, model, None)
+    before, after = set(lora.target_modules or ()), set(renamed.target_modules or ())
+    lora.target_modules = sorted(before & after)
+    lora.target_parameters = sorted(f"{name}.weight" for name in before - after) or None
 
 
 def base_digest(model: nn.Module) -> str:

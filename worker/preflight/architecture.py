@@ -18,9 +18,10 @@ from worker.contract import BUILT_IN_MODELS, Job, ModelSource, RunConfig
 from worker.data.batching import Batch, Layout, PackedTexts
 from worker.errors import ModelError
 from worker.models import hub
+from worker.models.adjustments import adjust
 from worker.models.attention import PACKED, packed_arguments
 from worker.models.forward import recompute_activations
-from worker.models.loading import _fuse_gelu, _gpt2, context_of, quiet_libraries
+from worker.models.loading import _gpt2, context_of, quiet_libraries
 
 _DECIDES = {"method", "lora_rank", "lora_alpha", "lora_dropout", "packing", "gradient_checkpointing"}
 
@@ -123,7 +124,7 @@ def _outline(source: ModelSource, vocabulary: int) -> Any:
             f"The design of {source.location} cannot be read: {first_line}",
             "It must be a text model that transformers knows.",
         ) from error
-    _fuse_gelu(model)
+    adjust(model)
     return model
 
 

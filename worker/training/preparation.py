@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -150,12 +149,13 @@ def _model_and_tokens(
 ) -> tuple[LanguageModel, int]:
     """The model and the most tokens that an example may have; the tokens are on the disk then."""
     say(f"Loading the model {job.config.model_name}.")
-    language_model = _model(job, corpus, folder)
+    path = Path(job.dataset.path)
+    language_model = _model(job, corpus, folder, _Progress(f"Downloading {job.config.model_name}", path, say, stop))
     from worker.models.loading import choose_max_length
 
     max_length = choose_max_length(job.config.max_length, language_model.context)
     say(f"Turning the text into tokens, at most {max_length} an example.")
-    progress = _Progress("Turning the text into tokens", Path(job.dataset.path), say, stop)
+    progress = _Progress("Turning the text into tokens", path, say, stop)
     if group.first:
         tokenizer, config = language_model.tokenizer, job.config
         skip = config.skip_refused_rows
@@ -180,7 +180,8 @@ def _must_be_sharded(
 
 
 class _Progress:
-    """Tells how far a pass over the dataset is, rarer the longer it takes; a quick one is over before the first word."""
+    """Tells how far a pass over the dataset is, or a download; rarer the longer it takes, and a quick one is over before the
+    first word."""
 
     def __init__(self, what: str, path: Path, say: Callable[[str], None], stop: StopSwitch) -> None:
         self._what = what
@@ -194,8 +195,11 @@ class _Progress:
         self._started = time.monotonic()
         self._next = self._started + _SECONDS_BEFORE_PROGRESS
 
-    def __call__(self, bytes_read: int) -> None:
-        """Takes the bytes read so far; fewer than before begin another pass. Raises StopRequested on a stop."""
+    def __call__(self, bytes_read: int, total: int | None = None) -> None:
+        """Takes the bytes so far; fewer than before begin another pass. Of a download, ``total`` are the bytes to come.
+
+        Raises StopRequested on a stop.
+        """
         self._stop.check()
         if bytes_read < self._last_bytes:
             self._begin()
@@ -203,9 +207,11 @@ class _Progress:
         now = time.monotonic()
         if now < self._next:
             return
-        seconds, share = now - self._started, bytes_read / self._path.stat().st_size
+        seconds, share = now - self._started, bytes_read / (total or self._path.stat().st_size)
         self._next = now + max(_SECONDS_BEFORE_PROGRESS, seconds / 20)
-        self._say(f"{self._what}: {share:.0%}, about {_duration(seconds * (1 / share - 1))} left.")
+        far = f"{share:.0%}" if total is None else f"{_size(bytes_read)} of {_size(total)}"
+        left = f", about {_duration(seconds * (1 / share - 1))} left" if share else ""
+        self._say(f"{self._what}: {far}{left}.")
 
 
 def _duration(seconds: float) -> str:
@@ -214,18 +220,21 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
-def _model(job: Job, corpus: Corpus, folder: Path | None) -> LanguageModel:
+def _size(count: int) -> str:
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
+def _model(job: Job, corpus: Corpus, folder: Path | None, watch: Callable[[int, int], None]) -> LanguageModel:
     from worker.models import loading
 
     lora = job.config.method == "lora"
-    loading.quiet_libraries(bars=sys.stderr.isatty())  # a download is worth watching; a log file is no place for bars
+    loading.quiet_libraries()
     if folder is not None and not lora:  # a checkpoint of LoRA is merged, and training goes on with the parts
         loaded = loading.load_model(ModelSource(kind="folder", location=str(folder)))
     elif job.model.kind == "built_in":
         loaded = loading.build(job.model.location, corpus.learn_texts())
     else:
-        loaded = loading.load_model(job.model, from_scratch=job.config.from_scratch)
-    loading.quiet_libraries()
+        loaded = loading.load_model(job.model, from_scratch=job.config.from_scratch, watch=watch)
     if job.dataset.reading.kind == "chat" and not loaded.tokenizer.chat_template:
         loaded.tokenizer.chat_template = plain_chat_template(loaded.tokenizer)  # which is saved with the model
     if job.dataset.reading.kind == "chat":

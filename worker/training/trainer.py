@@ -21,6 +21,7 @@ from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.models import saving
 from worker.models.card import model_card
 from worker.models.forward import Forward, recompute_activations
+from worker.models.loading import words_part
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
 from worker.training import resume
@@ -63,7 +64,9 @@ class Trainer:
         self.group = setup.group
         self.model = _ready_to_train(setup)
         self.forward = Forward(setup.language_model, setup.precision)
-        self.parallel = self.group.wrap(self.forward, setup.device, setup.sharded)
+        self.parallel = self.group.wrap(
+            self.forward, setup.device, sharded=setup.sharded, all_used=words_part(self.model) is self.model
+        )
         self.optimizer: Any = make_optimizer(self.model, setup.learning_rate, self.config.weight_decay)
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         self.window_size = self.config.batch_size * self.config.gradient_accumulation_steps * self.group.size

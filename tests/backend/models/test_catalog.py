@@ -121,6 +121,28 @@ def test_cached_hub_model_is_listed_and_found_without_a_network(start_server, tm
     assert (config["model_name"], config["max_length"]) == ("gpt2", 512)
 
 
+def test_half_a_model_in_the_cache_is_not_on_this_machine(start_server, tmp_path: Path) -> None:
+    cache = tmp_path / "hf" / "hub" / "models--someone--large"
+    snapshot = model_folder(cache / "snapshots" / "abc")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text("abc")
+    shards = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
+    (snapshot / "model.safetensors").rename(snapshot / shards[0])
+    (snapshot / shards[1]).write_bytes(b"")
+    weight_map = {f"weight.{number}": shard for number, shard in enumerate(shards)}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    server = start_server({"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"})
+
+    def listed() -> list[str]:
+        return [model["id"] for model in server.client.get("/api/models").json()["items"] if model["kind"] == "hub"]
+
+    assert listed() == []
+    response = server.client.post("/api/runs", json={"model_name": "someone/large"})
+    assert "is not on this machine" in response.json()["error"]["message"]
+    (snapshot / shards[2]).write_bytes(b"")
+    assert listed() == ["someone/large"]
+
+
 def test_a_hub_that_cannot_be_reached_is_told_at_the_field(start_server) -> None:
     """Not by an offline setting: the connection is refused."""
     server = start_server({"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"})

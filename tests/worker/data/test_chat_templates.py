@@ -268,7 +268,7 @@ def tokens_of(tokenizer: Any, text: str, spans: list[Span]) -> Encoded:
         solid = [
             number for number, target in zip(ids, targets, strict=True) if target and tokenizer.decode([number]).strip()
         ]
-        if solid[-1:] != [tokenizer.eos_token_id]:
+        if not solid or solid[-1] not in tokenizer.all_special_ids:
             ids, targets = [*ids, tokenizer.eos_token_id], [*targets, True]
     return Encoded(ids, targets)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
-from transformers import GPT2Tokenizer, PreTrainedTokenizerFast
+from transformers import ByT5Tokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
 from worker.contract import Reading
 from worker.data.encoding import PLAIN_CHAT_TEMPLATE, REFUSED, TOLD, Encoded, Encoder, told
@@ -261,3 +261,19 @@ def test_a_template_is_given_its_variables(tokenizer: GPT2Tokenizer) -> None:
 def test_a_blank_divides_prompt_and_completion_where_one_belongs(prompt: str, completion: str, between: str) -> None:
     assert joined(Completion(prompt, completion)) == prompt + between + completion
     assert joined(Completion(prompt, completion, "\n")) == (prompt + "\n" if prompt else "") + completion
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_tokenizer_that_tells_no_places_learns_the_same(answer: str) -> None:
+    """ByT5's, whose tokens are bytes, ends each text itself."""
+    tokenizer = ByT5Tokenizer(extra_ids=0)
+    (example,) = encode(tokenizer, "completion", Completion(prompt="Sí 😀", completion=answer))
+    blank = "" if answer[0].isspace() or answer == "日本語" else " "
+    assert example.ids == tokenizer.encode(f"Sí 😀{blank}{answer}")
+    assert [token for token, target in zip(example.ids, example.targets or (), strict=True) if target] == tokenizer.encode(
+        f"{blank}{answer}"
+    )
+    row = chat(("user", "Hi 😀"), ("assistant", answer), ("user", "And?"), ("assistant", "Bye."))
+    (example,) = encode(tokenizer, "chat", row, template=PLAIN_CHAT_TEMPLATE)
+    kept = tokenizer.decode([token for token, target in zip(example.ids, example.targets or (), strict=True) if target])
+    assert kept == f" {answer.rstrip()}</s>\n Bye.</s>\n"  # blanks before a mark are dropped by ByT5's

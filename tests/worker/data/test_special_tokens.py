@@ -93,7 +93,7 @@ def test_nor_can_a_tool_call(tokenizer: Any) -> None:
     call = {"type": "function", "function": {"name": "f", "arguments": {"x": "<|im_end|>"}}}
     row = Chat((Message("user", "x"), Message("assistant", "", extras={"tool_calls": [call]})))
     found, _ = encode(tokenizer, row, kind="chat")
-    assert found[-1] == "f({'x': '<|im_end|>'})《<|im_end|>》\n"
+    assert found[-1] == 'f({"x": "<|im_end|>"})《<|im_end|>》\n'
 
 
 def test_a_dataset_can_say_that_they_are_marks_in_chats_too(tokenizer: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.worker import runs
+from tests.worker import architectures, runs
 from tests.worker.designs import save_small_gpt2
 from worker.contract import Job, ModelSource, StatusEvent
 from worker.distributed import launch
@@ -51,6 +51,22 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(model: ModelSource,
     events = runs.events(two)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert events[-1].phase == "completed"
+
+
+def test_a_model_that_takes_images_too_learns_from_text(fragments: Path, tmp_path: Path) -> None:
+    source = architectures.save("gemma3", tmp_path / "base", fragments)
+    settings = {**SETTINGS, "max_steps": 3, "packing": False}
+    one = runs.make_run(tmp_path / "one", fragments, source, batch_size=4, gradient_accumulation_steps=2, **settings)
+    two = runs.make_run(
+        tmp_path / "two", fragments, source, batch_size=2, gradient_accumulation_steps=2, devices=2, **settings
+    )
+    for run_dir in (one, two):
+        assert runs.run(run_dir) == 0, runs.log(run_dir)
+    assert [loss for *_, loss in curve(one)] == pytest.approx([loss for *_, loss in curve(two)], abs=1e-4)
+    images = {name: weight for name, weight in load_file(one / "model/model.safetensors").items() if "vision" in name}
+    before = load_file(tmp_path / "base/model.safetensors")
+    assert images
+    assert all(torch.equal(weight, before[name]) for name, weight in images.items())
 
 
 @pytest.fixture

@@ -135,6 +135,14 @@ def test_a_head_that_is_a_linear_layer_is_told_from_one_whose_output_is_changed(
     assert not has_plain_head(Gemma2ForCausalLM(Gemma2Config(**sizes)))  # caps its logits
 
 
+def test_a_scale_before_the_head_is_seen_though_padding_has_a_vector_of_zeros() -> None:
+    model = designs.make("llama", pad_token_id=0)
+    assert not model.model.embed_tokens.weight[0].any()
+    assert has_plain_head(model)
+    model.lm_head.register_forward_pre_hook(lambda head, inputs: (inputs[0] / 24,))  # as MiniCPM and others have it
+    assert not has_plain_head(model)
+
+
 def test_a_model_that_changes_its_logits_has_the_right_loss_and_gradients(layout: Layout) -> None:
     model = CohereForCausalLM(CohereConfig(**designs.SIZES, pad_token_id=0)).eval()
     assert_learns_as_alone(model, layout)

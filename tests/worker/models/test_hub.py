@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from tests.loopback_hub import LoopbackHub
 from tests.worker import runs
@@ -61,6 +63,73 @@ def test_a_model_that_cannot_be_used_is_told(hub: LoopbackHub, tmp_path: Path, d
     assert told in f"{end.reason} {end.hint}"
     assert not any(request.endswith((".bin", ".py")) for request in hub.requests)
     assert "this code was run" not in runs.log(tmp_path / "run")
+
+
+def test_only_the_files_that_transformers_reads_are_fetched(
+    hub: LoopbackHub, finished_run: Path, tmp_path: Path, dataset: Path
+) -> None:
+    sharded = tmp_path / "sharded"
+    model = GPT2LMHeadModel.from_pretrained(finished_run / "model")
+    model.save_pretrained(sharded, max_shard_size="400KB")
+    AutoTokenizer.from_pretrained(finished_run / "model").save_pretrained(sharded)
+    shards = sorted(path.name for path in sharded.glob("model-*.safetensors"))
+    assert len(shards) > 2
+    for name in ("consolidated.safetensors", "model.fp16.safetensors", "training_log.txt", "pytorch_model.bin"):
+        (sharded / name).write_bytes(b"x" * 100_000)
+    hub.repositories["someone/sharded"] = sharded
+    code, end = train(hub, tmp_path, "someone/sharded", dataset)
+    assert (code, end.phase) == (0, "completed")
+    fetched = {request.rpartition("/")[2] for request in hub.requests if request.startswith("GET") and "resolve" in request}
+    assert set(shards) | {"config.json", "model.safetensors.index.json", "tokenizer.json"} <= fetched
+    assert not fetched & {"consolidated.safetensors", "model.fp16.safetensors", "training_log.txt", "pytorch_model.bin"}
+    (snapshot,) = (tmp_path / "home/hub/models--someone--sharded/snapshots").iterdir()
+    (snapshot / shards[1]).unlink()
+    hub.__exit__()
+    code, end = train(hub, tmp_path, "someone/sharded", dataset, attempt="in part")
+    assert code == 1
+    assert "someone/sharded is only in part on this machine" in end.reason
+
+
+def test_weights_under_other_names_are_refused_before_any_is_fetched(
+    hub: LoopbackHub, tmp_path: Path, dataset: Path
+) -> None:
+    good = hub.repositories["someone/good"]
+    other = shutil.copytree(good, tmp_path / "other")
+    (other / "model.safetensors").rename(other / "model.fp16.safetensors")
+    torn = shutil.copytree(good, tmp_path / "torn")
+    (torn / "model.safetensors").unlink()
+    (torn / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}')
+    hub.repositories |= {"someone/other": other, "someone/torn": torn}
+    code, end = train(hub, tmp_path, "someone/other", dataset)
+    assert code == 1
+    assert "model.safetensors.index.json" in end.hint
+    code, end = train(hub, tmp_path, "someone/torn", dataset, attempt="run-torn")
+    assert code == 1
+    assert "lacks model-00001-of-00002.safetensors" in end.reason
+    assert not any(request.endswith(".safetensors") for request in hub.requests)
+
+
+def test_a_stop_ends_a_download_that_hangs(hub: LoopbackHub, tmp_path: Path, dataset: Path) -> None:
+    hub.hangs = "model.safetensors"
+    source = ModelSource(kind="hub", location="someone/good")
+    run_dir = runs.make_run(tmp_path / "run", dataset, source, max_steps=1)
+    worker = runs.start(run_dir, **hub.environment(tmp_path / "home"))
+    runs.wait_for(run_dir, "Downloading")
+    asked = time.monotonic()
+    runs.ask(run_dir, "stop")
+    assert worker.wait(timeout=60) == 0, runs.log(run_dir)
+    assert time.monotonic() - asked < 2
+    told = [event.text for event in runs.events(run_dir, "message") if "Downloading" in event.text]
+    assert runs.events(run_dir)[-1].phase == "stopped"
+    assert told
+
+
+def test_from_scratch_no_weights_are_fetched(hub: LoopbackHub, tmp_path: Path, dataset: Path) -> None:
+    source = ModelSource(kind="hub", location="someone/good")
+    settings = {"max_steps": 1, "sample_prompts": [], "from_scratch": True, "validation_split": 0.0}
+    run_dir = runs.make_run(tmp_path / "run", dataset, source, model_name="someone/good", **settings)
+    assert runs.start(run_dir, **hub.environment(tmp_path / "home")).wait(timeout=240) == 0, runs.log(run_dir)
+    assert not any(request.endswith(".safetensors") for request in hub.requests)
 
 
 def test_a_download_that_breaks_off_is_told(hub: LoopbackHub, tmp_path: Path, dataset: Path) -> None:

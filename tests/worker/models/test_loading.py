@@ -92,3 +92,13 @@ def test_a_model_that_sees_what_it_should_predict_is_refused(folder: Path) -> No
         BertConfig(vocab_size=2000, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64)
     ).save_pretrained(folder)
     assert "both directions" in refused(folder)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(folder: Path, number: float) -> None:
+    model = GPT2LMHeadModel.from_pretrained(folder)
+    with torch.no_grad():
+        model.transformer.wte.weight[700, 3] = number  # which no text of the trial meets
+    model.save_pretrained(folder)
+    assert "1 of" in refused(folder)
+    assert "transformer.wte.weight" in refused(folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from peft.tuners.lora.layer import Linear as LoraLinear
 from transformers import (
     AutoModelForCausalLM,
@@ -51,10 +51,10 @@ def qwen2() -> Any:
     return Qwen2ForCausalLM(Qwen2Config(tie_word_embeddings=True, **GROUPED_HEADS, **VOCABULARY))
 
 
-def qwen3_moe() -> Any:
+def qwen3_moe(**config: Any) -> Any:
     """Its experts' weights are one tensor, and no linear layers."""
     experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32, "head_dim": 8}
-    return Qwen3MoeForCausalLM(Qwen3MoeConfig(**experts, **GROUPED_HEADS, **VOCABULARY))
+    return Qwen3MoeForCausalLM(Qwen3MoeConfig(**experts, **GROUPED_HEADS, **VOCABULARY, **config))
 
 
 Make = Callable[[], Any]
@@ -201,19 +201,29 @@ def test_a_model_that_reads_short_texts_only_can_be_saved(tmp_path: Path) -> Non
 
 
 def test_experts_whose_weights_are_one_tensor_are_merged_and_given_back(tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"lora_dropout": 0.0})
     torch.manual_seed(0)
     model = qwen3_moe()
-    lora.add_adapters(model, config)
+    experts = LoraConfig(r=4, target_modules=["q_proj"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])
+    inject_adapter_in_model(experts, model)
     model = train(model, updates=5)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     expected = logits(model)
     lora.save_merged(model, tmp_path)
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
     assert (logits(AutoModelForCausalLM.from_pretrained(tmp_path)) - expected).abs().max() < 1e-4 * expected.abs().max()
-    with pytest.raises(ModelError, match="lora_dropout") as caught:
-        lora.add_adapters(qwen3_moe(), CONFIG)
+
+
+def test_in_a_mixture_the_dense_layers_are_adapted_and_the_experts_left_alone() -> None:
+    plain = CONFIG.model_copy(update={"lora_dropout": 0.0})
+    model = qwen3_moe(mlp_only_layers=[0])
+    lora.add_adapters(model, plain)
+    names = {name.rpartition(".lora_")[0] for name in lora.trainable_state(model)}
+    attention = {f"model.layers.{layer}.self_attn.{name}_proj" for layer in (0, 1) for name in "qkvo"}
+    assert names == attention | {f"model.layers.0.mlp.{name}_proj" for name in ("gate", "up", "down")}
+    with pytest.raises(ModelError, match="lora_dropout") as caught:  # peft names these by their weight, and has none for it
+        lora.add_adapters(qwen3_moe(mlp_only_layers=[0]), CONFIG)
     assert "LoRA dropout to 0" in (caught.value.hint or "")
+    lora.add_adapters(qwen3_moe(), CONFIG)
 
 
 def test_a_model_without_linear_layers_is_refused_with_advice() -> None:

@@ -34,3 +34,19 @@ def test_a_long_pass_says_how_far_it_is_and_how_long_it_will_take(
     assert said == ([f"Reading the text: {told}"] if told else [])
     progress(1)  # fewer than before: another pass begins
     assert len(said) == bool(told)
+
+
+def test_a_download_says_how_many_bytes_have_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, said = [100.0], []
+    monkeypatch.setattr(preparation.time, "monotonic", lambda: now[0])
+    progress = preparation._Progress("Downloading gpt2", tmp_path / "none", said.append, StopSwitch(tmp_path))
+    for done in (0, 137_000_000):
+        now[0] += 10
+        progress(done, 548_000_000)
+    now[0] += 20
+    progress(1_500_000_000, 4_000_000_000)
+    assert said == [
+        "Downloading gpt2: 0 MB of 548 MB.",
+        "Downloading gpt2: 137 MB of 548 MB, about 60 s left.",
+        "Downloading gpt2: 1.5 GB of 4.0 GB, about 67 s left.",
+    ]
