@@ -44,7 +44,8 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     datasets = Datasets(settings.datasets_dir)
     datasets.prepare()
     catalog = Catalog(settings.models_dir, settings.runs_dir)
-    planned = plan(config, catalog, datasets, devices.find_devices(), file=_own_file(config.dataset))
+    files = _own_file("dataset", config.dataset), _own_file("validation_dataset", config.validation_dataset)
+    planned = plan(config, catalog, datasets, devices.find_devices(), file=files[0], validation_file=files[1])
     run_id = lifecycle.new_id()
     directory = settings.runs_dir / run_id
     directory.mkdir(parents=True)
@@ -63,14 +64,16 @@ def add_model(settings: Settings, path: Path) -> int:
     return 0
 
 
-def _own_file(dataset: str) -> DatasetSource | None:
-    """The file that --dataset names, checked, if it is a path rather than a dataset's id. Raises InvalidFieldError."""
+def _own_file(field: str, dataset: str | None) -> DatasetSource | None:
+    """The file that a field names, checked, if it is a path rather than a dataset's id. Raises InvalidFieldError."""
+    if dataset is None:
+        return None
     path = Path(dataset).expanduser().resolve()
     if path.is_file():
         found = check_file(path.name, path).model_dump(include={"format", "encoding", "compressed", "delimiter", "reading"})
         return DatasetSource(path=str(path), **found)
     if not path.exists() and ("/" in dataset or path.suffix):
-        raise InvalidFieldError("dataset", f"There is no file {dataset}.")
+        raise InvalidFieldError(field, f"There is no file {dataset}.")
     return None
 
 

@@ -150,10 +150,12 @@ async def dataset_statistics(
     model_name: str | None = None,
     max_length: Annotated[int | None, Query(ge=8, le=131_072)] = None,
     validation_split: Annotated[float, Query(ge=0, le=0.5)] = 0.1,
+    split_by_group: bool = False,
 ) -> EventSourceResponse:
     """Events ``progress`` {text}, then ``done`` with Statistics, or ``error``. Closing the stream cancels."""
     chosen: dict[str, Any] = {"model_name": model_name} if model_name else {}
-    config = RunConfig(dataset=dataset_id, max_length=max_length, validation_split=validation_split, **chosen)
+    chosen |= {"max_length": max_length, "validation_split": validation_split, "split_by_group": split_by_group}
+    config = RunConfig(dataset=dataset_id, **chosen)
     dataset = await run_in_threadpool(services.datasets.get, dataset_id)
     planned = await run_in_threadpool(_plan, services, config, None)
     services.inspector.reserve()
@@ -180,7 +182,7 @@ def delete_dataset(dataset_id: str, services: ServicesDep) -> None:
         users = [
             f"“{row.name}”"
             for row in lifecycle.with_status(connection, *lifecycle.ACTIVE, *lifecycle.MAY_GO_ON)
-            if json.loads(row.config)["dataset"] == dataset_id
+            if dataset_id in _datasets_of(json.loads(row.config))
         ]
         if users:
             named = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
@@ -188,6 +190,10 @@ def delete_dataset(dataset_id: str, services: ServicesDep) -> None:
                 f"This dataset is in use by {named}.", hint="Wait until they have completed, or delete them first."
             )
         services.datasets.remove(dataset_id)
+
+
+def _datasets_of(config: dict[str, Any]) -> tuple[str | None, ...]:
+    return config["dataset"], config.get("validation_dataset")
 
 
 def _plan(services: Services, config: RunConfig, reading: Reading | None) -> Any:

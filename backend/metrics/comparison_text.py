@@ -12,7 +12,7 @@ from backend.metrics.compare import READING, SAME_BUT_FOR_CHANCE, Difference, Ou
 from backend.schemas.runs import Run
 from worker.contract import BUILT_IN_MODELS
 
-_MEASURED_ON = ("dataset", "validation_split", "max_length", READING)
+_MEASURED_ON = ("dataset", "validation_split", "validation_dataset", "split_by_group", "max_length", READING)
 """What decides which text a validation loss is measured on, and so which losses can be compared."""
 
 _NAMED = 4  # arms or settings that a sentence names; a table has the rest

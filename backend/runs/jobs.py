@@ -29,16 +29,19 @@ class Plan(NamedTuple):
     config: RunConfig
     model: ModelSource
     dataset: DatasetSource
+    validation: DatasetSource | None
     name: str
 
     def job(self, run_id: str = "", device: str = "auto") -> Job:
         """What a worker is given."""
-        return Job(run_id=run_id, config=self.config, model=self.model, dataset=self.dataset, device=device)
+        parts = {"config": self.config, "model": self.model, "dataset": self.dataset, "validation": self.validation}
+        return Job(run_id=run_id, device=device, **parts)
 
     def check(self) -> None:
         """Raises InvalidFieldError if the data or the model has been deleted since the plan was made."""
-        if not Path(self.dataset.path).exists():
-            raise InvalidFieldError("dataset", "This dataset has just been deleted.", hint="Choose another one.")
+        for field, source in (("dataset", self.dataset), ("validation_dataset", self.validation)):
+            if source and not Path(source.path).exists():
+                raise InvalidFieldError(field, "This dataset has just been deleted.", hint="Choose another one.")
         if self.model.kind in ("folder", "gguf") and not Path(self.model.location).exists():
             raise InvalidFieldError("model_name", "This model has just been deleted.", hint="Choose another one.")
 
@@ -50,11 +53,13 @@ def plan(
     devices: list[Device],
     *,
     file: DatasetSource | None = None,
+    validation_file: DatasetSource | None = None,
     reading: Reading | None = None,
 ) -> Plan:
     """Find what a configuration names and fill in what it leaves open.
 
-    ``file``: train on this instead of a dataset; ``reading``: read the dataset so, and not as it is set to.
+    ``file``: train on this instead of a dataset, and ``validation_file``: test on that; ``reading``: read the dataset so,
+    and not as it is set to.
 
     Raises InvalidFieldError, naming the field.
     """
@@ -64,17 +69,22 @@ def plan(
             "device", f"This machine has no device {config.device!r}.", hint=f"It has: {known}. Or use auto."
         )
     _check_count(config, [device.id for device in devices])
-    if config.early_stopping_patience and not config.validation_split:
+    if config.early_stopping_patience and not (config.validation_split or config.validation_dataset):
         raise InvalidFieldError(
             "early_stopping_patience",
             "Early stopping needs a validation loss, and Validation split is 0.",
             hint="Set Validation split to 0.1, or leave Early stopping empty.",
         )
-    try:
-        dataset = file or datasets.source(config.dataset, reading)
-        dataset_name = Path(file.path).name if file else datasets.get(config.dataset).id
-    except NotFoundError as error:
-        raise InvalidFieldError("dataset", error.detail.message, hint="Upload a file first, or use sample.") from error
+    dataset, dataset_name = _dataset("dataset", config.dataset, datasets, file, reading)
+    validation, validation_name = None, None
+    if config.validation_dataset:
+        validation, validation_name = _dataset("validation_dataset", config.validation_dataset, datasets, validation_file)
+        if validation.path == dataset.path:
+            raise InvalidFieldError(
+                "validation_dataset",
+                "A model cannot be tested on what it has learned: this is the dataset itself.",
+                hint="Choose another one, or leave it empty and let Validation split keep a part aside.",
+            )
     model_name = config.model_name if "model_name" in config.model_fields_set else catalog.default()
     model, context = catalog.resolve(model_name)
     if context is not None and config.max_length is not None and config.max_length > context:
@@ -87,11 +97,24 @@ def plan(
         update={
             "model_name": model_name,
             "dataset": dataset_name,
+            "validation_dataset": validation_name,
             "learning_rate": learning_rate(config, model),
             "max_length": config.max_length or (min(DEFAULT_MAX_LENGTH, context) if context else None),
         }
     )
-    return Plan(filled, model, dataset, config.name or f"{model_name} on {dataset_name}")
+    return Plan(filled, model, dataset, validation, config.name or f"{model_name} on {dataset_name}")
+
+
+def _dataset(
+    field: str, name: str, datasets: Datasets, file: DatasetSource | None, reading: Reading | None = None
+) -> tuple[DatasetSource, str]:
+    """What ``field`` names, or ``file`` if there is one, and what it is called. Raises InvalidFieldError."""
+    if file:
+        return file, Path(file.path).name
+    try:
+        return datasets.source(name, reading), datasets.get(name).id
+    except NotFoundError as error:
+        raise InvalidFieldError(field, error.detail.message, hint="Upload a file first, or use sample.") from error
 
 
 def _check_count(config: RunConfig, devices: list[str]) -> None:

@@ -136,6 +136,24 @@ def _problems(config: RunConfig, preflight: Preflight) -> Iterator[Problem]:
             hint="The dataset's page names some of them.",
             blocking=False,
         )
+    if (config.validation_split or config.validation_dataset) and not preflight.validation_examples:
+        yield Problem(
+            field="max_length" if preflight.untrained_examples else "validation_split",
+            message="No example is left to evaluate on: there will be no validation loss"
+            + (", and no early stopping." if config.early_stopping_patience else "."),
+            hint=f"Those to test on hold nothing to learn within {preflight.max_length} tokens: raise Max length."
+            if preflight.untrained_examples
+            else "Add examples that differ, or raise Validation split.",
+            blocking=False,
+        )
+    if preflight.leaked_examples:
+        yield Problem(
+            field="split_by_group",
+            message=f"{preflight.leaked_examples:,} of {preflight.validation_examples:,} validation examples are nearly the"
+            " same as one that is learned, so validation loss will look better than the model is.",
+            hint="Turn on Keep near-duplicates together. The dataset's page shows some of them.",
+            blocking=False,
+        )
     if preflight.truncated_share > MUCH_TRUNCATED:
         yield Problem(
             field="max_length",
@@ -172,4 +190,4 @@ def _available(device: Device) -> int:
 def _key(planned: Plan) -> str:
     """What decides every estimate."""
     config = planned.config.model_dump_json(exclude={"name"})
-    return "\n".join((config, planned.model.model_dump_json(), planned.dataset.model_dump_json()))
+    return "\n".join((config, planned.model.model_dump_json(), planned.dataset.model_dump_json(), str(planned.validation)))

@@ -81,12 +81,43 @@ class TokenStatistics(Schema):
     histogram: list[Bin]
 
 
+Side = Literal["train", "validation"]
+
+
+class PlacedRow(Schema):
+    """An example: its record's place in the file, on which side of the split it is, and the beginning of its text."""
+
+    row: int
+    side: Side
+    text: str
+
+
+class NearDuplicatePair(Schema):
+    """Two examples that are nearly the same; ``in_common``: the share of the longer one's words that both have, in order."""
+
+    in_common: float
+    rows: list[PlacedRow]
+
+
+class NearDuplicates(Schema):
+    """Examples that are nearly the same as another one, copies apart: ``rows`` of them, in ``groups``, of which
+    ``largest_group`` counts the largest. ``leaked_rows`` counts those for validation that have one of their group on the
+    training side; ``examples`` are pairs of these, or of others where nothing leaks."""
+
+    rows: int
+    groups: int
+    largest_group: int
+    leaked_rows: int
+    examples: list[NearDuplicatePair]
+
+
 class Statistics(Schema):
     """What a dataset holds. ``duplicate_rows`` counts examples that stood there before; ``longest_row`` is its place."""
 
     rows: int
     empty_rows: int
     duplicate_rows: int
+    near_duplicates: NearDuplicates
     train_rows: int
     validation_rows: int
     characters: int
@@ -113,7 +144,7 @@ class TokenRow(Schema):
     ``counts`` are of all its tokens; of those ``truncated`` only the first few hundred are in ``tokens``."""
 
     row: int
-    side: Literal["train", "validation"]
+    side: Side
     window: int
     windows: int
     used: bool

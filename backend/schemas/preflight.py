@@ -14,12 +14,14 @@ class MemoryPart(Schema):
 class Forecast(Schema):
     """What a run will take. ``peak_memory_bytes`` of the process on a CPU, of the card on a GPU; times in seconds.
 
-    ``step_seconds`` is the mean time of an update; ``total_seconds`` leaves out evaluating and saving.
+    ``step_seconds`` is the mean time of an update, ``evaluation_seconds`` that of all evaluations together; with them,
+    ``total_seconds`` leaves out samples and saving.
     """
 
     peak_memory_bytes: int
     step_seconds: float
     tokens_per_s: float
+    evaluation_seconds: float = 0.0  # a prediction made before there was one
     total_seconds: float
 
 
@@ -35,6 +37,9 @@ class Problem(Schema):
 class Preflight(Schema):
     """What a configuration comes to. ``exact`` is false where token counts are estimates from a part of the text.
 
+    ``leaked_examples`` counts different ones for validation that are nearly the same as one that is learned; null of a large
+    dataset, and where another dataset is for validation.
+
     ``formula`` is computed; ``measured`` is from real updates on this machine, null until asked for. ``fits`` compares the
     better of the two with ``memory_available_bytes``; ``largest_batch_size`` is the largest that fits, with the
     accumulation that keeps the examples of an update, null if none does.
@@ -48,6 +53,7 @@ class Preflight(Schema):
     tokens_per_epoch: int
     truncated_share: float
     untrained_examples: int
+    leaked_examples: int | None
     steps_per_epoch: int
     total_steps: int
     max_length: int

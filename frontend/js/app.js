@@ -72,7 +72,7 @@ function CurrentPage({ route }) {
       return html`<${ComparePage} key=${String(route.query)} query=${route.query} />`;
     case "new":
       return html`
-        <${NewRunPage} key=${String(route.query)} from=${route.query.get("from")} dataset=${route.query.get("dataset")} />
+        <${NewRunPage} key=${String(route.query)} query=${route.query} />
       `;
     case "run":
       return html`<${RunPage} key=${route.id} id=${route.id} query=${route.query} />`;

@@ -114,3 +114,10 @@ export function elapsed(start, end, now) {
   if (!start) return null;
   return Math.max(0, ((end ? Date.parse(end) : now.getTime()) - Date.parse(start)) / 1000);
 }
+
+/** @param {number} part @param {number} whole @returns {string} a percentage; a part that is there never shows as 0% */
+export function share(part, whole) {
+  const hundredths = whole ? (100 * part) / whole : 0;
+  if (hundredths > 0 && hundredths < 1) return "under 1%";
+  return hundredths < 100 && hundredths > 99 ? "over 99%" : `${Math.round(hundredths)}%`;
+}

@@ -51,5 +51,6 @@ export const datasetLink = (id) => `#/datasets/${encodeURIComponent(id)}`;
 /** The form, filled in like a run's. @param {string} run */
 export const sameRunLink = (run) => `#/new?from=${encodeURIComponent(run)}`;
 
-/** The form, with a dataset chosen. @param {string} dataset */
-export const trainOnLink = (dataset) => `#/new?dataset=${encodeURIComponent(dataset)}`;
+/** The form, with a dataset chosen. @param {string} dataset @param {boolean} [byGroup] and to be split by group */
+export const trainOnLink = (dataset, byGroup = false) =>
+  `#/new?dataset=${encodeURIComponent(dataset)}${byGroup ? "&split_by_group=true" : ""}`;

@@ -65,6 +65,7 @@ export type Dataset = Schemas["Dataset"];
 export type Reading = Pick<Schemas["Reading"], "kind"> & Partial<Schemas["Reading"]>;
 export type Kind = Reading["kind"];
 export type Preview = Schemas["Preview"];
+export type NearDuplicates = Schemas["NearDuplicates"];
 export type Statistics = Schemas["Statistics"];
 export type TokenView = Schemas["TokenView"];
 export type TokenRow = Schemas["TokenRow"];

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.loopback_hub import LoopbackHub
+from tests.planted import planted
 from tests.serving import Server
 
 pytestmark = pytest.mark.browser
@@ -125,6 +126,22 @@ def test_a_reading_that_does_not_suit_the_file_is_refused_at_its_place(page: Pag
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#reading-error")).to_have_count(0)
     assert server.client.get(f"/api/datasets/{dataset}").json()["reading"]["text"] == "text"
+
+
+def test_leaks_are_shown_and_split_by_group_in_one_click(page: Page, server: Server) -> None:
+    dataset = upload(server, "leaky.txt", "\n".join(planted(300, 100).texts))
+    page.goto(f"{server.url}/#/datasets/{dataset}")
+    near = page.get_by_role("region", name="Near-duplicates")
+    expect(near).to_contain_text("validation examples are nearly the same as one that is learned", timeout=90_000)
+    near.get_by_text("Examples that leak").click()
+    pair = near.locator(".pair").first
+    expect(pair).to_contain_text("of the words in common")
+    expect(pair.locator(".tag")).to_have_count(2)
+    near.get_by_role("button", name="Split by group").click()
+    expect(near).to_contain_text("No validation example is nearly the same as one that is learned", timeout=30_000)
+    near.get_by_role("link", name="Train on it, split by group").click()
+    expect(page.get_by_label("Keep near-duplicates together")).to_be_checked()
+    expect(page.get_by_label("Dataset", exact=True)).to_have_value(dataset)
 
 
 def test_a_dataset_is_looked_through(page: Page, server: Server) -> None:

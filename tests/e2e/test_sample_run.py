@@ -44,7 +44,7 @@ def test_newcomer_starts_watches_and_prompts(
     assert p95 < 250
 
     page.get_by_role("link", name="Try the model").click()
-    page.get_by_label("Prompt").fill("Once upon a time")
+    page.get_by_role("textbox", name="Prompt").fill("Once upon a time")
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_text(re.compile(r"tokens, [\d.,]+ per second"))).to_be_visible(timeout=60_000)
     words = page.locator("[data-generated]").inner_text().split()

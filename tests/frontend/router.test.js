@@ -20,5 +20,7 @@ test("links lead back to what they name", () => {
   assert.equal(parseRoute(datasetLink("my data")).id, "my data");
   assert.equal(parseRoute(sameRunLink("a b")).query.get("from"), "a b");
   assert.equal(parseRoute(trainOnLink("a&b")).query.get("dataset"), "a&b");
+  assert.equal(parseRoute(trainOnLink("a", true)).query.get("split_by_group"), "true");
+  assert.equal(parseRoute(trainOnLink("a")).query.has("split_by_group"), false);
   assert.equal(parseRoute("#/runs/100%").id, "100%");
 });

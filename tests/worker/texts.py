@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.data.corpus import Examples, find_split
+from worker.data.corpus import Examples
+from worker.data.split import find_split
 
 
 def examples_of(*texts: Sequence[int]) -> Examples:

@@ -25,6 +25,7 @@ from worker.contract.job import (
     CHECKPOINTS_DIR,
     CONTROL_FILE,
     EVENTS_FILE,
+    GROUPS_DIR,
     JOB_FILE,
     LOCK_FD_VARIABLE,
     LOCK_FILE,
@@ -43,7 +44,7 @@ from worker.contract.run_config import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, GROU
 
 __all__ = [
     "ADAPTER_DIR", "BUILT_IN_MODELS", "CHECKPOINTS_DIR", "CONTROL_FILE", "DEFAULT_MAX_LENGTH", "EVENTS_FILE", "FIELD",
-    "GROUPS", "JOB_FILE", "LOCK_FD_VARIABLE", "LOCK_FILE", "LOG_FILE", "MANIFEST_FILE", "MODEL_DIR",
+    "GROUPS", "GROUPS_DIR", "JOB_FILE", "LOCK_FD_VARIABLE", "LOCK_FILE", "LOG_FILE", "MANIFEST_FILE", "MODEL_DIR",
     "TERMINAL_PHASES", "TOKENS_DIR", "WEIGHTS_FILE", "WEIGHTS_INDEX_FILE", "BuiltInModel", "Checked",
     "CheckpointEvent", "Control", "DatasetSource", "Encoding", "EvaluationEvent", "Event", "Format", "Job", "Kind",
     "LockInfo", "MessageEvent", "ModelSource", "Phase", "Reading", "RunConfig", "SampleEvent", "StatusEvent",

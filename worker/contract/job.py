@@ -9,6 +9,7 @@ checkpoints/   one Hugging Face folder per kept checkpoint, with a manifest of d
 model/         the final model, a plain Hugging Face folder
 adapter/       what LoRA trained, a peft folder; model/ holds it merged into the base model
 tokens/        the tokenized dataset, memory-mapped; removed once the run has completed
+groups/        which texts are near-duplicates, of a run that is split by group; removed once the run has completed
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ CHECKPOINTS_DIR = "checkpoints"
 MODEL_DIR = "model"
 ADAPTER_DIR = "adapter"
 TOKENS_DIR = "tokens"
+GROUPS_DIR = "groups"
 MANIFEST_FILE = "manifest.json"
 
 LOCK_FD_VARIABLE = "TRAINBOARD_LOCK_FD"
@@ -72,7 +74,23 @@ class Job(BaseModel):
     config: RunConfig
     model: ModelSource
     dataset: DatasetSource
+    validation: DatasetSource | None = None
     device: str = "auto"
+
+    @property
+    def validation_share(self) -> float:
+        """Of the dataset, what is for testing: nothing where there is a dataset of its own for that."""
+        return 0.0 if self.validation else self.config.validation_split
+
+    @property
+    def is_split_by_group(self) -> bool:
+        """Whether near-duplicates have to be known."""
+        return self.config.split_by_group and self.validation_share > 0
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether there is to be a validation loss."""
+        return self.validation is not None or self.config.validation_split > 0
 
     @model_validator(mode="before")
     @classmethod

@@ -116,6 +116,21 @@ class RunConfig(BaseModel):
         ge=0,
         le=0.5,
     )
+    validation_dataset: str | None = setting(
+        None,
+        "A dataset to test on, instead of a part of the one that is learned. Empty: Validation split decides.",
+        label="Validation dataset",
+        group="essentials",
+        min_length=1,
+        max_length=200,
+    )
+    split_by_group: bool = setting(
+        False,
+        "Keep examples that are nearly the same on one side of the split, so that the test holds nothing that was learned.",
+        label="Keep near-duplicates together",
+        group="essentials",
+        advice="The dataset's page tells whether there are any. Off, an added line never moves another one across.",
+    )
     skip_refused_rows: bool = setting(
         False,
         "Leave out conversations that the model's chat format does not take, instead of stopping at the first.",
@@ -369,7 +384,7 @@ class RunConfig(BaseModel):
             raise ValueError("lora adds to what a model has learned, and this one starts from nothing: choose full")
         return value
 
-    @field_validator("name", "model_name", "dataset")
+    @field_validator("name", "model_name", "dataset", "validation_dataset")
     @classmethod
     def _one_line(cls, value: str | None) -> str | None:
         """Names are shown and logged on one line; surrounding blanks are never meant."""

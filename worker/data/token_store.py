@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections import Counter
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -19,8 +20,9 @@ from pydantic import BaseModel, ValidationError
 
 from worker.checkpoints.folder import verify, write_folder
 from worker.contract import TOKENS_DIR, Reading
-from worker.data.corpus import Corpus, Examples, Progress
+from worker.data.corpus import Corpus, Examples
 from worker.data.encoding import REFUSED, Encoded, Encoder, told
+from worker.data.formats.text import Progress
 from worker.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ class Origin(BaseModel):
     tokenizer: str
     max_length: int
     validation_split: float
+    by_group: bool = False
+    test_sha256: str | None = None
+    test_reading: Reading | None = None
     versions: dict[str, str]
     skip_refused_rows: bool = False
 
@@ -83,6 +88,9 @@ def ensure(
         tokenizer=_fingerprint(tokenizer),
         max_length=max_length,
         validation_split=validation_split,
+        by_group=corpus.split.by_group,
+        test_sha256=corpus.test and corpus.test.sha256,
+        test_reading=corpus.test and corpus.test.source.reading,
         versions={library: version(library) for library in ("tokenizers", "transformers")},
         skip_refused_rows=skip_refused,
     )
@@ -159,23 +167,33 @@ def _map(path: Path, dtype: str) -> np.ndarray[Any, Any]:
 
 def _write(folder: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, origin: Origin, progress: Progress) -> None:
     dtype: Literal["uint16", "int32"] = "uint16" if max(tokenizer.get_vocab().values()) < 2**16 else "int32"
-    encoder = Encoder(tokenizer, origin.reading, origin.max_length, skip_refused=origin.skip_refused_rows)
-    masked = origin.reading.kind in ("completion", "chat")
-    with _Side(folder, "train", dtype, masked) as train, _Side(folder, "validation", dtype, masked) as validation:
-        for chunk, is_test in corpus.chunks(progress):
-            encoded = encoder.whole(chunk.rows, chunk.numbers)
-            for side, wanted in ((train, False), (validation, True)):
-                own = [place for place, test in enumerate(is_test) if test == wanted]
-                side.append(encoder, [encoded[place] for place in own], [chunk.numbers[place] for place in own])
+    tested, lost, refused = corpus.test or corpus, Counter[str](), list[int]()
+    with (
+        _Side(folder, "train", dtype, _is_masked(corpus)) as train,
+        _Side(folder, "validation", dtype, _is_masked(tested)) as validation,
+    ):
+        for part in [corpus] if tested is corpus else [corpus, tested]:
+            encoder = Encoder(tokenizer, part.source.reading, origin.max_length, skip_refused=origin.skip_refused_rows)
+            for chunk, is_test in part.chunks(progress):
+                encoded = encoder.whole(chunk.rows, chunk.numbers)
+                for side, wanted in ((train, False), (validation, True)):
+                    own = [place for place, test in enumerate(is_test | (part is not corpus)) if test == wanted]
+                    side.append(encoder, [encoded[place] for place in own], [chunk.numbers[place] for place in own])
+            lost += encoder.lost
+            refused += encoder.refused_rows[:_MOST_NAMED]
     about = About(
         origin=origin,
         dtype=dtype,
         train=train.counts,
         validation=validation.counts,
-        lost=encoder.lost,
-        refused_rows=encoder.refused_rows[:_MOST_NAMED],
+        lost=lost,
+        refused_rows=refused[:_MOST_NAMED],
     )
     (folder / _ABOUT_FILE).write_text(about.model_dump_json())
+
+
+def _is_masked(corpus: Corpus) -> bool:
+    return corpus.source.reading.kind in ("completion", "chat")
 
 
 class _Side:

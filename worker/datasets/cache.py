@@ -5,30 +5,39 @@ from __future__ import annotations
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from worker.contract import BUILT_IN_MODELS, Job, RunConfig
-from worker.data.corpus import Corpus, Examples
+import numpy as np
+
+from worker.contract import BUILT_IN_MODELS, DatasetSource, Job, RunConfig
+from worker.data.corpus import Corpus, Examples, section_characters
 from worker.data.encoding import plain_chat_template
 from worker.data.formats import silent
+from worker.data.formats.text import Progress
+from worker.data.near_duplicates import NearDuplicates, find
+from worker.data.split import ALONE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _CHARACTERS_FOR_TOKENIZER = 50_000_000  # more than train_tokenizer reads, so that a run makes the same one
 _CHARACTERS_TOKENIZED = 4_000_000  # about a million tokens: a second or two
+_BYTES_SEARCHED = 2_000_000  # for near-duplicates, unless somebody asks: a second, or a few where all texts are alike
 _KEPT = 4
 
 Made = TypeVar("Made")
 
 
 class Sample(NamedTuple):
-    """The examples of a text's beginning; ``share`` of the file is in it, 1.0 being all."""
+    """The examples of a text's beginning; ``share`` of the file is in it, 1.0 being all, and ``validation_share`` of the one
+    that the validation examples are from."""
 
     train: Examples
     validation: Examples
     share: float
+    validation_share: float
     max_length: int
     vocabulary: int
 
@@ -46,8 +55,29 @@ class Samples:
         return self._keep(
             "corpus",
             key,
-            lambda: Corpus.read(job.dataset, config.validation_split, config.max_length, most_characters=most_characters),
+            lambda: Corpus.read(
+                job.dataset,
+                job.validation_share,
+                config.max_length,
+                most_characters=most_characters,
+                groups=self.near_duplicates(job).groups if job.is_split_by_group else ALONE,
+            ),
         )
+
+    def near_duplicates(self, job: Job, progress: Progress = silent) -> NearDuplicates:
+        """Those in the whole dataset, as it is the whole that a run splits."""
+        key = f"{_of_file(job.dataset)} {section_characters(job.config.max_length)}"
+        return self._keep("groups", key, lambda: find(job.dataset, job.config.max_length, progress))
+
+    def leaked(self, job: Job) -> int | None:
+        """How many texts for testing are nearly the same as one that is learned; None if it is not known, as the dataset is
+        large or another one is tested on."""
+        if job.validation_share == 0 or Path(job.dataset.path).stat().st_size > _BYTES_SEARCHED:
+            return None
+        groups = self.near_duplicates(job).groups
+        places, shared = groups.places[:-1], groups.shared[:-1]
+        is_test = self.corpus(job).split.tests(places)
+        return int(np.isin(shared[is_test], shared[~is_test]).sum())
 
     def tokenizer(self, job: Job) -> PreTrainedTokenizerBase:
         """The one that the run will have. Raises DataError, ModelError."""
@@ -65,7 +95,8 @@ class Samples:
     def sample(self, job: Job) -> Sample:
         """The first examples of the run, in tokens. Raises DataError, ModelError."""
         max_length = self.max_length(job)
-        key = f"{job.model.model_dump_json()} {_of_text(job)} {max_length} {job.config.skip_refused_rows}"
+        test = _of_file(job.validation) if job.validation else ""
+        key = f"{job.model.model_dump_json()} {_of_text(job)} {max_length} {test} {job.config.skip_refused_rows}"
         return self._keep("sample", key, lambda: self._make_sample(job, max_length))
 
     def _make_tokenizer(self, job: Job) -> PreTrainedTokenizerBase:
@@ -86,13 +117,16 @@ class Samples:
         from worker.data import token_store
 
         tokenizer = self.tokenizer(job)
-        corpus = self.corpus(job, _CHARACTERS_TOKENIZED)
+        corpus, length = self.corpus(job, _CHARACTERS_TOKENIZED), job.config.max_length
+        if job.validation:
+            test = Corpus.read(job.validation, 0, length, most_characters=_CHARACTERS_TOKENIZED)
+            corpus = replace(corpus, test=test)
         with tempfile.TemporaryDirectory() as folder:
-            skip = job.config.skip_refused_rows
-            share = job.config.validation_split
+            skip, share = job.config.skip_refused_rows, job.validation_share
             token_store.ensure(Path(folder), corpus, share, tokenizer, max_length, silent, skip_refused=skip)
             train, validation = token_store.load_tokens(Path(folder))
-            return Sample(train.in_memory(), validation.in_memory(), corpus.share, max_length, len(tokenizer))
+            shares = corpus.share, (corpus.test or corpus).share
+            return Sample(train.in_memory(), validation.in_memory(), *shares, max_length, len(tokenizer))
 
     def _keep(self, kind: str, key: str, make: Callable[[], Made]) -> Made:
         kept = self._kept.setdefault(kind, OrderedDict())
@@ -108,7 +142,11 @@ class Samples:
 def _of_text(job: Job) -> str:
     """All that a run's text and its split depend on."""
     config: RunConfig = job.config
-    file = Path(job.dataset.path)
-    changed = file.stat().st_mtime_ns if file.exists() else 0
     length = config.max_length if job.dataset.reading.kind == "document" else None
-    return f"{job.dataset.model_dump_json()} {changed} {config.validation_split} {length}"
+    return f"{_of_file(job.dataset)} {job.validation_share} {job.is_split_by_group} {length}"
+
+
+def _of_file(source: DatasetSource) -> str:
+    file = Path(source.path)
+    changed = file.stat().st_mtime_ns if file.exists() else 0
+    return f"{source.model_dump_json()} {changed}"

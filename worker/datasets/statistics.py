@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from worker.contract import Job
 from worker.data.corpus import Corpus
 from worker.data.encoding import REFUSED, Encoded, Encoder, told
 from worker.data.formats import Row, Section, key
+from worker.data.split import ALONE, places_of
 from worker.datasets.cache import Samples
+from worker.datasets.leaks import Pairs
 from worker.errors import DataError, StopRequested
 from worker.protocol import Reply
 
@@ -26,15 +28,22 @@ _SECONDS_BETWEEN_PROGRESS = 0.3
 def statistics(job: Job, samples: Samples, empty_rows: int, reply: Reply) -> dict[str, Any]:
     """Statistics, as in backend/schemas/data.py. Raises DataError, ModelError; StopRequested if nobody waits any more."""
     progress = _Progress(job, reply)
-    corpus = Corpus.read(job.dataset, job.config.validation_split, job.config.max_length, progress)
-    draw = _Draw(corpus, progress)
+    progress.what = "Looking for near-duplicates"
+    near = samples.near_duplicates(job, progress)
+    progress.what = "Reading the file"
+    config = job.config
+    groups = near.groups if job.is_split_by_group else ALONE
+    corpus = Corpus.read(job.dataset, job.validation_share, config.max_length, progress, groups=groups)
+    pairs = Pairs(near, corpus.split)
+    draw = _Draw(corpus, progress, pairs.wanted)
     progress.say("Turning examples into tokens")
     encoder = Encoder(samples.tokenizer(job), job.dataset.reading, samples.max_length(job), skip_refused=True)
     texts = corpus.split.texts
     return {
         "rows": texts,
         "empty_rows": empty_rows,
-        "duplicate_rows": texts - len(np.unique(draw.digests)),
+        "duplicate_rows": texts - len(np.unique(draw.places)),
+        "near_duplicates": pairs.found(draw.places, draw.wanted),
         "train_rows": texts - corpus.split.test_texts,
         "validation_rows": corpus.split.test_texts,
         "characters": draw.characters,
@@ -48,6 +57,7 @@ class _Progress:
     """Tells how far a pass over the file is."""
 
     def __init__(self, job: Job, reply: Reply) -> None:
+        self.what = "Reading the file"
         self._bytes = Path(job.dataset.path).stat().st_size
         self._reply = reply
         self._next = time.monotonic() + _SECONDS_BETWEEN_PROGRESS
@@ -56,7 +66,7 @@ class _Progress:
         if self._reply.is_cancelled():
             raise StopRequested
         if time.monotonic() >= self._next:
-            self.say(f"Reading the file: {min(1.0, bytes_read / max(1, self._bytes)):.0%}")
+            self.say(f"{self.what}: {min(1.0, bytes_read / max(1, self._bytes)):.0%}")
 
     def say(self, text: str) -> None:
         self._next = time.monotonic() + _SECONDS_BETWEEN_PROGRESS
@@ -64,24 +74,28 @@ class _Progress:
 
 
 class _Draw:
-    """One pass over all rows: a digest of each, the longest, and some drawn evenly."""
+    """One pass over all rows: the place of each one's text, the longest, some drawn evenly, and those that are ``wanted``,
+    by their order from 0, with their numbers."""
 
-    def __init__(self, corpus: Corpus, progress: _Progress) -> None:
+    def __init__(self, corpus: Corpus, progress: _Progress, wanted: Collection[int]) -> None:
         self.characters = 0
         self.longest: tuple[int | None, int] = (None, 0)
         self.drawn: list[tuple[int, Row]] = []
         chance = np.random.default_rng(0)
-        digests = bytearray()
+        places = []
+        self.wanted: dict[int, tuple[int, Row]] = {}
         count = 0
         for chunk, _ in corpus.chunks(progress):
+            places.append(places_of([key(row) for row in chunk.rows]))
             for number, row in zip(chunk.numbers, chunk.rows, strict=True):
                 text = key(row)
                 place = count + 1 if isinstance(row, Section) and corpus.source.format == "txt" else number
-                digests += hashlib.blake2b(text.encode(), digest_size=8).digest()
                 self.characters += len(text)
                 if len(text) > self.longest[1]:
                     self.longest = (place, len(text))
                     self._longest_row = row
+                if count in wanted:
+                    self.wanted[count] = (place, row)
                 if count < _MOST_TOKENIZED:
                     self.drawn.append((place, row))
                 elif (slot := int(chance.integers(count + 1))) < _MOST_TOKENIZED:
@@ -90,7 +104,7 @@ class _Draw:
         self.exact = count == len(self.drawn)
         if not self.exact and self.longest[0] not in {place for place, _ in self.drawn}:
             self.drawn.append((self.longest[0] or 0, self._longest_row))
-        self.digests = np.frombuffer(bytes(digests), dtype=np.uint64)
+        self.places = np.concatenate(places)
 
 
 def _tokens(encoder: Encoder, draw: _Draw, max_length: int, rows: int) -> dict[str, Any]:

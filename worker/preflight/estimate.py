@@ -12,11 +12,10 @@ from worker.data.corpus import Examples
 from worker.datasets.cache import Sample
 from worker.devices.machine import Machine, machine, name_of
 from worker.devices.precision import Precision
-from worker.errors import DataError
 from worker.models.loss import chunk_rows
 from worker.preflight.architecture import Design
 from worker.preflight.memory import LABELS, Footprint
-from worker.preflight.passes import Passes
+from worker.preflight.passes import Passes, evaluations_of
 
 _BYTES = 4  # of a number in fp32
 _SMALL_FILES_BYTES = 50_000  # of a checkpoint: its settings and the states of the random generators
@@ -38,6 +37,7 @@ class Forecast(BaseModel):
     peak_memory_bytes: int
     step_seconds: float
     tokens_per_s: float
+    evaluation_seconds: float
     total_seconds: float
 
 
@@ -65,13 +65,12 @@ def estimate(job: Job, design: Design, sample: Sample, precision: Precision, mem
 
     Raises DataError if there is nothing to learn from, ModelError or DeviceError if design or machine cannot be judged.
     """
-    train, validation, share = sample.train, sample.validation, sample.share
+    train, validation, share, validation_share = sample.train, sample.validation, sample.share, sample.validation_share
     device = torch.device(job.device)
-    if not len(train):
-        raise DataError("No example is long enough to learn from.", "Give lines of at least a few words.")
+    train.require_some(sample.max_length)
     config = job.config
     window_size = config.batch_size * config.gradient_accumulation_steps * config.devices
-    train_examples, validation_examples = round(len(train) / share), round(len(validation) / share)
+    train_examples, validation_examples = round(len(train) / share), round(len(validation) / validation_share)
     epoch_steps = math.ceil(train_examples / window_size)
     total_steps = config.max_steps or config.num_epochs * epoch_steps
     passes = Passes(
@@ -81,7 +80,10 @@ def estimate(job: Job, design: Design, sample: Sample, precision: Precision, mem
     loaded = job.model.kind != "built_in" and not config.from_scratch
     footprint = Footprint(design, passes, device, precision, measured.memory_bytes, loaded)
     parts = footprint.parts(config.batch_size)
-    step_seconds = _step_seconds(footprint, measured, config.devices)
+    passes_seconds, update_seconds = _step_seconds(footprint, measured, config.devices)
+    step_seconds = passes_seconds + update_seconds
+    evaluations = evaluations_of(config, epoch_steps, total_steps)
+    evaluation_seconds = passes.evaluation_seconds(evaluations, passes_seconds / passes.mean.cells, validation_share)
     largest = _largest_batch_size(footprint, config, memory_available_bytes)
     tokens = _tokens_bytes(train, validation, design.head.shape[0]) / share
     checkpoint_bytes = _checkpoint_bytes(design, config)
@@ -98,19 +100,21 @@ def estimate(job: Job, design: Design, sample: Sample, precision: Precision, mem
             peak_memory_bytes=sum(parts.values()),
             step_seconds=step_seconds,
             tokens_per_s=passes.mean.targets / step_seconds,
-            total_seconds=step_seconds * total_steps,
+            evaluation_seconds=evaluation_seconds,
+            total_seconds=step_seconds * total_steps + evaluation_seconds,
         ),
         fits=sum(parts.values()) <= memory_available_bytes,
         largest_batch_size=largest,
         largest_accumulation=largest and config.batch_size * config.gradient_accumulation_steps // largest,
         checkpoint_bytes=checkpoint_bytes,
-        disk_bytes=_disk_bytes(design, config, checkpoint_bytes, round(tokens), epoch_steps, total_steps),
+        disk_bytes=_disk_bytes(design, job, checkpoint_bytes, round(tokens), epoch_steps, total_steps),
     )
 
 
-def _step_seconds(footprint: Footprint, measured: Machine, devices: int) -> float:
-    """The mean time of an update: products at the speed that this machine multiplies with, the rest at the speed at which
-    it moves numbers, and something for each operation. A GPU is told of operations while it computes others."""
+def _step_seconds(footprint: Footprint, measured: Machine, devices: int) -> tuple[float, float]:
+    """The mean time of an update, in its passes and for changing the weights: products at the speed that this machine
+    multiplies with, the rest at the speed at which it moves numbers, and something for each operation. A GPU is told of
+    operations while it computes others."""
     design, mean = footprint.design, footprint.passes.mean
     counted = footprint.rehearsal(mean.cells / mean.passes)
     vocabulary, width = (int(size) for size in design.head.shape)
@@ -122,7 +126,7 @@ def _step_seconds(footprint: Footprint, measured: Machine, devices: int) -> floa
     busy += counted.attention * mean.passes / measured.attention + _new_bytes(footprint) / measured.new_bytes_per_s
     telling = counted.operations * mean.passes * measured.seconds_an_operation
     passes_seconds = busy + telling if footprint.device.type == "cpu" else max(busy, telling)
-    return passes_seconds / devices + design.trained_parameters / measured.updates_per_s
+    return passes_seconds / devices, design.trained_parameters / measured.updates_per_s
 
 
 def _new_bytes(footprint: Footprint) -> float:
@@ -159,13 +163,12 @@ def _tokens_bytes(train: Examples, validation: Examples, vocabulary: int) -> int
     return sum(len(side.tokens) * each + 16 * len(side) for side in (train, validation))
 
 
-def _disk_bytes(
-    design: Design, config: RunConfig, checkpoint_bytes: int, tokens: int, epoch_steps: int, total_steps: int
-) -> int:
+def _disk_bytes(design: Design, job: Job, checkpoint_bytes: int, tokens: int, epoch_steps: int, total_steps: int) -> int:
     """The most that the run's folder holds at once: a checkpoint is written before the oldest one is deleted."""
+    config = job.config
     save_every, evaluate_every = config.save_steps or epoch_steps, config.eval_steps or epoch_steps
     saved = set(range(save_every, total_steps + 1, save_every))
-    if config.validation_split:  # each evaluation may bring the best checkpoint
+    if job.is_evaluated:  # each evaluation may bring the best checkpoint
         saved |= {*range(evaluate_every, total_steps + 1, evaluate_every), total_steps}
     kept = min(len(saved), config.keep_checkpoints + 1)
     model = checkpoint_bytes - 2 * _BYTES * design.trained_parameters  # and the adapter beside it, if there is one

@@ -10,12 +10,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from worker.contract import RunConfig
 from worker.data.batching import Layout, first_fit, in_order, pack, shuffled_windows
 from worker.data.corpus import Examples
 
 _MOST_EXAMPLES = 30_000  # that are laid out to find the largest pass: a tenth of a second
 _HEAVIEST = 16  # windows among which the largest pass is looked for when batches had another size
 _EVALUATED = 1024  # examples, the longest ones first, as worker.training.evaluation lays them out
+_FORWARD = 1 / 3  # of the time that a pass takes forward and back: one product for each weight, of three
+
+
+def evaluations_of(config: RunConfig, epoch_steps: int, total_steps: int) -> int:
+    """How often a run evaluates: before the first update, as set, and after the last."""
+    every = config.eval_steps or epoch_steps
+    return 1 + len({*range(every, total_steps + 1, every), total_steps})
 
 
 class Pass(NamedTuple):
@@ -104,6 +112,10 @@ class Passes:
             laid_out = [self._laid_out(self.train, window, batch_size) for window in heaviest]
             found = [(one, len(passes) > 1) for passes in laid_out for one in passes]
         return max(found, key=lambda one: (one[0].cells, one[1]))
+
+    def evaluation_seconds(self, evaluations: int, seconds_a_cell: float, share: float) -> float:
+        """Of so many, where an update takes ``seconds_a_cell``, going forward and back; ``share`` of the text is here."""
+        return evaluations * _FORWARD * seconds_a_cell * float(self.validation.lengths.sum()) / share
 
     def largest_evaluation(self, batch_size: int) -> Pass | None:
         """The largest pass over the validation examples; None if there are none."""

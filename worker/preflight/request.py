@@ -20,9 +20,10 @@ def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[s
     return {
         **found.model_dump(),
         "precision": _precision(job),
-        "exact": sample.share == 1.0,
+        "exact": sample.share == sample.validation_share == 1.0,
         "max_length": sample.max_length,
         "truncated_share": (train.cut + validation.cut) / max(1, rows),
+        "leaked_examples": samples.leaked(job),
         "untrained_examples": round((train.dropped + validation.dropped) / sample.share),
     }
 

@@ -5,7 +5,8 @@ The protocol is that of ``worker.protocol``:
     {"id": 1, "op": "measure", "job": Job}
 
     {"id": 1, "event": "progress", "data": {"text"}}
-    {"id": 1, "event": "done", "data": {"peak_memory_bytes", "step_seconds", "tokens_per_s", "total_seconds"}}
+    {"id": 1, "event": "done", "data": {"peak_memory_bytes", "step_seconds", "tokens_per_s",
+        "evaluation_seconds", "total_seconds"}}
 
 A run that does not fit is answered with an error of code ``out_of_memory``, and nobody else's memory is taken for it. The
 worker's own Trainer trains a copy of the model on updates that the run would make: its heaviest and some usual ones.
@@ -127,7 +128,7 @@ def _run_dir() -> Iterator[Path]:
 def _measure(job: Job, run_dir: Path, reply: Reply) -> dict[str, float]:
     """Trains for a few updates. Returns backend/schemas/preflight.py's Forecast."""
     from worker.devices.memory_usage import peak_memory_bytes
-    from worker.preflight.passes import Passes
+    from worker.preflight.passes import Passes, evaluations_of
     from worker.training.preparation import make_setup
     from worker.training.trainer import Trainer
 
@@ -148,11 +149,15 @@ def _measure(job: Job, run_dir: Path, reply: Reply) -> dict[str, float]:
     if config.method == "lora" and setup.device.type == "cpu":
         _save_merged(setup, run_dir)
     step_seconds = watch.seconds_a_cell() * passes.mean.cells
+    epoch_steps, total_steps, share = _length(job, len(passes.train))
+    evaluations = evaluations_of(config, epoch_steps, total_steps)
+    evaluation_seconds = passes.evaluation_seconds(evaluations, watch.seconds_a_cell(), share)
     return {
         "peak_memory_bytes": peak_memory_bytes(setup.device),
         "step_seconds": step_seconds,
         "tokens_per_s": passes.mean.targets / step_seconds,
-        "total_seconds": step_seconds * _total_steps(job, len(passes.train)),
+        "evaluation_seconds": evaluation_seconds,
+        "total_seconds": step_seconds * total_steps + evaluation_seconds,
     }
 
 
@@ -228,14 +233,17 @@ def _save_merged(setup: Setup, run_dir: Path) -> None:
     saving.write_model(setup.language_model, setup.job.config, None, folder)
 
 
-def _total_steps(job: Job, examples: int) -> int:
-    """Updates of the whole run, judged by the part of its text that was read."""
+def _length(job: Job, examples: int) -> tuple[int, int, float]:
+    """Updates of an epoch and of the whole run, judged by the ``examples`` in the part of its text that was read, and which
+    share of the text to test on that is."""
     config = job.config
-    if config.max_steps:
-        return config.max_steps
-    corpus = Corpus.read(job.dataset, config.validation_split, config.max_length, most_characters=_CHARACTERS)
+    corpus = Corpus.read(job.dataset, job.validation_share, config.max_length, most_characters=_CHARACTERS)
+    tested = corpus
+    if job.validation:
+        tested = Corpus.read(job.validation, 0, config.max_length, most_characters=_CHARACTERS)
     window_size = config.batch_size * config.gradient_accumulation_steps * config.devices
-    return config.num_epochs * math.ceil(examples / corpus.share / window_size)
+    epoch_steps = math.ceil(examples / corpus.share / window_size)
+    return epoch_steps, config.max_steps or config.num_epochs * epoch_steps, tested.share
 
 
 if __name__ == "__main__":

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from worker.checkpoints import saver
 from worker.checkpoints.folder import sweep
 from worker.contract import Job, MessageEvent, ModelSource, learning_rate
-from worker.data import token_store
+from worker.data import group_store, token_store
 from worker.data.corpus import Corpus, Examples
 from worker.data.encoding import plain_chat_template, turn_ends
-from worker.errors import DataError, DeviceError, ModelError
+from worker.data.split import ALONE
+from worker.errors import DeviceError, ModelError
 from worker.process.control import StopSwitch
 
 if TYPE_CHECKING:
@@ -87,7 +89,11 @@ def make_setup(
     most_characters: int | None = None,
 ) -> Setup:
     """Reads the data and loads the model, the one in the checkpoint ``folder`` if there is one. Raises as prepare."""
-    corpus = _corpus(job, say, stop, most_characters)
+    if group is None:
+        corpus = _corpus(job, run_dir, say, stop, most_characters)
+    else:
+        with group.first_goes_first():
+            corpus = _corpus(job, run_dir, say, stop, most_characters)
     import torch
 
     from worker.devices.device import device_of
@@ -104,11 +110,10 @@ def make_setup(
     with group.first_goes_first():  # downloads and tokens are for all
         language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop)
     train, validation = token_store.load_tokens(run_dir)
-    if job.config.validation_split and not corpus.split.test_texts:
-        say("All examples are the same, so none is kept aside: there will be no validation loss.", "warning")
-    for warning in (*_findings(train, validation, max_length), *token_store.left_out(run_dir)):
+    found = [*_findings(train, validation, max_length), *token_store.left_out(run_dir)]
+    for warning in (*found, *_without_validation(job, corpus, validation, max_length)):
         say(warning, "warning")
-    _require_usable(train, validation, language_model)
+    _require_usable(train, validation, language_model, max_length)
     stop.check()
     sharded = _must_be_sharded(job, language_model, device, precision, group, say)
     place = torch.device("cpu") if sharded else device
@@ -135,12 +140,19 @@ def make_setup(
     )
 
 
-def _corpus(job: Job, say: Callable[..., None], stop: StopSwitch, most_characters: int | None) -> Corpus:
-    progress = _Progress("Reading the text", Path(job.dataset.path), say, stop)
-    config = job.config
-    corpus = Corpus.read(job.dataset, config.validation_split, config.max_length, progress, most_characters)
-    texts, test_texts = corpus.split.texts, corpus.split.test_texts
-    say(f"Read {texts} examples: {texts - test_texts} to learn from, {test_texts} to test on.")
+def _corpus(job: Job, run_dir: Path, say: Callable[..., None], stop: StopSwitch, most_characters: int | None) -> Corpus:
+    config, path = job.config, Path(job.dataset.path)
+    groups = ALONE
+    if job.is_split_by_group and most_characters is None:  # a trial only needs texts of their lengths
+        progress = _Progress("Looking for near-duplicates", path, say, stop)
+        groups = group_store.ensure(run_dir, job.dataset, config.max_length, progress)
+    progress = _Progress("Reading the text", path, say, stop)
+    corpus = Corpus.read(job.dataset, job.validation_share, config.max_length, progress, most_characters, groups)
+    if job.validation:
+        progress = _Progress("Reading the validation dataset", Path(job.validation.path), say, stop)
+        corpus = replace(corpus, test=Corpus.read(job.validation, 0, config.max_length, progress, most_characters))
+    learned = corpus.split.texts - corpus.split.test_texts
+    say(f"Read {learned + corpus.test_texts} examples: {learned} to learn from, {corpus.test_texts} to test on.")
     return corpus
 
 
@@ -157,9 +169,8 @@ def _model_and_tokens(
     say(f"Turning the text into tokens, at most {max_length} an example.")
     progress = _Progress("Turning the text into tokens", path, say, stop)
     if group.first:
-        tokenizer, config = language_model.tokenizer, job.config
-        skip = config.skip_refused_rows
-        token_store.ensure(run_dir, corpus, config.validation_split, tokenizer, max_length, progress, skip_refused=skip)
+        tokenizer, skip = language_model.tokenizer, job.config.skip_refused_rows
+        token_store.ensure(run_dir, corpus, job.validation_share, tokenizer, max_length, progress, skip_refused=skip)
     return language_model, max_length
 
 
@@ -266,7 +277,7 @@ def _base_digest(job: Job, language_model: LanguageModel) -> str:
 
 def _findings(train: Examples, validation: Examples, max_length: int) -> list[str]:
     found = []
-    total = len(train) + len(validation)
+    total = len(train) + len(validation) + train.dropped + validation.dropped
     if cut := train.cut + validation.cut:
         found.append(f"{cut} of {total} examples are longer than {max_length} tokens; what is beyond is not learned.")
     if dropped := train.dropped + validation.dropped:
@@ -280,6 +291,19 @@ def _findings(train: Examples, validation: Examples, max_length: int) -> list[st
     return found
 
 
+def _without_validation(job: Job, corpus: Corpus, validation: Examples, max_length: int) -> Iterator[str]:
+    """Tells if a split was asked for and nothing is there to evaluate on."""
+    if not job.is_evaluated or len(validation):
+        return
+    kept, early = corpus.test_texts, job.config.early_stopping_patience
+    why = (
+        f"Of the {kept} examples to test on none has anything to learn within {max_length} tokens"
+        if kept
+        else "All examples are the same, so none is kept aside"
+    )
+    yield f"{why}: there will be no validation loss{', and no early stopping' if early else ''}."
+
+
 def _require_shardable(job: Job, precision: str) -> None:
     """Raises DeviceError for what has not been made to work with a model in parts."""
     reason = "The model is too large for one device, and cut into parts it cannot be trained with"
@@ -289,9 +313,8 @@ def _require_shardable(job: Job, precision: str) -> None:
         raise DeviceError(f"{reason} fp16.", "Set Precision to bf16, or choose a smaller model.")
 
 
-def _require_usable(train: Examples, validation: Examples, language_model: LanguageModel) -> None:
-    if not len(train):
-        raise DataError("No example is long enough to learn from.", "Give lines of at least a few words.")
+def _require_usable(train: Examples, validation: Examples, language_model: LanguageModel, max_length: int) -> None:
+    train.require_some(max_length)
     rows = language_model.model.get_input_embeddings().num_embeddings
     if max(int(examples.tokens.max(initial=0)) for examples in (train, validation)) >= rows:
         raise ModelError(

@@ -12,7 +12,7 @@ import torch
 
 from worker.checkpoints import saver
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
-from worker.data import token_store
+from worker.data import group_store, token_store
 from worker.data.batching import shuffled_windows
 from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
@@ -111,6 +111,7 @@ class Trainer:
         self._save_model()
         if end.phase == "completed" and self.group.first:
             token_store.discard(self.setup.run_dir)
+            group_store.discard(self.setup.run_dir)
         return end.model_copy(update=self._usage())
 
     def report(self, event: Any) -> None:

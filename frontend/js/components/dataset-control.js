@@ -36,3 +36,22 @@ export function DatasetControl({ field, value, onChange, aria, datasets, onUploa
     <//>
   `;
 }
+
+/**
+ * One of the datasets but the one that is chosen already, or none.
+ *
+ * @param {ControlProps & { datasets: Dataset[], not: string | boolean }} props
+ */
+export function OtherDataset({ field, value, onChange, aria, datasets, not }) {
+  const others = datasets.filter((dataset) => dataset.id !== not || dataset.id === value);
+  const choose = (/** @type {Event} */ event) => onChange(/** @type {HTMLSelectElement} */ (event.target).value);
+  return html`
+    <select id=${controlId(field.name)} value=${value} onChange=${choose} ...${aria}>
+      <option value="">none</option>
+      ${value !== "" &&
+      !others.some((dataset) => dataset.id === value) &&
+      html`<option value=${value}>${value} (no longer here)</option>`}
+      ${others.map((dataset) => html`<option value=${dataset.id}>${dataset.name} (${sizeOf(dataset)})</option>`)}
+    </select>
+  `;
+}

@@ -25,14 +25,14 @@ import { RunForm } from "./new-run/run-form.js";
 /** What stood in the form when it was left, so that a look at a dataset costs nothing. @type {Typed | null} */
 let draft = null;
 
-/** @param {{ from: string | null, dataset: string | null }} props a run to start from, a dataset to choose */
-export function NewRunPage({ from, dataset }) {
+/** @param {{ query: URLSearchParams }} props from: a run to start from; dataset: one to choose; split_by_group */
+export function NewRunPage({ query }) {
   const loaded = useSignal(/** @type {Loaded | null} */ (null));
   const error = useSignal(/** @type {api.ApiError | null} */ (null));
 
   useEffect(() => {
     document.title = "New run · Trainboard";
-    load(from, (reason) => (error.value = reason)).then(
+    load(query.get("from"), (reason) => (error.value = reason)).then(
       (result) => (loaded.value = result),
       (reason) => (error.value = reason),
     );
@@ -45,7 +45,7 @@ export function NewRunPage({ from, dataset }) {
     ${like &&
     html`<${Notice} tone="plain">Filled in like <a href=${runLink(like.id)}>${like.name}</a>, all but the name.<//>`}
     ${loaded.value &&
-    html`<${RunForm} loaded=${loaded.value} initial=${typedAtFirst(loaded.value, dataset)} onLeave=${keepDraft} />`}
+    html`<${RunForm} loaded=${loaded.value} initial=${typedAtFirst(loaded.value, query)} onLeave=${keepDraft} />`}
   `;
 }
 
@@ -54,11 +54,12 @@ function keepDraft(typed) {
   draft = typed;
 }
 
-/** @param {Loaded} loaded @param {string | null} dataset */
-function typedAtFirst({ fields, like }, dataset) {
+/** @param {Loaded} loaded @param {URLSearchParams} query */
+function typedAtFirst({ fields, like }, query) {
   if (like) return typedFrom(fields, { ...like.config, name: null });
   const typed = draft ?? typedFrom(fields);
-  return dataset ? { ...typed, dataset } : typed;
+  const dataset = query.get("dataset");
+  return dataset ? { ...typed, dataset, split_by_group: query.has("split_by_group") } : typed;
 }
 
 /**

@@ -83,20 +83,23 @@ export function comparisonOf(run) {
   if (!run.predicted) return [];
   const { formula, measured } = run.predicted;
   const better = measured ?? formula;
-  /** @type {[label: string, show: (value: number) => string, key: keyof Forecast, actual: number | null][]} */
+  /** @type {[label: string, show: (value: number) => string, of: (forecast: Forecast) => number, actual: number | null][]} */
   const rows = [
-    ["Memory at most", format.bytes, "peak_memory_bytes", run.peak_memory_bytes],
-    ["Time per update", stepTime, "step_seconds", run.step_seconds],
-    ["Training time", format.duration, "total_seconds", trainingSeconds(run)],
+    ["Memory at most", format.bytes, (forecast) => forecast.peak_memory_bytes, run.peak_memory_bytes],
+    ["Time per update", stepTime, (forecast) => forecast.step_seconds, run.step_seconds],
+    ["Time of all updates", format.duration, updatesSeconds, trainingSeconds(run)],
   ];
-  return rows.map(([label, show, key, actual]) => ({
+  return rows.map(([label, show, of, actual]) => ({
     label,
-    formula: show(formula[key]),
-    measured: measured ? show(measured[key]) : "",
+    formula: show(of(formula)),
+    measured: measured ? show(of(measured)) : "",
     actual: actual === null ? "" : show(actual),
-    difference: actual === null ? "" : differenceOf(better[key], actual),
+    difference: actual === null ? "" : differenceOf(of(better), actual),
   }));
 }
+
+/** @param {Forecast} forecast */
+const updatesSeconds = ({ total_seconds: total, evaluation_seconds: evaluations }) => total - evaluations;
 
 /** Of all updates, without evaluation and saving; unknown of a run that did not make all of them in one go. @param {Run} run */
 function trainingSeconds({ status, step, step_seconds: seconds, resumed_step: resumed }) {

@@ -62,7 +62,7 @@ def test_what_is_estimated_is_what_the_run_then_does(server: Server, short_text:
     assert run["predicted"]["measured"] == with_both["measured"]
     assert run["peak_memory_bytes"] == pytest.approx(with_both["measured"]["peak_memory_bytes"], rel=0.1)
     assert 0 < run["step_seconds"] < 5
-    assert {problem["field"] for problem in told["problems"]} == {"dataset"}, "few examples"
+    assert {problem["field"] for problem in told["problems"]} == {"dataset", "split_by_group"}, "few, and alike"
     assert not any(problem["blocking"] for problem in told["problems"])
 
 

@@ -3,7 +3,7 @@ import test from "node:test";
 import { comparisonOf, differenceOf, factsOf, fittingBatch, forecastOf, memoryOf, stepTime } from "../../../frontend/js/stores/preflight.js";
 
 const GB = 1e9;
-const formula = { peak_memory_bytes: 2 * GB, step_seconds: 0.1, tokens_per_s: 1000, total_seconds: 60 };
+const formula = { peak_memory_bytes: 2 * GB, step_seconds: 0.1, tokens_per_s: 1000, evaluation_seconds: 0, total_seconds: 60 };
 const PREFLIGHT = {
   ...{ device: "cpu", precision: "fp32", exact: true, train_examples: 900, validation_examples: 100 },
   ...{ tokens_per_epoch: 45_000, steps_per_epoch: 57, total_steps: 171, parameters: 1000, trained_parameters: 1000 },

@@ -9,8 +9,9 @@ import pytest
 
 from tests.worker.texts import split_texts
 from worker.contract import DatasetSource
-from worker.data import corpus as data
-from worker.data.corpus import Corpus, find_split
+from worker.data import split as data
+from worker.data.corpus import Corpus
+from worker.data.split import find_split
 from worker.errors import DataError
 
 

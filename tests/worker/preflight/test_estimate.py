@@ -75,7 +75,8 @@ def test_the_formula_estimates_the_memory_and_roughly_the_time_of_a_real_run(fin
     assert end.step_seconds / 8 < found.formula.step_seconds < end.step_seconds * 8  # others use this machine too
     assert (found.train_examples, found.validation_examples) == (known.train_examples, known.validation_examples)
     assert (found.parameters, found.total_steps) == (known.parameters, known.total_steps)
-    assert found.formula.total_seconds == pytest.approx(24 * found.formula.step_seconds)
+    updates = found.formula.total_seconds - found.formula.evaluation_seconds
+    assert updates == pytest.approx(24 * found.formula.step_seconds)
     assert sum(part.bytes for part in found.memory_parts) == found.formula.peak_memory_bytes
     assert found.fits
 
@@ -232,6 +233,17 @@ def test_a_part_of_the_text_stands_for_all_of_it(dataset: Path) -> None:
     assert part.tokens_per_epoch == 4 * whole.tokens_per_epoch
     with pytest.raises(DataError):
         estimate(job, design, sample._replace(train=random_examples([], 9)), "fp32", 1 << 40)
+
+
+def test_the_time_of_all_evaluations_is_told(dataset: Path) -> None:
+    """Half of the text is evaluated, 1 + 3 times: before the first update, at 2 and 4, and after the last."""
+    job = job_of(ModelSource(kind="built_in", location="tiny"), dataset, validation_split=0.5, max_steps=5, eval_steps=2)
+    found = estimated(job)
+    sample = Samples().sample(job)
+    read = 4 * int(sample.validation.lengths.sum())
+    learned = 5 * 16 * int(sample.train.lengths.sum()) / len(sample.train)
+    ratio = found.formula.evaluation_seconds / (5 * found.formula.step_seconds)
+    assert ratio == pytest.approx(read / learned / 3, rel=0.25)  # an update changes the weights besides
 
 
 def test_the_machine_is_measured_once() -> None:

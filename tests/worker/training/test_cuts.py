@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from watchfiles import watch
 
+from tests.planted import planted
 from tests.worker import runs
 from tests.worker.designs import save_small_gpt2
 from worker.contract import ModelSource
@@ -93,6 +94,20 @@ def test_a_damaged_checkpoint_is_passed_over(uncut: Path, model: ModelSource, fr
     warnings = [event.text for event in runs.events(run_dir, "message") if event.level == "warning"]
     assert any(latest.name in text and "damaged" in text for text in warnings)
     assert_same_result(run_dir, uncut)
+
+
+def test_a_run_that_is_split_by_group_goes_on_to_the_same_bits(model: ModelSource, tmp_path: Path) -> None:
+    data = tmp_path / "leaky.txt"
+    data.write_text("\n".join(planted(120, 50).texts))
+    settings = {**SETTINGS, "validation_split": 0.3, "split_by_group": True}
+    whole, cut = (runs.make_run(tmp_path / name, data, model, **settings) for name in ("whole", "cut"))
+    assert runs.run(whole) == 0, runs.log(whole)
+    kill_after(cut, 30)
+    shutil.rmtree(cut / "tokens")  # so that it is split once more
+    assert runs.run(cut) == 0, runs.log(cut)
+    assert any("bit for bit" in event.text for event in runs.events(cut, "message"))
+    assert_same_result(cut, whole)
+    assert not (cut / "groups").exists()
 
 
 @pytest.mark.faults

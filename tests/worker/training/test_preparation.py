@@ -1,11 +1,16 @@
-"""What is told while a large dataset is read."""
+"""What is told before the first update: how far a large dataset is read, and what of it cannot be used."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from worker.contract import DatasetSource, Job, ModelSource, Reading, RunConfig
+from worker.data.split import find_split
+from worker.errors import DataError
 from worker.process.control import StopSwitch
 from worker.training import preparation
 
@@ -50,3 +55,80 @@ def test_a_download_says_how_many_bytes_have_come(tmp_path: Path, monkeypatch: p
         "Downloading gpt2: 137 MB of 548 MB, about 60 s left.",
         "Downloading gpt2: 1.5 GB of 4.0 GB, about 67 s left.",
     ]
+
+
+PAIRS = Reading(kind="completion", prompt="prompt", completion="completion")
+LONG = "a very long question that goes on and on about nothing at all, and then on"
+
+
+def prepared(tmp_path: Path, prompts: list[str], **config: Any) -> list[str]:
+    """The warnings for a dataset with these prompts and short answers."""
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps({"prompt": prompt, "completion": "ok"}) + "\n" for prompt in prompts))
+    job = Job(
+        run_id="run",
+        config=RunConfig(max_length=16, sample_prompts=[], **config),
+        model=ModelSource(kind="built_in", location="tiny"),
+        dataset=DatasetSource(path=str(data), format="jsonl", reading=PAIRS),
+        device="cpu",
+    )
+    said: list[Any] = []
+    preparation.prepare(job, tmp_path, said.append, StopSwitch(tmp_path))
+    return [event.text for event in said if event.level == "warning"]
+
+
+def test_answers_that_all_begin_too_late_are_told_as_that(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="All answers begin beyond the first 16 tokens") as caught:
+        prepared(tmp_path, [f"{LONG} {number}" for number in range(20)])
+    assert "Raise Max length" in caught.value.hint
+
+
+def test_an_evaluation_that_is_left_without_examples_is_told(tmp_path: Path) -> None:
+    def is_test(prompts: list[str]) -> list[bool]:
+        keys = [json.dumps([prompt, "ok"]) for prompt in prompts]
+        return list(find_split(lambda: [keys], 0.2).is_test(keys))
+
+    prompts = [f"short {number}" for number in range(24)]
+    prompts = [f"{LONG} {number}" if test else prompts[number] for number, test in enumerate(is_test(prompts))]
+    while any(test != prompt.startswith(LONG) for test, prompt in zip(is_test(prompts), prompts, strict=True)):
+        prompts = [
+            prompt if test == prompt.startswith(LONG) else f"{prompt}!"
+            for test, prompt in zip(is_test(prompts), prompts, strict=True)
+        ]
+    left = sum(prompt.startswith(LONG) for prompt in prompts)
+    warnings = prepared(tmp_path, prompts, validation_split=0.2, early_stopping_patience=1)
+    assert f"{left} of 24 examples are longer than 16 tokens; what is beyond is not learned." in warnings
+    assert (
+        f"Of the {left} examples to test on none has anything to learn within 16 tokens: there will be no validation loss,"
+        " and no early stopping." in warnings
+    )
+
+
+def test_a_validation_dataset_is_tested_on_whole_and_read_in_its_own_way(tmp_path: Path) -> None:
+    learned, tested = tmp_path / "learned.txt", tmp_path / "tested.jsonl"
+    learned.write_text("".join(f"A line of text, number {number}.\n" for number in range(30)))
+    tested.write_text("".join(json.dumps({"prompt": f"Say {number}", "completion": "ok"}) + "\n" for number in range(7)))
+    job = Job(
+        run_id="run",
+        config=RunConfig(max_length=32, sample_prompts=[], split_by_group=True),
+        model=ModelSource(kind="built_in", location="tiny"),
+        dataset=DatasetSource(path=str(learned)),
+        validation=DatasetSource(path=str(tested), format="jsonl", reading=PAIRS),
+        device="cpu",
+    )
+    said: list[Any] = []
+
+    def setup() -> Any:
+        return preparation.prepare(job, tmp_path, said.append, StopSwitch(tmp_path))[0].setup
+
+    found = setup()
+    assert (len(found.train), len(found.validation)) == (30, 7)
+    assert "Read 37 examples: 30 to learn from, 7 to test on." in [event.text for event in said]
+    assert found.train.targets is None
+    assert (found.validation.trained > 0).all()
+    assert (found.validation.trained < found.validation.lengths).all(), "of a prompt nothing is learned"
+    made = (tmp_path / "tokens" / "about.json").stat().st_mtime_ns
+    setup()
+    assert (tmp_path / "tokens" / "about.json").stat().st_mtime_ns == made, "tokens that are there are used again"
+    tested.write_text(tested.read_text() * 2)
+    assert len(setup().validation) == 14, "those of another text are not"

@@ -19,6 +19,7 @@ export function ModelsEye({ dataset, reading }) {
   const models = useSignal(/** @type {Model[] | null} */ (null));
   const model = useSignal("");
   const longest = useSignal("");
+  const byGroup = useSignal(false);
   const error = useSignal(/** @type {api.ApiError | null} */ (null));
   const wanted = useSignal(/** @type {Wanted} */ ({}));
   const tokens = useRef(/** @type {HTMLElement | null} */ (null));
@@ -62,12 +63,18 @@ export function ModelsEye({ dataset, reading }) {
           />
         </label>
       </div>
-      <${StatisticsCard} dataset=${dataset} model=${model.value} longest=${longest.value.trim()} onRow=${show} />
+      <${StatisticsCard}
+        dataset=${dataset}
+        model=${model.value}
+        longest=${longest.value.trim()}
+        byGroup=${byGroup}
+        onRow=${show}
+      />
       <section class="eye-tokens" ref=${tokens} aria-labelledby="tokens-title">
         <h3 id="tokens-title">Token by token</h3>
         <${TokenView}
           dataset=${dataset.id}
-          config=${configOf(model.value, longest.value.trim())}
+          config=${{ ...configOf(model.value, longest.value.trim()), split_by_group: byGroup.value }}
           reading=${isSame(reading, dataset.reading) ? undefined : reading}
           wanted=${wanted}
         />

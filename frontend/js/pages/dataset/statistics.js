@@ -1,6 +1,7 @@
 /**
  * What a dataset holds, counted: at once for a small one, else when asked for.
  *
+ * @import { Signal } from "@preact/signals"
  * @import { Dataset, Statistics } from "../../types.js"
  */
 import { html } from "htm/preact";
@@ -8,19 +9,31 @@ import { useEffect } from "preact/hooks";
 import { datasetStatistics } from "../../server/api.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { useTask } from "../../components/use-task.js";
-import { count } from "../../format.js";
+import { count, share } from "../../format.js";
 import { Histogram } from "./histogram.js";
+import { NearDuplicatesSection } from "./near-duplicates.js";
 
 const COUNTED_AT_ONCE_BYTES = 5e6;
 const PAUSE_MS = 500;
 
-/** @param {{ dataset: Dataset, model: string, longest: string, onRow: (row: number) => void }} props */
-export function StatisticsCard({ dataset, model, longest, onRow }) {
+/**
+ * @typedef {object} Props
+ * @property {Dataset} dataset
+ * @property {string} model
+ * @property {string} longest
+ * @property {Signal<boolean>} byGroup whether to split by group
+ * @property {(row: number) => void} onRow
+ */
+
+/** @param {Props} props */
+export function StatisticsCard({ dataset, model, longest, byGroup, onRow }) {
   /** @type {ReturnType<typeof useTask<{ text: string }, Statistics>>} */
   const task = useTask();
   const small = dataset.bytes <= COUNTED_AT_ONCE_BYTES;
-  const begin = () =>
-    task.start((signal) => datasetStatistics(dataset.id, { model_name: model, max_length: longest }, signal));
+  const begin = () => {
+    const query = { model_name: model, max_length: longest, split_by_group: String(byGroup.value) };
+    task.start((signal) => datasetStatistics(dataset.id, query, signal));
+  };
 
   useEffect(() => {
     task.cancel();
@@ -28,6 +41,10 @@ export function StatisticsCard({ dataset, model, longest, onRow }) {
     const timer = setTimeout(begin, task.result.peek() ? PAUSE_MS : 0); // while a number is still being typed
     return () => clearTimeout(timer);
   }, [model, longest, JSON.stringify(dataset.reading)]);
+
+  useEffect(() => {
+    if (task.result.peek()) begin();
+  }, [byGroup.value]);
 
   const { busy, progress, result, error } = task;
   const documents = dataset.reading.kind === "document";
@@ -44,7 +61,16 @@ export function StatisticsCard({ dataset, model, longest, onRow }) {
       <${ErrorNotice} error=${error.value} />
       ${result.value &&
       !error.value &&
-      html`<${Figures} statistics=${result.value} documents=${documents} onRow=${onRow} />`}
+      html`
+        <${Figures} statistics=${result.value} documents=${documents} onRow=${onRow} />
+        <${NearDuplicatesSection}
+          dataset=${dataset}
+          found=${result.value.near_duplicates}
+          validation=${result.value.validation_rows}
+          byGroup=${byGroup}
+          onRow=${onRow}
+        />
+      `}
     </section>
   `;
 }
@@ -57,6 +83,7 @@ function Figures({ statistics, documents, onRow }) {
   const rowButton = (/** @type {number | null} */ row) =>
     row !== null && html`<button type="button" class="link" onClick=${() => onRow(row)}>row ${count(row)}</button>`;
   const cut = `${about}${count(tokens.truncated)} examples over ${count(tokens.max_length)} tokens`;
+  const near = statistics.near_duplicates;
   // Documents are handed over in sections, whose length says nothing of the text.
   const lengths = /** @type {[string, any, any][]} */ ([
     ["Longest", `${count(tokens.longest)} tokens`, rowButton(tokens.longest_row)],
@@ -66,6 +93,7 @@ function Figures({ statistics, documents, onRow }) {
     [documents ? "Sections" : "Examples", count(statistics.rows), empty],
     ["For training", count(statistics.train_rows), `${count(statistics.validation_rows)} for validation`],
     ["Duplicates", count(statistics.duplicate_rows), share(statistics.duplicate_rows, statistics.rows)],
+    ["Near-duplicates", count(near.rows), near.rows ? groups(near) : ""],
     ["Tokens", `${about}${count(tokens.total)}`, documents ? "" : `${count(tokens.median)} in the middle example`],
     ["Learned", share(tokens.trained, tokens.total), `${about}${count(tokens.trained)} tokens`],
     ...(documents ? [] : lengths),
@@ -95,9 +123,6 @@ function Figures({ statistics, documents, onRow }) {
   `;
 }
 
-/** @param {number} part @param {number} whole @returns {string} a percentage; a part that is there never shows as 0% */
-function share(part, whole) {
-  const percent = whole ? (100 * part) / whole : 0;
-  if (percent > 0 && percent < 1) return "under 1%";
-  return percent < 100 && percent > 99 ? "over 99%" : `${Math.round(percent)}%`;
-}
+/** @param {Statistics["near_duplicates"]} near */
+const groups = ({ groups, largest_group: largest }) =>
+  groups === 1 ? "in one group" : `in ${count(groups)} groups, the largest of ${count(largest)}`;

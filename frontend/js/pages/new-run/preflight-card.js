@@ -64,6 +64,10 @@ function NoForecast({ error, fields, onReveal }) {
   `;
 }
 
+/** @param {Forecast} forecast */
+const evaluationsOf = ({ evaluation_seconds: seconds }) =>
+  seconds >= 1 ? `, ${format.duration(seconds)} of it for evaluations` : "";
+
 /** @param {{ preflight: Preflight }} props */
 function Time({ preflight }) {
   const { measured, formula } = preflight;
@@ -71,7 +75,9 @@ function Time({ preflight }) {
     return html`
       <p class="forecast-time">
         <strong>${timeOf(formula)}</strong>${" "}
-        <span class="muted">of training, ${stepTime(formula.step_seconds)} per update; evaluation and saving come on top</span>
+        <span class="muted">
+          of training, ${stepTime(formula.step_seconds)} per update${evaluationsOf(formula)}; samples and saving come on top
+        </span>
       </p>
     `;
   }

@@ -11,7 +11,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { CopyButton } from "../../components/copy-button.js";
-import { DatasetControl } from "../../components/dataset-control.js";
+import { DatasetControl, OtherDataset } from "../../components/dataset-control.js";
 import { controlId, Field } from "../../components/field.js";
 import { ModelControl } from "../../components/model-control.js";
 import { curlOf, isShown, payloadOf, summaryOf, typedFrom } from "../../stores/form.js";
@@ -83,6 +83,7 @@ export function RunForm({ loaded: { fields, groups, presets, models, datasets: k
         onUploaded=${(/** @type {Dataset} */ dataset) => (datasets.value = withDataset(datasets.value, dataset))}
       />
     `,
+    validation_dataset: (props) => html`<${OtherDataset} ...${props} datasets=${datasets.value} not=${typed.value.dataset} />`,
   };
   const fieldControl = (/** @type {FormField} */ field) => html`
     <${Field}

@@ -9,7 +9,7 @@ import { TokenView } from "../../components/token-view.js";
 
 /** The settings that decide what the model reads; others need no new look. */
 const DECIDING = [
-  ...["model_name", "from_scratch", "max_length", "validation_split", "seed"],
+  ...["model_name", "from_scratch", "max_length", "validation_split", "validation_dataset", "split_by_group", "seed"],
   ...["batch_size", "gradient_accumulation_steps", "packing", "devices"],
 ];
 
