@@ -4,6 +4,7 @@ The one part of the worker that the backend imports, by this name alone: loading
 library. Imports nothing else of ours.
 """
 
+from worker.contract.built_in import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, BuiltInModel
 from worker.contract.dataset import FIELD, Checked, DatasetSource, Encoding, Format, Kind, Reading
 from worker.contract.events import (
     TERMINAL_PHASES,
@@ -40,7 +41,8 @@ from worker.contract.job import (
     learning_rate,
 )
 from worker.contract.model_folder import WEIGHTS_FILE, WEIGHTS_INDEX_FILE, is_whole, weight_files
-from worker.contract.run_config import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, GROUPS, BuiltInModel, RunConfig
+from worker.contract.run_config import RunConfig
+from worker.contract.setting import GROUPS
 
 __all__ = [
     "ADAPTER_DIR", "BUILT_IN_MODELS", "CHECKPOINTS_DIR", "CONTROL_FILE", "DEFAULT_MAX_LENGTH", "EVENTS_FILE", "FIELD",

@@ -18,14 +18,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, model_validator
 
-from worker.contract.dataset import DatasetSource
-from worker.contract.run_config import (
+from worker.contract.built_in import (
     BUILT_IN_MODELS,
     FINE_TUNING_LEARNING_RATE,
     FROM_SCRATCH_LEARNING_RATE,
     LORA_LEARNING_RATE,
-    RunConfig,
 )
+from worker.contract.dataset import DatasetSource
+from worker.contract.run_config import RunConfig
 
 JOB_FILE = "config.json"
 EVENTS_FILE = "events.jsonl"

@@ -2,174 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field
 
-GROUPS = {
-    "essentials": "Model and data",
-    "method": "What is trained",
-    "length": "How long to train",
-    "batch": "Batch and memory",
-    "rate": "Learning rate",
-    "evaluation": "Evaluation and checkpoints",
-    "system": "Machine",
-}
+from worker.contract.optimization_settings import OptimizationSettings
+from worker.contract.setting import setting
 
 
-class BuiltInModel(BaseModel):
-    """A GPT-2 architecture small enough for a CPU, trained from scratch with a tokenizer made from the run's data."""
-
-    model_config = ConfigDict(frozen=True)
-
-    width: int
-    layers: int
-    heads: int
-    context: int
-    vocab_size: int
-    learning_rate: float
-    description: str
-
-
-BUILT_IN_MODELS = {
-    "tiny": BuiltInModel(
-        width=96,
-        layers=4,
-        heads=4,
-        context=256,
-        vocab_size=1024,
-        learning_rate=3e-3,
-        description="About half a million weights, trained from nothing. Learns simple text in a minute on a laptop.",
-    ),
-    "mini": BuiltInModel(
-        width=256,
-        layers=6,
-        heads=8,
-        context=512,
-        vocab_size=4096,
-        learning_rate=1e-3,
-        description="About 6 million weights, trained from nothing. Several times slower than tiny, and better.",
-    ),
-}
-
-FINE_TUNING_LEARNING_RATE = 5e-5
-LORA_LEARNING_RATE = 2e-4
-FROM_SCRATCH_LEARNING_RATE = 5e-4  # for designs that are not built in, whose size we do not know
-DEFAULT_MAX_LENGTH = 512
-
-
-def setting(
-    default: Any, help: str, *, label: str, group: str, unit: str | None = None, advice: str | None = None, **bounds: Any
-) -> Any:
-    """A RunConfig field whose schema carries what the form, the documentation and the command line show."""
-    extra = {"label": label, "group": group, "unit": unit, "advice": advice}
-    return Field(
-        default,
-        description=help,
-        json_schema_extra={k: v for k, v in extra.items() if v is not None},
-        **bounds,
-    )
-
-
-class RunConfig(BaseModel):
+class RunConfig(OptimizationSettings):
     """What a person chooses about a run. Every field is optional; the schema is the form, the docs and the CLI."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
-
-    name: str | None = setting(
-        None,
-        "What this run is called on the board. Made from the model and the data if left empty.",
-        label="Name",
-        group="essentials",
-        max_length=120,
-    )
-    model_name: str = setting(
-        "tiny",
-        "The model to start from: tiny or mini (built in), a Hugging Face id, local:NAME, or run:ID.",
-        label="Model",
-        group="essentials",
-        advice="Starting from a trained model is easier than starting from nothing, but needs that model on this machine.",
-        min_length=1,
-        max_length=200,
-    )
-    from_scratch: bool = setting(
-        False,
-        "Keep the model's design but throw its learned weights away and start from random ones.",
-        label="Start from random weights",
-        group="essentials",
-    )
-    dataset: str = setting(
-        "sample",
-        "The text to learn from: the built-in sample, or a file you uploaded.",
-        label="Dataset",
-        group="essentials",
-        advice="A thousand examples or more make the result worth having.",
-        min_length=1,
-        max_length=200,
-    )
-    validation_split: float = setting(
-        0.1,
-        "Share of the examples kept aside as a practice test: the model is measured on them and never learns from them.",
-        label="Validation split",
-        group="essentials",
-        advice="0 switches the test off, and with it the best way to notice overfitting.",
-        ge=0,
-        le=0.5,
-    )
-    validation_dataset: str | None = setting(
-        None,
-        "A dataset to test on, instead of a part of the one that is learned. Empty: Validation split decides.",
-        label="Validation dataset",
-        group="essentials",
-        min_length=1,
-        max_length=200,
-    )
-    split_by_group: bool = setting(
-        False,
-        "Keep examples that are nearly the same on one side of the split, so that the test holds nothing that was learned.",
-        label="Keep near-duplicates together",
-        group="essentials",
-        advice="The dataset's page tells whether there are any. Off, an added line never moves another one across.",
-    )
-    skip_refused_rows: bool = setting(
-        False,
-        "Leave out conversations that the model's chat format does not take, instead of stopping at the first.",
-        label="Skip refused rows",
-        group="essentials",
-        advice="Some formats want user and assistant in turn. How many rows were left out is said when the run begins.",
-    )
-    method: Literal["full", "lora"] = setting(
-        "full",
-        "full changes every weight. lora adds small matrices beside the model's own and trains only those: far less memory.",
-        label="Method",
-        group="method",
-        advice="LoRA suits a trained model that should learn a style or a task; for learning from nothing use full.",
-    )
-    lora_rank: int = setting(
-        16,
-        "Width of LoRA's added matrices: how much they can learn. Used with method lora only.",
-        label="LoRA rank",
-        group="method",
-        ge=1,
-        le=512,
-    )
-    lora_alpha: int = setting(
-        32,
-        "How strongly LoRA's part counts: it is multiplied by alpha / rank. Used with method lora only.",
-        label="LoRA alpha",
-        group="method",
-        advice="Twice the rank is a good start.",
-        ge=1,
-        le=4096,
-    )
-    lora_dropout: float = setting(
-        0.0,
-        "Share of LoRA's inputs dropped at random at each update, against memorising. Used with method lora only.",
-        label="LoRA dropout",
-        group="method",
-        ge=0,
-        le=0.9,
-    )
     num_epochs: int = setting(
         3,
         "How many times the model goes through all the examples.",
@@ -245,45 +88,6 @@ class RunConfig(BaseModel):
         label="Out of memory",
         group="batch",
         advice="A retry learns from the same examples at the same update, in smaller parts.",
-    )
-    learning_rate: float | None = setting(
-        None,
-        "How big each change of the weights is. Empty: 5e-5 for a trained model (2e-4 with LoRA), more when from nothing.",
-        label="Learning rate",
-        group="rate",
-        advice="Too high and the loss jumps or becomes NaN; too low and it hardly moves.",
-        gt=0,
-        le=1,
-    )
-    lr_scheduler: Literal["linear", "cosine", "constant"] = setting(
-        "linear",
-        "How the learning rate moves after warmup: straight down, down along a curve, or not at all.",
-        label="Schedule",
-        group="rate",
-    )
-    warmup_ratio: float = setting(
-        0.1,
-        "Share of the run in which the learning rate climbs from zero, so that the first updates break nothing.",
-        label="Warmup ratio",
-        group="rate",
-        ge=0,
-        le=1,
-    )
-    weight_decay: float = setting(
-        0.01,
-        "Pulls weights gently towards zero, which works against memorising. Not applied to biases and norms.",
-        label="Weight decay",
-        group="rate",
-        ge=0,
-        le=1,
-    )
-    max_grad_norm: float = setting(
-        1.0,
-        "Gradient clipping: an update larger than this is scaled down, so that one odd batch cannot wreck the model.",
-        label="Gradient clipping",
-        group="rate",
-        gt=0,
-        le=1000,
     )
     eval_steps: int | None = setting(
         None,
@@ -376,21 +180,3 @@ class RunConfig(BaseModel):
         ge=0,
         le=2**31 - 1,
     )
-
-    @field_validator("method")
-    @classmethod
-    def _lora_needs_a_trained_model(cls, value: str, info: ValidationInfo) -> str:
-        if value == "lora" and (info.data.get("from_scratch") or info.data.get("model_name") in BUILT_IN_MODELS):
-            raise ValueError("lora adds to what a model has learned, and this one starts from nothing: choose full")
-        return value
-
-    @field_validator("name", "model_name", "dataset", "validation_dataset")
-    @classmethod
-    def _one_line(cls, value: str | None) -> str | None:
-        """Names are shown and logged on one line; surrounding blanks are never meant."""
-        if value is None:
-            return None
-        value = value.strip()
-        if not value.isprintable():
-            raise ValueError("must be one line of printable characters")
-        return value

@@ -1,0 +1,85 @@
+"""Which model learns from which data. Imported through ``worker.contract``, as a part of RunConfig."""
+
+from __future__ import annotations
+
+from pydantic import field_validator
+
+from worker.contract.setting import Settings, setting
+
+
+class DataSettings(Settings):
+    """The model, the data and the split."""
+
+    name: str | None = setting(
+        None,
+        "What this run is called on the board. Made from the model and the data if left empty.",
+        label="Name",
+        group="essentials",
+        max_length=120,
+    )
+    model_name: str = setting(
+        "tiny",
+        "The model to start from: tiny or mini (built in), a Hugging Face id, local:NAME, or run:ID.",
+        label="Model",
+        group="essentials",
+        advice="Starting from a trained model is easier than starting from nothing, but needs that model on this machine.",
+        min_length=1,
+        max_length=200,
+    )
+    from_scratch: bool = setting(
+        False,
+        "Keep the model's design but throw its learned weights away and start from random ones.",
+        label="Start from random weights",
+        group="essentials",
+    )
+    dataset: str = setting(
+        "sample",
+        "The text to learn from: the built-in sample, or a file you uploaded.",
+        label="Dataset",
+        group="essentials",
+        advice="A thousand examples or more make the result worth having.",
+        min_length=1,
+        max_length=200,
+    )
+    validation_split: float = setting(
+        0.1,
+        "Share of the examples kept aside as a practice test: the model is measured on them and never learns from them.",
+        label="Validation split",
+        group="essentials",
+        advice="0 switches the test off, and with it the best way to notice overfitting.",
+        ge=0,
+        le=0.5,
+    )
+    validation_dataset: str | None = setting(
+        None,
+        "A dataset to test on, instead of a part of the one that is learned. Empty: Validation split decides.",
+        label="Validation dataset",
+        group="essentials",
+        min_length=1,
+        max_length=200,
+    )
+    split_by_group: bool = setting(
+        False,
+        "Keep examples that are nearly the same on one side of the split, so that the test holds nothing that was learned.",
+        label="Keep near-duplicates together",
+        group="essentials",
+        advice="The dataset's page tells whether there are any. Off, an added line never moves another one across.",
+    )
+    skip_refused_rows: bool = setting(
+        False,
+        "Leave out conversations that the model's chat format does not take, instead of stopping at the first.",
+        label="Skip refused rows",
+        group="essentials",
+        advice="Some formats want user and assistant in turn. How many rows were left out is said when the run begins.",
+    )
+
+    @field_validator("name", "model_name", "dataset", "validation_dataset")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        """Names are shown and logged on one line; surrounding blanks are never meant."""
+        if value is None:
+            return None
+        value = value.strip()
+        if not value.isprintable():
+            raise ValueError("must be one line of printable characters")
+        return value

@@ -1,0 +1,52 @@
+"""How the weights are changed. Imported through ``worker.contract``, as a part of RunConfig."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from worker.contract.method_settings import MethodSettings
+from worker.contract.setting import setting
+
+
+class OptimizationSettings(MethodSettings):
+    """The optimizer and the learning rate's path."""
+
+    learning_rate: float | None = setting(
+        None,
+        "How big each change of the weights is. Empty: 5e-5 for a trained model (2e-4 with LoRA), more when from nothing.",
+        label="Learning rate",
+        group="rate",
+        advice="Too high and the loss jumps or becomes NaN; too low and it hardly moves.",
+        gt=0,
+        le=1,
+    )
+    lr_scheduler: Literal["linear", "cosine", "constant"] = setting(
+        "linear",
+        "How the learning rate moves after warmup: straight down, down along a curve, or not at all.",
+        label="Schedule",
+        group="rate",
+    )
+    warmup_ratio: float = setting(
+        0.1,
+        "Share of the run in which the learning rate climbs from zero, so that the first updates break nothing.",
+        label="Warmup ratio",
+        group="rate",
+        ge=0,
+        le=1,
+    )
+    weight_decay: float = setting(
+        0.01,
+        "Pulls weights gently towards zero, which works against memorising. Not applied to biases and norms.",
+        label="Weight decay",
+        group="rate",
+        ge=0,
+        le=1,
+    )
+    max_grad_norm: float = setting(
+        1.0,
+        "Gradient clipping: an update larger than this is scaled down, so that one odd batch cannot wreck the model.",
+        label="Gradient clipping",
+        group="rate",
+        gt=0,
+        le=1000,
+    )
