@@ -9,15 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backend.datasets.checker import check_file
+from pydantic import ValidationError
+
+from backend.datasets.checker import check_file, check_reading
 from backend.datasets.store import Datasets
-from backend.errors import InvalidFieldError
+from backend.errors import InvalidFieldError, explain
 from backend.models.catalog import Catalog
 from backend.runs import lifecycle
 from backend.runs.jobs import plan, write_job
 from backend.settings import ROOT, Settings
 from backend.system import devices
-from worker.contract import MODEL_DIR, DatasetSource, RunConfig
+from worker.contract import MODEL_DIR, Checked, DatasetSource, Reading, RunConfig
+
+_EXAMPLE = """'{"kind": "completion", "template": "{instruction}\\n\\n{input}", "completion": "output"}'"""
 
 
 def add_train_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +37,10 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
             how["type"] = {"integer": int, "number": float, "string": str}[kind["type"]]
             how |= {"choices": kind["enum"]} if "enum" in kind else {"metavar": kind["type"].upper()}
         parser.add_argument(f"--{name.replace('_', '-')}", **how)
+    parser.add_argument("--reading", metavar="JSON", help=f"how the dataset's rows become examples, such as {_EXAMPLE}")
+    parser.add_argument(
+        "--header", action=argparse.BooleanOptionalAction, help="whether the first row of a .csv or .tsv names its columns"
+    )
 
 
 def train(settings: Settings, options: argparse.Namespace) -> int:
@@ -44,8 +52,13 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     datasets = Datasets(settings.datasets_dir)
     datasets.prepare()
     catalog = Catalog(settings.models_dir, settings.runs_dir)
-    files = _own_file("dataset", config.dataset), _own_file("validation_dataset", config.validation_dataset)
-    planned = plan(config, catalog, datasets, devices.find_devices(), file=files[0], validation_file=files[1])
+    reading = _reading(options.reading)
+    file = _own_file("dataset", config.dataset, reading, options.header)
+    if reading and not file:
+        check_reading(config.dataset, datasets.source(config.dataset, reading))
+    test = _own_file("validation_dataset", config.validation_dataset)
+    found = devices.find_devices()
+    planned = plan(config, catalog, datasets, found, file=file, validation_file=test, reading=reading)
     run_id = lifecycle.new_id()
     directory = settings.runs_dir / run_id
     directory.mkdir(parents=True)
@@ -64,17 +77,41 @@ def add_model(settings: Settings, path: Path) -> int:
     return 0
 
 
-def _own_file(field: str, dataset: str | None) -> DatasetSource | None:
-    """The file that a field names, checked, if it is a path rather than a dataset's id. Raises InvalidFieldError."""
+def _reading(text: str | None) -> Reading | None:
+    """What --reading says. Raises InvalidFieldError."""
+    try:
+        return None if text is None else Reading.model_validate_json(text)
+    except ValidationError as error:
+        first: Any = error.errors(include_url=False)[0]
+        raise InvalidFieldError(
+            "reading", explain({**first, "loc": ("reading", *first["loc"])}).message, hint=f"Such as: --reading {_EXAMPLE}"
+        ) from error
+
+
+def _own_file(
+    field: str, dataset: str | None, reading: Reading | None = None, header: bool | None = None
+) -> DatasetSource | None:
+    """The file that a field names, checked, if it is a path rather than a dataset's id; what there is to know of it is said.
+    It is read as ``reading`` and ``header`` say, or as is found. Raises InvalidFieldError."""
     if dataset is None:
         return None
     path = Path(dataset).expanduser().resolve()
     if path.is_file():
-        found = check_file(path.name, path).model_dump(include={"format", "encoding", "compressed", "delimiter", "reading"})
-        return DatasetSource(path=str(path), **found)
+        checked = check_file(path.name, path)
+        if reading is not None or header not in (None, checked.header):
+            changed = {"reading": reading or checked.reading, "header": checked.header if header is None else header}
+            source = _source(path, checked).model_copy(update=changed)
+            checked = check_reading(path.name, source, guess=reading is None)
+        for note in checked.notes:
+            print(f"{path.name}: {note}", file=sys.stderr)
+        return _source(path, checked)
     if not path.exists() and ("/" in dataset or path.suffix):
         raise InvalidFieldError(field, f"There is no file {dataset}.")
     return None
+
+
+def _source(path: Path, checked: Checked) -> DatasetSource:
+    return DatasetSource(path=str(path), **checked.model_dump(include=set(DatasetSource.model_fields)))
 
 
 def _in_foreground(command: list[str]) -> int:

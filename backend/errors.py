@@ -167,7 +167,11 @@ def explain(error: Any, fields: Sequence[str] = tuple(RunConfig.model_fields)) -
     """One error of pydantic as a sentence. ``fields`` are the names to suggest for one that is unknown."""
     kind, context = error["type"], error.get("ctx", {})
     path = [part for part in error["loc"] if part not in ("body", "query", "path", "header")]
-    field = str(path[0]) if path and kind != "json_invalid" else "body"
+    # Of a body that is no JSON, the place is the number of a character.
+    field = str(path[0]) if path and isinstance(path[0], str) else "body"
+    if kind == "extra_forbidden" and len(path) > 1:
+        unknown = f"{label(field)} knows nothing called {shown(path[-1])}."
+        return ErrorDetail(code="unknown_field", message=unknown, field=field)
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(field, fields, 1)
         hint = f"Did you mean {near[0]}?" if near else "GET /api/config-schema lists all settings."

@@ -2,7 +2,7 @@
 
 The protocol is that of ``worker.protocol``. Ops, each with what backend/schemas calls its answer:
 
-    preview     {source, columns, limit, start, seed}   Preview, without ``columns`` and ``total``
+    preview     {source, columns, limit, start, seed}   Preview, without ``total``
     statistics  {job, empty_rows}                       events ``progress`` {text}; Statistics
     tokens      {job, rows, seed, count, batch}         TokenView
     preflight   {job, memory_available_bytes}           what of Preflight a worker can know

@@ -6,8 +6,9 @@ import asyncio
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -126,6 +127,18 @@ def change_dataset(dataset_id: str, change: DatasetChange, services: ServicesDep
     return services.datasets.change(dataset_id, change.name, change.reading, change.header)
 
 
+def _tried_out(
+    reading: Annotated[
+        str | None, Query(max_length=20_000, description="Another way to read them, tried out: a Reading as JSON")
+    ] = None,
+) -> Reading | None:
+    try:
+        return None if reading is None else Reading.model_validate_json(reading)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        raise RequestValidationError([{**each, "loc": ("query", "reading", *each["loc"])} for each in details]) from error
+
+
 @router.get("/{dataset_id}/preview")
 async def preview_dataset(
     dataset_id: str,
@@ -133,14 +146,19 @@ async def preview_dataset(
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
     start: Annotated[int, Query(ge=1, description="The first record's number among those that hold something")] = 1,
     random: Annotated[int | None, Query(ge=0, description="A seed: records drawn evenly, instead of neighbours")] = None,
+    reading: Annotated[Reading | None, Depends(_tried_out)] = None,
+    header: Annotated[bool | None, Query(description="Whether the first row of a .csv or .tsv names its columns")] = None,
 ) -> Preview:
-    """Some of its records, as they stand in the file and as they are read."""
+    """Some of its records, as they stand in the file and as they are read: as is set, or as is tried out here. With another
+    ``header`` the columns and the reading are those that would be found."""
     dataset = await run_in_threadpool(services.datasets.get, dataset_id)
-    source = await run_in_threadpool(services.datasets.source, dataset_id)
-    request: dict[str, Any] = {"op": "preview", "source": source.model_dump(), "columns": dataset.columns}
+    source = await run_in_threadpool(services.datasets.source, dataset_id, reading)
+    columns: list[str] | None = dataset.columns
+    if header not in (None, dataset.header):
+        source, columns = source.model_copy(update={"header": header}), None
+    request: dict[str, Any] = {"op": "preview", "source": source.model_dump(), "columns": columns}
     request |= {"limit": limit, "start": start, "seed": random}
-    found = await services.inspector.answer(request)
-    return Preview(**found, columns=dataset.columns, total=dataset.rows)
+    return Preview(**await services.inspector.answer(request), total=dataset.rows)
 
 
 @router.get("/{dataset_id}/statistics", response_class=EventSourceResponse)

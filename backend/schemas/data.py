@@ -39,14 +39,24 @@ class DatasetList(Schema):
     items: list[Dataset]
 
 
+class ExamplePart(Schema):
+    """A piece of an example: a text, a prompt or a completion, or a message of a conversation. ``learned``: the model learns
+    to write it; else it is only read."""
+
+    role: Literal["text", "prompt", "completion", "system", "user", "assistant", "tool"]
+    text: str
+    learned: bool
+
+
 class Preview(Schema):
     """Some records: ``numbers`` are their places in the file (the line of a .txt or .jsonl), ``records`` the cells of their
-    ``columns`` as they stand there, ``rows`` what each becomes as an example. Long texts are cut to a readable length."""
+    ``columns`` as they stand there, ``examples`` what each becomes, without parts where nothing stands in it. Long texts are
+    cut to a readable length."""
 
     columns: list[str]
     numbers: list[int]
     records: list[list[str | None]]
-    rows: list[str]
+    examples: list[list[ExamplePart]]
     total: int
 
 

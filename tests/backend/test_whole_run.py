@@ -109,3 +109,29 @@ def test_the_command_refuses_as_the_server_does(tmp_path: Path) -> None:
         assert not (tmp_path / "runs").exists()
     done = command("models", "add", str(tmp_path / "nothing"), data_dir=tmp_path)
     assert (done.returncode, done.stderr.startswith("trainboard: There is nothing at")) == (2, True)
+
+
+def test_the_command_reads_a_file_as_it_is_told_to(tmp_path: Path) -> None:
+    table = tmp_path / "pairs.csv"
+    table.write_text("cat,miaow,x\n" + "".join(f"beast {n},noise {n},x\n" for n in range(9)))
+    flags = ("--dataset", str(table), "--max-steps", "1", "--sample-prompts", "--no-header", "--reading")
+    reading = {"kind": "completion", "template": "What says the {column 1}?", "completion": "column 2"}
+    done = command("train", *flags, json.dumps(reading), data_dir=tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert "pairs.csv: Not used: “column 3”." in done.stderr
+    assert "Read 10 examples" in done.stdout, "the first row too"
+    (directory,) = (tmp_path / "data" / "runs").iterdir()
+    dataset = json.loads((directory / "config.json").read_text())["dataset"]
+    assert (dataset["header"], dataset["delimiter"]) == (False, ",")
+    assert {name: dataset["reading"][name] for name in reading} == reading
+
+    for wrong, sentence in (
+        ('{"kind"', "Reading is not valid JSON"),
+        ('{"kind": "poem"}', "Reading must be 'text', 'document', 'completion' or 'chat'"),
+        ('{"kind": "text", "text": "column 7"}', "Row 1 has no column 'column 7'"),
+        ('{"kind": "completion", "template": "{animal}", "completion": "column 2"}', "The file has no column 'animal'"),
+    ):
+        done = command("train", *flags, wrong, data_dir=tmp_path / "other")
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"trainboard: {sentence}")
+        assert not (tmp_path / "other" / "runs").exists()

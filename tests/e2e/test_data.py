@@ -115,6 +115,48 @@ def test_a_dataset_of_the_hub_is_fetched_by_its_name(
         expect(card).to_contain_text("30 examples", timeout=30_000)
 
 
+def test_a_prompt_is_made_of_several_columns_and_seen_while_it_is_typed(page: Page, server: Server) -> None:
+    rows = [{"task": f"Add {n}", "to": str(n) if n % 2 else "", "sum": str(2 * n), "id": n} for n in range(40)]
+    dataset = upload(server, "sums.json", json.dumps(rows))
+    page.goto(f"{server.url}/#/datasets/{dataset}")
+    page.get_by_role("radio", name="Prompt and completion").check()
+    page.get_by_role("combobox", name="Completion").select_option("sum")
+    page.get_by_role("combobox", name="Prompt").select_option(label="made of several columns …")
+    page.get_by_role("textbox", name="Prompt, made of").fill("Do this: {task}\n\nTo: ")
+    page.get_by_role("button", name="Put in to").click()
+    preview = page.get_by_role("region", name="The first rows, read so").get_by_role("listitem")
+    expect(preview.nth(0).locator(".part-text")).to_have_text(["Do this: Add 0", " 0"])  # the empty paragraph is left out
+    expect(preview.nth(1).locator(".part-text")).to_have_text(["Do this: Add 1\n\nTo: 1", " 2"])
+    expect(page.get_by_role("columnheader", name="to Prompt")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="id not used")).to_be_visible()
+
+    page.get_by_role("textbox", name="Prompt, made of").fill("{taks}")
+    expect(page.get_by_role("alert").first).to_contain_text("The file has no column 'taks'")
+    page.get_by_role("textbox", name="Prompt, made of").fill("{task}?")
+    page.get_by_text("More choices").click()
+    page.get_by_label("Between prompt and completion").select_option("A new line")
+    expect(preview.nth(1).locator(".part-text")).to_have_text(["Add 1?", "\n2"])
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Runs that start from now on read it so.")).to_be_visible()
+    expect(page.get_by_text("Not used: “to”, “id”.")).to_be_visible()
+    reading = server.client.get(f"/api/datasets/{dataset}").json()["reading"]
+    assert (reading["template"], reading["separator"], reading["completion"]) == ("{task}?", "\n", "sum")
+
+
+def test_the_first_row_of_a_table_is_seen_both_ways(page: Page, server: Server) -> None:
+    dataset = upload(server, "beasts.csv", "cat,miaow\n" + "".join(f"beast {n},noise {n}\n" for n in range(20)))
+    page.goto(f"{server.url}/#/datasets/{dataset}")
+    expect(page.get_by_text("The first row is taken for the names of the columns: “cat”, “miaow”.")).to_be_visible()
+    page.get_by_text("First row: the names of the columns").click()
+    other = page.locator(".first-row-choice").filter(has_text="An example")
+    expect(other.get_by_role("cell", name="miaow")).to_be_visible()
+    page.get_by_role("radio", name="An example").check()
+    expect(page.get_by_text("First row: an example")).to_be_visible()
+    expect(page.get_by_text("21 examples")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="column 1 Prompt")).to_be_visible()
+    assert server.client.get(f"/api/datasets/{dataset}").json()["header"] is False
+
+
 def test_a_reading_that_does_not_suit_the_file_is_refused_at_its_place(page: Page, server: Server) -> None:
     dataset = upload(server, "holes.csv", "text,note\n" + "some text,\n" * 20)
     page.goto(f"{server.url}/#/datasets/{dataset}")

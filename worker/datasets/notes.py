@@ -11,6 +11,8 @@ def notes_on(source: DatasetSource, columns: list[str], reading: Reading, words:
     notes = []
     if not source.header:
         notes.append("The first row is read as an example, and not as the names of the columns.")
+    elif source.format in ("csv", "tsv") and not guess.is_known(columns):
+        notes.append(f"The first row is taken for the names of the columns: {_quoted(columns)}.")
     if rejected := [column for column in columns if column.lower().startswith(guess.REJECTED)]:
         notes.append(f"Rejected answers are never learned: {_quoted(rejected)}.")
     used = {name.partition(".")[0] for name in reading.used()} | set(reading.used())

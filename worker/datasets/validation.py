@@ -36,6 +36,7 @@ from worker.data.formats.text import (
     too_long,
     unpacked,
 )
+from worker.datasets.columns import columns_of, require_chosen, require_columns
 from worker.datasets.line_counter import LONG_LINE, LineCounter
 from worker.datasets.notes import notes_on
 from worker.errors import DataError
@@ -43,6 +44,7 @@ from worker.errors import DataError
 _HEAD_BYTES = 64
 _PARQUET = b"PAR1"
 _RECORDS_TO_GUESS_FROM = 50
+_MOST_COLUMNS = 1000  # of objects with keys of their own each
 _FEWEST_ROWS = 2
 _SHORTEST_DOCUMENT = 20
 _WHOLE = sys.maxsize  # characters of a section: a record is counted once
@@ -153,17 +155,15 @@ def _check_records(records: Iterable[tuple[int, Record]], source: DatasetSource,
     if not first:
         raise DataError("The file holds no examples.", "It needs two at least, and a .csv or .tsv a header before them.")
     samples = [record for _, record in first if isinstance(record, dict)]
-    columns = [encodable(name, "A column's name") for name in _columns(samples)]
+    columns = [encodable(name, "A column's name") for name in columns_of(samples)]
     guessed, readings = guess.reading_of(columns, samples, named=source.header)
     if not readings:
         raise DataError("The file has no column with text.", "Upload one that has.")
     if reading is None:
         shown = [plain_text(row) for _, row in rows_of(first, source.model_copy(update={"reading": guessed}), _WHOLE)]
         reading = guessed.model_copy(update={"special_tokens": guessed.kind != "chat" and guess.holds_marks(shown)})
-    for role, column in reading.columns().items():
-        if not column:
-            raise DataError(f"No column is chosen for {role}.", f"The columns are: {', '.join(columns)}.")
-    counted = _Counted(chain(first, records), reading.used() if source.format in ("csv", "tsv") else [])
+    require_chosen(reading, columns)
+    counted = _Counted(chain(first, records), columns, reading.used() if source.format in ("csv", "tsv") else [])
     rows = characters = 0
     for _, row in rows_of(counted, source.model_copy(update={"reading": reading}), _WHOLE):
         rows += 1
@@ -173,29 +173,35 @@ def _check_records(records: Iterable[tuple[int, Record]], source: DatasetSource,
     elif rows < _FEWEST_ROWS:
         one = "only one example" if rows == 1 else "no example: what would be learned is empty in every row"
         raise DataError(f"The file holds {one}. {TOO_FEW}", "Choose another column, or upload a file with more rows.")
+    require_columns(reading, columns)  # by now those of all records are known
     notes = notes_on(source, columns, reading, counted.words)
     return _checked(source, columns, reading, readings, rows, counted.count - rows, notes)
 
 
-def _columns(records: Sequence[dict[str, Any]]) -> list[str]:
-    """All their names, but for columns that a table left without one, and without anything in them."""
-    names = dict.fromkeys(name for record in records for name in record)
-    return [name for name in names if not name.startswith("column ") or any(record.get(name) for record in records)]
-
-
 class _Counted:
-    """Records, counted as they are taken, and those of their cells in ``columns`` that say nan or null."""
+    """Records, counted as they are taken. Names that are new are added to ``columns``, and of the cells in those that are
+    ``used`` it is counted which say nan or null."""
 
-    def __init__(self, records: Iterable[tuple[int, Record]], columns: list[str]) -> None:
+    def __init__(self, records: Iterable[tuple[int, Record]], columns: list[str], used: list[str]) -> None:
         self._records = records
         self._columns = columns
+        self._known = set(columns)
+        self._used = used
         self.count = self.words = 0
 
     def __iter__(self) -> Iterator[tuple[int, Record]]:
         for number, record in self._records:
             self.count += 1
-            self.words += sum(says_nothing(record.get(name)) for name in self._columns if isinstance(record, dict))
+            if isinstance(record, dict):
+                if not self._known.issuperset(record):
+                    self._note_new(record)
+                self.words += sum(says_nothing(record.get(name)) for name in self._used)
             yield number, record
+
+    def _note_new(self, record: dict[str, Any]) -> None:
+        new = [name for name in columns_of([record]) if name not in self._known]
+        self._known.update(new)
+        self._columns += [encodable(name, "A column's name") for name in new[: _MOST_COLUMNS - len(self._columns)]]
 
 
 def _require_long_enough(characters: int) -> None:

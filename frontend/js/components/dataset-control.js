@@ -6,6 +6,7 @@ import { html } from "htm/preact";
 import { inWords, sizeOf } from "../stores/reading.js";
 import { datasetLink } from "../router.js";
 import { controlId } from "./field.js";
+import { Notes } from "./notice.js";
 import { Upload } from "./upload.js";
 
 /**
@@ -28,6 +29,7 @@ export function DatasetControl({ field, value, onChange, aria, datasets, onUploa
       </select>
       ${chosen &&
       html`
+        <${Notes} notes=${chosen.notes} />
         <p class="read-as">
           <span class="muted">Read as ${inWords(chosen)}.</span>${" "}
           <a href=${datasetLink(chosen.id)}>${chosen.built_in ? "Look inside" : "Look inside or change that"}</a>

@@ -26,3 +26,9 @@ export function ErrorNotice({ error }) {
   if (!error) return null;
   return html`<${Notice} tone="error">${error.message}${error.hint && html` <span class="muted">${error.hint}</span>`}<//>`;
 }
+
+/** What there is to know, a sentence each. @param {{ notes: string[] }} props */
+export function Notes({ notes }) {
+  if (notes.length === 0) return null;
+  return html`<ul class="notes">${notes.map((note) => html`<li key=${note}><${Icon} name="info" /> ${note}</li>`)}</ul>`;
+}

@@ -10,7 +10,7 @@ import { useEffect } from "preact/hooks";
 import * as api from "../server/api.js";
 import { ConfirmButton } from "../components/confirm-button.js";
 import { HubFetch } from "../components/hub-fetch.js";
-import { ErrorNotice, Notice } from "../components/notice.js";
+import { ErrorNotice, Notes, Notice } from "../components/notice.js";
 import { Upload } from "../components/upload.js";
 import * as format from "../format.js";
 import { formatOf, inWords, sizeOf } from "../stores/reading.js";
@@ -73,6 +73,7 @@ function Added({ dataset }) {
     <${Notice} tone="good">
       <bdi>${dataset.name}</bdi> is ready: ${sizeOf(dataset)}, read as ${inWords(dataset)}.${" "}
       <a href=${datasetLink(dataset.id)}>See how it is read</a> or <a href=${trainOnLink(dataset.id)}>train on it</a>.
+      <${Notes} notes=${dataset.notes} />
     <//>
   `;
 }

@@ -188,7 +188,7 @@ export const listDatasets = () => get("/api/datasets");
 /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<T.Dataset>} */
 export const getDataset = (id, signal) => get(datasetPath(id), signal);
 
-/** @param {string} id @param {{ name?: string, reading?: T.Reading }} change @returns {Promise<T.Dataset>} */
+/** @param {string} id @param {{ name?: string, reading?: T.Reading, header?: boolean }} change @returns {Promise<T.Dataset>} */
 export const changeDataset = async (id, change) => (await sendJson("PATCH", datasetPath(id), change)).json();
 
 /**

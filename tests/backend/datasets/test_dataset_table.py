@@ -26,7 +26,7 @@ def test_a_file_is_taken_with_its_count_or_refused_with_line_and_cause(shared_se
         assert answer.json()["rows"] == case.expected
         preview = shared_server.client.get(f"/api/datasets/{answer.json()['id']}/preview?limit=3").json()
         assert preview["total"] == case.expected
-        assert preview["rows"]
+        assert preview["examples"]
         assert shared_server.client.delete(f"/api/datasets/{answer.json()['id']}").status_code == 204
     else:
         assert (answer.status_code, answer.json()["error"]["field"]) == (422, "file"), answer.text

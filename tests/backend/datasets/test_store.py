@@ -70,7 +70,7 @@ def test_upload_list_preview_delete(shared_server) -> None:
         "columns": [],
         "numbers": [1, 3],
         "records": [],
-        "rows": ["first", "  second é  "],
+        "examples": [[{"role": "text", "text": text, "learned": True}] for text in ("first", "  second é  ")],
         "total": 3,
     }
     assert shared_server.client.delete(f"/api/datasets/{dataset['id']}").status_code == 204

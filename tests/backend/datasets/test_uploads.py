@@ -113,7 +113,10 @@ def test_a_dataset_is_read_in_another_way_once_the_whole_file_allows_it(shared_s
     assert (changed["name"], changed["reading"]["completion"], changed["rows"]) == ("Pairs", "c", 51)
     preview = shared_server.client.get(f"{path}/preview?limit=1&start=3").json()
     assert (preview["columns"], preview["records"]) == (["a", "b", "c"], [["question 2", "answer 2", "2"]])
-    assert preview["rows"] == ["question 2 2"]
+    assert [(part["role"], part["text"], part["learned"]) for part in preview["examples"][0]] == [
+        ("prompt", "question 2", False),
+        ("completion", " 2", True),
+    ]
     assert shared_server.client.delete(path).status_code == 204
 
 
@@ -149,7 +152,7 @@ def test_datasets_of_the_first_version_are_still_read(start_server: Any, tmp_pat
     (folder / "dataset.json").write_text(json.dumps({**about, "built_in": False, "created_at": "2026-11-01T00:00:00Z"}))
     server = start_server()
     preview = server.client.get("/api/datasets/old-12345678/preview").json()
-    assert preview["rows"] == ["one line", "two lines"]
+    assert preview["examples"] == [[{"role": "text", "text": text, "learned": True}] for text in ("one line", "two lines")]
     assert server.client.patch("/api/datasets/old-12345678", json={"name": "older"}).json()["name"] == "older"
 
 

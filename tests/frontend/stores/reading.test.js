@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { formatOf, inWords, isSame, readingOf, roleOf, sizeOf } from "../../../frontend/js/stores/reading.js";
+import { formatOf, inWords, isChatOfColumns, isSame, readingOf, roleOf, sizeOf } from "../../../frontend/js/stores/reading.js";
 
 const COLUMNS = ["id", "Question", "answer"];
 
@@ -38,4 +38,35 @@ test("a dataset is told in words", () => {
   assert.deepEqual([inWords(table), sizeOf(table)], ["“p” to read, “c” to learn", "1 example"]);
   const other = { ...dataset, reading: { kind: "document" }, format: "parquet", compressed: false, rows: 1 };
   assert.deepEqual([inWords(other), sizeOf(other), formatOf(other)], ["one long document", "one document", "Parquet"]);
+});
+
+test("a chat may be made of columns, and what it reads is marked", () => {
+  const chat = readingOf("chat", ["instruction", "input", "output"]);
+  assert.deepEqual(chat, { kind: "chat", prompt: "instruction", completion: "output" });
+  assert.ok(isChatOfColumns(chat));
+  assert.equal(roleOf({ ...chat, history: "input" }, "input"), "history");
+  assert.equal(roleOf({ ...chat, template: "{instruction}\n{input.text}" }, "input"), "prompt");
+  assert.equal(
+    inWords({ columns: ["a"], reading: { ...chat, template: "{a}\n\n{b}" } }),
+    "conversations that ask “{a}”, “{b}” and answer “output”",
+  );
+  assert.deepEqual(readingOf("chat", ["messages", "x"], chat).messages, "messages");
+});
+
+test("a template is kept for what it makes, and no longer", () => {
+  const completion = { kind: "completion", template: "{a} {b}", prompt: "a", completion: "c" };
+  assert.equal(readingOf("chat", ["a", "b", "c"], completion).template, "{a} {b}");
+  assert.equal(readingOf("text", ["a", "b", "c"], completion).template, null);
+});
+
+test("what has no effect makes no reading another, and what has one does", () => {
+  const pair = { kind: "completion", prompt: "a", completion: "b" };
+  assert.ok(isSame(pair, { ...pair, separator: null, special_tokens: false, chat_template_kwargs: {}, system_into_user: true }));
+  assert.ok(isSame({ ...pair, template: "{a}" }, { ...pair, template: "{a}", prompt: "c" }));
+  for (const other of [{ separator: "" }, { special_tokens: true }, { empty_words: true }, { template: "{a}" }, { label: "c" }]) {
+    assert.ok(!isSame(pair, { ...pair, ...other }), JSON.stringify(other));
+  }
+  const chat = { kind: "chat", messages: "m" };
+  assert.ok(!isSame(chat, { ...chat, chat_template_kwargs: { a: true } }));
+  assert.ok(!isSame(chat, { ...chat, system_into_user: true }));
 });

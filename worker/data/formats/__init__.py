@@ -8,8 +8,8 @@ guess.py    what kind of file this is, and how it is best read
 shards.py   several files of a repository → one
 """
 
-from worker.data.formats.reading import Chunk, read_records, read_rows
-from worker.data.formats.rows import Chat, Completion, Message, Row, Section, joined, key, plain_text
+from worker.data.formats.reading import Chunk, read_records, read_rows, rows_of
+from worker.data.formats.rows import Chat, Completion, Message, Record, Row, Section, joined, key, plain_text, spoken
 from worker.data.formats.text import silent
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Chunk",
     "Completion",
     "Message",
+    "Record",
     "Row",
     "Section",
     "joined",
@@ -24,5 +25,7 @@ __all__ = [
     "plain_text",
     "read_records",
     "read_rows",
+    "rows_of",
     "silent",
+    "spoken",
 ]

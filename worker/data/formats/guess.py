@@ -91,8 +91,13 @@ def paragraph_lengths(texts: Sequence[str]) -> list[int]:
 
 def is_header(cells: Sequence[str]) -> bool:
     """Whether the first row of a table names its columns, and is not an example itself."""
+    return is_known(cells) or not any(map(_is_sentence, cells))
+
+
+def is_known(names: Sequence[str]) -> bool:
+    """Whether one of them is a name that columns of such tables usually have."""
     known = {*_TEXTS, *_PROMPTS, *_COMPLETIONS, *_CONTEXTS, *_SYSTEMS, *_MESSAGES}
-    return any(cell.strip().lower() in known for cell in cells) or not any(map(_is_sentence, cells))
+    return any(name.strip().lower() in known for name in names)
 
 
 def _is_sentence(cell: str) -> bool:

@@ -97,11 +97,11 @@ def plain_text(row: Row) -> str:
     if isinstance(row, Completion):
         return joined(row)
     if isinstance(row, Chat):
-        return "".join(_spoken(message) for message in row.messages)
+        return "".join(f"{message.role.capitalize()}: {spoken(message)}\n" for message in row.messages)
     return row.text if isinstance(row, Section) else row
 
 
-def _spoken(message: Message) -> str:
-    extras = (message.extras or {}).get("tool_calls", [])
-    calls = "".join(json.dumps(call["function"], ensure_ascii=False) for call in extras)
-    return f"{message.role.capitalize()}: {message.content}{calls}\n"
+def spoken(message: Message) -> str:
+    """All that a message says: its text, and its tool calls as JSON."""
+    calls = (message.extras or {}).get("tool_calls", [])
+    return message.content + "".join(json.dumps(call["function"], ensure_ascii=False) for call in calls)

@@ -4,13 +4,16 @@
  * @import { Signal } from "@preact/signals"
  * @import { Dataset, Kind, Reading } from "../../types.js"
  * @import { ApiError } from "../../server/api.js"
- * @import { Role } from "../../stores/reading.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { changeDataset } from "../../server/api.js";
+import { Notes } from "../../components/notice.js";
 import { Segmented } from "../../components/segmented.js";
-import { isSame, KINDS, readingOf, ROLE_LABELS } from "../../stores/reading.js";
+import { isSame, KINDS, readingOf } from "../../stores/reading.js";
+import { ExamplePreview } from "./example-preview.js";
+import { FirstRow } from "./first-row.js";
+import { ReadingFields } from "./reading-fields.js";
 
 /** @param {{ dataset: Dataset, reading: Signal<Reading>, onChanged: (dataset: Dataset) => void }} props */
 export function ReadingCard({ dataset, reading, onChanged }) {
@@ -21,9 +24,15 @@ export function ReadingCard({ dataset, reading, onChanged }) {
     reading.value = chosen;
     error.value = null;
   };
+  const onHeader = (/** @type {Dataset} */ changed) => {
+    set(changed.reading);
+    onChanged(changed);
+  };
   return html`
     <section class="card" aria-labelledby="reading-title">
       <div class="card-head"><h2 id="reading-title">How it is read</h2></div>
+      <${Notes} notes=${dataset.notes} />
+      ${isTable(dataset) && html`<${FirstRow} dataset=${dataset} onChanged=${onHeader} />`}
       <${Segmented}
         label="What an example is"
         name="kind"
@@ -33,22 +42,10 @@ export function ReadingCard({ dataset, reading, onChanged }) {
         onChange=${(/** @type {Kind} */ chosen) => set(readingOf(chosen, dataset.columns, reading.value))}
       />
       <p class="muted reading-help">${KINDS[kind].help}</p>
-      ${dataset.columns.length > 0 &&
+      ${!dataset.built_in &&
       html`
-        <div class="reading-columns">
-          ${KINDS[kind].roles.map(
-            (role) => html`
-              <${ColumnChoice}
-                key=${role}
-                role=${role}
-                columns=${dataset.columns}
-                value=${reading.value[role] ?? ""}
-                wrong=${error.value !== null}
-                onChange=${(/** @type {string} */ column) => set({ ...reading.value, [role]: column, template: null })}
-              />
-            `,
-          )}
-        </div>
+        <${ReadingFields} reading=${reading.value} columns=${dataset.columns} wrong=${error.value !== null} onChange=${set} />
+        <${ExamplePreview} dataset=${dataset} reading=${reading.value} />
       `}
       ${dataset.built_in
         ? html`<p class="muted">The built-in sample stays as it is. A file of your own can be read in other ways.</p>`
@@ -57,27 +54,13 @@ export function ReadingCard({ dataset, reading, onChanged }) {
   `;
 }
 
+/** @param {Dataset} dataset whose first row may name its columns */
+const isTable = ({ format, built_in: builtIn }) => !builtIn && (format === "csv" || format === "tsv");
+
 /** @param {Kind} kind @param {Dataset} dataset */
 function titleOf(kind, { columns }) {
   if (columns.length > 0) return KINDS[kind].title;
   return kind === "document" ? "One long document" : "One example per line";
-}
-
-/** @param {{ role: Role, columns: string[], value: string, wrong: boolean, onChange: (column: string) => void }} props */
-function ColumnChoice({ role, columns, value, wrong, onChange }) {
-  return html`
-    <label class="stacked">
-      <span>${ROLE_LABELS[role]}</span>
-      <select
-        value=${value}
-        aria-invalid=${wrong ? true : undefined}
-        aria-describedby=${wrong ? "reading-error" : undefined}
-        onChange=${(/** @type {Event} */ event) => onChange(/** @type {HTMLSelectElement} */ (event.target).value)}
-      >
-        ${columns.map((column) => html`<option value=${column}>${column}</option>`)}
-      </select>
-    </label>
-  `;
 }
 
 /**
@@ -124,7 +107,7 @@ function Save({ dataset, reading, error, onChanged }) {
         >Undo</button>
       `}
       <span class="muted" role="status">
-        ${changed ? "Not saved yet: so far only the tokens below follow it." : "Runs that start from now on read it so."}
+        ${changed ? "Not saved yet: so far only the previews here follow it." : "Runs that start from now on read it so."}
       </span>
     </div>
   `;

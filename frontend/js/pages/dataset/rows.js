@@ -17,7 +17,7 @@ const PAGE = 20;
 export function Rows({ dataset, reading }) {
   const place = useSignal(/** @type {{ start?: number, random?: number }} */ ({ start: 1 }));
   // A reading that was saved may leave out other rows than the one before.
-  const key = JSON.stringify([dataset.id, dataset.reading, place.value]);
+  const key = JSON.stringify([dataset.id, dataset.header, dataset.reading, place.value]);
   const ask = (/** @type {AbortSignal} */ signal) => previewDataset(dataset.id, { limit: PAGE, ...place.value }, signal);
   const { value: preview, error, busy } = useLatest(key, ask);
   const { start } = place.value;
@@ -66,9 +66,9 @@ function Records({ preview, dataset, reading }) {
   if (preview.columns.length === 0) {
     return html`
       <ol class="rows" tabindex="0" aria-label="Rows of the file">
-        ${preview.rows.map(
-          (row, i) => html`
-            <li key=${i}><span class="row-number">${count(preview.numbers[i])}</span><span dir="auto">${row}</span></li>
+        ${preview.examples.map(
+          ([part], i) => html`
+            <li key=${i}><span class="row-number">${count(preview.numbers[i])}</span><span dir="auto">${part.text}</span></li>
           `,
         )}
       </ol>

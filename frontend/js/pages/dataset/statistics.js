@@ -7,7 +7,7 @@
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { datasetStatistics } from "../../server/api.js";
-import { ErrorNotice } from "../../components/notice.js";
+import { ErrorNotice, Notes } from "../../components/notice.js";
 import { useTask } from "../../components/use-task.js";
 import { count, share } from "../../format.js";
 import { Histogram } from "./histogram.js";
@@ -109,6 +109,7 @@ function Figures({ statistics, documents, onRow }) {
       </dl>
       ${!documents && html`<${Histogram} tokens=${tokens} />`}
     </div>
+    <${Notes} notes=${tokens.notes} />
     ${!tokens.exact &&
     html`<p class="muted">Token counts are estimates from ${count(tokens.examples)} examples, drawn evenly.</p>`}
     ${tokens.untrained > 0 &&
