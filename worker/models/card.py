@@ -18,8 +18,11 @@ print(tokenizer.decode(text[0], skip_special_tokens=True))
 ```"""
 
 
-def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence[EvaluationEvent]) -> str:
-    """Markdown. Names files but no folders of the machine it was made on, as a model is made to be passed on."""
+def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence[EvaluationEvent], saved_as: str) -> str:
+    """Markdown. Names files but no folders of the machine it was made on, as a model is made to be passed on.
+
+    ``saved_as`` is the weights' number format, as torch calls it.
+    """
     start = "random weights" if job.config.from_scratch or job.model.kind == "built_in" else "its trained weights"
     settings = job.config.model_dump(exclude={"name", "model_name", "dataset", "sample_prompts"})
     lines = [
@@ -34,7 +37,7 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
         "",
         f"- Data: `{job.config.dataset}`, {facts['train_examples']} examples to learn from,"
         f" {facts['validation_examples']} kept aside for validation, at most {facts['max_length']} tokens each",
-        f"- Weights: {facts['parameters']:,}",
+        f"- Weights: {facts['parameters']:,}, saved as {saved_as}",
         f"- Updates: {step} of {facts['total_steps']}, in {facts['precision']} on {facts['device']}",
         "",
         "## Losses",

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from worker.checkpoints.folder import verify
-from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
+from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource, weight_files
 from worker.errors import ModelError
 from worker.models import hub
 from worker.models.adjustments import adjust
@@ -29,11 +29,15 @@ _LOADING_ERRORS = (
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A causal language model in fp32 on the CPU, and its tokenizer. ``context`` is the longest text it can read."""
+    """A causal language model in fp32 on the CPU, and its tokenizer. ``context`` is the longest text it can read.
+
+    ``dtype`` is the number format that its author keeps it in.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     context: int | None
+    dtype: torch.dtype = torch.float32
 
 
 def quiet_libraries() -> None:
@@ -88,8 +92,9 @@ def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Wa
     options["trust_remote_code"] = False
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        config = AutoConfig.from_pretrained(folder, **options)
+        dtype = kept_dtype(config, Path(folder))  # now, for loading changes the configuration
         if from_scratch:
-            config = AutoConfig.from_pretrained(folder, **options)
             model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         else:
             if source.kind == "gguf":
@@ -103,7 +108,7 @@ def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Wa
     except _LOADING_ERRORS as error:
         raise _not_loaded(source, error) from error
     adjust(model)
-    loaded = LanguageModel(model, tokenizer, context_of(model))
+    loaded = LanguageModel(model, tokenizer, context_of(model), dtype)
     _require_text_model(source, loaded)
     return loaded
 
@@ -118,6 +123,16 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     except _LOADING_ERRORS as error:
         raise _not_loaded(source, error) from error
     return tokenizer
+
+
+def kept_dtype(config: Any, folder: Path) -> torch.dtype:
+    """The number format of the model in ``folder``: the one that its config.json names, else that of its first weight; fp32
+    where that is none to train in. Raises OSError, ValueError or SafetensorError for files that are damaged."""
+    dtype = config.dtype or config.get_text_config().dtype
+    if dtype is None and (files := weight_files(folder)) and (folder / files[0]).is_file():
+        with safe_open(folder / files[0], "pt") as weights:
+            dtype = weights.get_tensor(next(iter(weights.keys()))).dtype
+    return dtype if dtype in (torch.bfloat16, torch.float16) else torch.float32
 
 
 def _not_loaded(source: ModelSource, error: Exception) -> ModelError:

@@ -306,7 +306,7 @@ class Trainer:
         self.readback.restart_clock()
 
     def _write_checkpoint(self, tensors: Tensors, gathered: Tensors | None, folder: Path) -> None:
-        saving.write_model(self.setup.language_model, self.config, gathered, folder)
+        saving.write_checkpoint(self.setup.language_model, self.config, gathered, folder)
         resume.write(self, tensors, folder)
 
     def _save_model(self) -> None:
@@ -322,7 +322,9 @@ class Trainer:
     def _write_model(self, gathered: Tensors | None, folder: Path) -> None:
         if text := saving.write_model(self.setup.language_model, self.config, gathered, folder):
             self.report(MessageEvent(level="info", text=text))
-        card = model_card(self.setup.job, self._facts(), self.step, self.evaluator.history)
+        dtype = saving.result_dtype(self.config, self.setup.language_model.dtype)
+        saved_as = str(dtype).removeprefix("torch.")
+        card = model_card(self.setup.job, self._facts(), self.step, self.evaluator.history, saved_as)
         (folder / "README.md").write_text(card, encoding="utf-8")
 
     def _enter(self, phase: Phase, resumed_step: int | None = None) -> None:
