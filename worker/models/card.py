@@ -1,4 +1,4 @@
-"""The README.md of a finished model: what it was made from, how, and how well it did."""
+"""The README.md of a finished model: what it was made from, how, and how well it did; and that of an adapter."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ model = AutoModelForCausalLM.from_pretrained("path/to/this/folder")
 prompt = tokenizer("Once upon a time", return_tensors="pt")
 text = model.generate(**prompt, max_new_tokens=60, do_sample=True, temperature=0.8)
 print(tokenizer.decode(text[0], skip_special_tokens=True))
+```"""
+
+_LOAD_ADAPTER = """```python
+from peft import AutoPeftModelForCausalLM
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
+model = AutoPeftModelForCausalLM.from_pretrained("path/to/this/folder")
 ```"""
 
 
@@ -58,6 +66,36 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
         "## Use",
         "",
         _LOAD,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def adapter_card(job: Job) -> str:
+    """Markdown, of an adapter alone."""
+    name = job.config.model_name
+    if job.model.kind == "hub":
+        where = "which transformers fetches from the Hugging Face hub."
+    elif job.model.kind == "folder":
+        where = "a folder whose place `adapter_config.json` names. On another machine, write there where it is."
+    else:
+        where = "a .gguf file, which peft cannot load: load it with transformers, and give the model to `PeftModel`."
+    lines = [
+        "---",
+        "library_name: peft",
+        "pipeline_tag: text-generation",
+        *([f"base_model: {name}"] if job.model.kind == "hub" else []),
+        "tags: [trainboard, lora]",
+        "---",
+        f"# {job.config.name or job.run_id}",
+        "",
+        "An adapter made by Trainboard: what LoRA trained, without the model that it was trained beside.",
+        "",
+        f"Its base is `{name}`, {where}",
+        "",
+        "## Use",
+        "",
+        _LOAD_ADAPTER,
         "",
     ]
     return "\n".join(lines)

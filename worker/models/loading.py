@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,22 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from worker.checkpoints.folder import verify
-from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource, weight_files
+from worker.contract import (
+    ADAPTER_CONFIG_FILE,
+    ADAPTER_WEIGHTS_FILE,
+    BUILT_IN_MODELS,
+    DEFAULT_MAX_LENGTH,
+    MANIFEST_FILE,
+    BuiltInModel,
+    ModelSource,
+    base_of,
+    is_adapter,
+    weight_files,
+)
 from worker.errors import ModelError
 from worker.models import hub
 from worker.models.adjustments import adjust
+from worker.models.parts import context_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -88,6 +100,8 @@ def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Wa
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    if source.kind == "folder" and is_adapter(Path(source.location)):
+        return _load_adapted(source, from_scratch=from_scratch, watch=watch)
     folder, options = _place(source, weights=not from_scratch, watch=watch)
     options["trust_remote_code"] = False
     try:
@@ -117,12 +131,61 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     """The tokenizer alone of the model at ``source``, which is not a built-in one. Raises ModelError."""
     from transformers import AutoTokenizer
 
-    folder, options = _place(source, weights=False)
+    if source.kind == "folder" and is_adapter(folder := Path(source.location)) and not _has_tokenizer(folder):
+        return load_tokenizer(base_source(folder))
+    place, options = _place(source, weights=False)
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **options)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
     except _LOADING_ERRORS as error:
         raise _not_loaded(source, error) from error
     return tokenizer
+
+
+def _load_adapted(source: ModelSource, *, from_scratch: bool, watch: hub.Watch | None) -> LanguageModel:
+    """The base of the adapter in ``source``, with the adapter merged in unless it is to forget what it learned."""
+    from transformers import GenerationConfig
+
+    folder = Path(source.location)
+    _place(source, weights=not from_scratch)
+    loaded = load_model(base_source(folder), from_scratch=from_scratch, watch=watch)
+    if not (folder / ADAPTER_WEIGHTS_FILE).is_file():
+        raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS_FILE}.", "Save the adapter again as safetensors.")
+    model: Any = loaded.model
+    try:
+        if not from_scratch:
+            from worker.models.lora import merge_adapter  # takes long to import
+
+            model = merge_adapter(model, folder)
+            _require_finite(source, model)
+        if (folder / "generation_config.json").is_file():
+            model.generation_config = GenerationConfig.from_pretrained(folder)
+    except torch.OutOfMemoryError:
+        raise
+    except _LOADING_ERRORS as error:
+        raise ModelError(
+            f"The adapter {folder} does not fit its base: {_first_sentence(error)}",
+            f"It was made for {base_source(folder).location}, which may have changed since.",
+        ) from error
+    return replace(loaded, model=model, tokenizer=load_tokenizer(source))
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return (folder / "tokenizer_config.json").is_file()
+
+
+def base_source(folder: Path) -> ModelSource:
+    """Where the base of the adapter in ``folder`` is. Raises ModelError if that is not told, or if it is gone."""
+    try:
+        base = base_of(folder)
+    except ValueError as error:
+        reason = f"The adapter {folder} cannot be used: {error}."
+        raise ModelError(reason, "Write there which model it was made for.") from error
+    if base.kind != "hub" and not Path(base.location).exists():
+        raise ModelError(
+            f"The adapter {folder} was trained beside {base.location}, which is gone.",
+            f"Put that model back, or write into {ADAPTER_CONFIG_FILE} where it is.",
+        )
+    return base
 
 
 def kept_dtype(config: Any, folder: Path) -> torch.dtype:
@@ -213,17 +276,6 @@ def _place(source: ModelSource, *, weights: bool = True, watch: hub.Watch | None
 def _first_sentence(error: Exception) -> str:
     """The first line of what a library says; the rest is for programmers and stands in the log."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def words_part(model: Any) -> Any:
-    """The part of ``model`` that words go through: all of it, unless it takes images or sounds too."""
-    return model if model.config.get_text_config() is model.config else model.get_decoder()
-
-
-def context_of(model: PreTrainedModel) -> int | None:
-    """The longest text in tokens the model can read, or None if its design sets no limit."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return int(limit) if limit else None
 
 
 def choose_max_length(wanted: int | None, context: int | None) -> int:

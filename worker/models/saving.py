@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from worker.contract import RunConfig
+from worker.contract import Job, RunConfig
 from worker.errors import CheckpointError
+from worker.models.card import adapter_card
 from worker.models.loading import LanguageModel
 
 _FORMATS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -22,50 +23,52 @@ def result_dtype(config: RunConfig, kept: torch.dtype) -> torch.dtype:
 
 
 def write_checkpoint(
-    language_model: LanguageModel, config: RunConfig, gathered: dict[str, torch.Tensor] | None, folder: Path
+    language_model: LanguageModel, job: Job, gathered: dict[str, torch.Tensor] | None, folder: Path
 ) -> None:
-    """Writes a Hugging Face folder with the weights as they are trained, to the last bit.
+    """Writes the weights as they are trained, to the last bit: a Hugging Face folder, or with LoRA the adapter's.
 
     Its config.json names the format that the result will have, which is how transformers loads it. ``gathered`` are the
     weights by name where the model itself holds only a shard of them. Raises OSError.
     """
-    language_model.tokenizer.save_pretrained(folder)
-    if config.method == "full":
-        _save(language_model.model, gathered, result_dtype(config, language_model.dtype), folder)
+    if job.config.method == "lora":
+        write_adapter(language_model, job, folder)
         return
+    language_model.tokenizer.save_pretrained(folder)
+    _save(language_model.model, gathered, result_dtype(job.config, language_model.dtype), folder)
+
+
+def write_adapter(language_model: LanguageModel, job: Job, folder: Path) -> None:
+    """Writes LoRA's adapter as peft loads it, and what else is needed to prompt its base with it. Raises OSError."""
     from worker.models import lora  # takes long to import
 
-    lora.save_merged(language_model.model, folder)
+    language_model.tokenizer.save_pretrained(folder)
+    language_model.model.generation_config.save_pretrained(folder)
+    lora.save_adapter(language_model.model, folder, job.model.location)
+    (folder / "README.md").write_text(adapter_card(job), encoding="utf-8")
 
 
 def write_model(
     language_model: LanguageModel, config: RunConfig, gathered: dict[str, torch.Tensor] | None, folder: Path
 ) -> str | None:
-    """Writes the finished model as a plain Hugging Face folder in the format that its result is to have, with LoRA's adapter
-    merged in, and returns what there is to say of that.
+    """Writes the finished model as a plain Hugging Face folder in the format that its result is to have, and returns what
+    there is to say of that. LoRA's adapter is merged in, for good, so training is over then.
 
     ``gathered`` as for ``write_checkpoint``. Raises OSError, and CheckpointError if the merged model differs from the one
     that was trained, or if a weight is too large for the format.
     """
+    model, dtype, told = language_model.model, result_dtype(config, language_model.dtype), None
+    if config.method == "lora":
+        from worker.models import lora
+
+        agreement = lora.merge(model)
+        gathered = lora.plain_state(model)
+        told = (
+            f"Merged the adapter into the model: no output moved by more than {agreement.difference:.1g},"
+            f" where the largest is {agreement.largest_logit:.2g}."
+        )
     language_model.tokenizer.save_pretrained(folder)
-    if config.method == "full":
-        dtype = result_dtype(config, language_model.dtype)
-        _save(language_model.model, _cast(language_model.model, gathered, dtype), dtype, folder)
-        return None
-    from worker.models import lora  # takes long to import
-
-    agreement = lora.save_merged(language_model.model, folder)
-    return (
-        f"Merged the adapter into the model: no output moved by more than {agreement.difference:.1g},"
-        f" where the largest is {agreement.largest_logit:.2g}."
-    )
-
-
-def write_adapter(language_model: LanguageModel, config: RunConfig, folder: Path) -> None:
-    """Writes LoRA's adapter alone, as peft loads it. Raises OSError."""
-    from worker.models import lora
-
-    lora.save_adapter(language_model.model, folder, config.model_name)
+    _save(model, _cast(model, gathered, dtype), dtype, folder)
+    return told
 
 
 def _save(model: Any, state: dict[str, torch.Tensor] | None, dtype: torch.dtype, folder: Path) -> None:

@@ -14,14 +14,15 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from worker.contract import BUILT_IN_MODELS, Job, ModelSource, RunConfig
+from worker.contract import BUILT_IN_MODELS, Job, ModelSource, RunConfig, is_adapter
 from worker.data.batching import Batch, Layout, PackedTexts
 from worker.errors import ModelError
 from worker.models import hub
 from worker.models.adjustments import adjust
 from worker.models.attention import PACKED, packed_arguments
 from worker.models.forward import recompute_activations
-from worker.models.loading import _gpt2, context_of, kept_dtype, quiet_libraries
+from worker.models.loading import _gpt2, base_source, kept_dtype, quiet_libraries
+from worker.models.parts import context_of
 from worker.models.saving import result_dtype
 
 _DECIDES = {"method", "lora_rank", "lora_alpha", "lora_dropout", "packing", "gradient_checkpointing", "save_dtype"}
@@ -48,11 +49,6 @@ class Design:
     def trained_parameters(self) -> int:
         """Those that training changes."""
         return sum(weight.numel() for weight in self.model.parameters() if weight.requires_grad)
-
-    @property
-    def adapters(self) -> bool:
-        """Whether LoRA's matrices are there."""
-        return hasattr(self.model, "peft_config")
 
     @property
     def layers(self) -> int:
@@ -116,6 +112,8 @@ def _outline(source: ModelSource, vocabulary: int) -> tuple[Any, torch.dtype]:
 
     place = Path(source.location)
     folder, options = place, {}
+    if source.kind == "folder" and is_adapter(place):
+        return _outline(base_source(place), vocabulary)
     if source.kind == "hub":
         folder = Path(hub.fetch_model(source.location, weights=False))
     elif source.kind == "gguf":

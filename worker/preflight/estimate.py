@@ -149,11 +149,9 @@ def _largest_batch_size(footprint: Footprint, config: RunConfig, memory_availabl
 
 
 def _checkpoint_bytes(design: Design, config: RunConfig) -> int:
-    """Weights, LoRA's merged in, and what AdamW remembers of those that are trained; LoRA's stand there once more."""
-    trained = _BYTES * design.trained_parameters
-    lora = config.method == "lora"
-    weights = _BYTES * design.parameters - (trained if lora else 0)
-    return weights + 2 * trained + (trained if lora else 0) + _small_files_bytes(design)
+    """The weights that are trained and what AdamW remembers of them; LoRA's stand there as peft calls them, too."""
+    copies = 4 if config.method == "lora" else 3
+    return _BYTES * copies * design.trained_parameters + _small_files_bytes(design)
 
 
 def _result_bytes(design: Design, config: RunConfig) -> int:

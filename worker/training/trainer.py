@@ -21,7 +21,7 @@ from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.models import saving
 from worker.models.card import model_card
 from worker.models.forward import Forward, recompute_activations
-from worker.models.loading import words_part
+from worker.models.parts import words_part
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
 from worker.training import resume
@@ -306,7 +306,7 @@ class Trainer:
         self.readback.restart_clock()
 
     def _write_checkpoint(self, tensors: Tensors, gathered: Tensors | None, folder: Path) -> None:
-        saving.write_checkpoint(self.setup.language_model, self.config, gathered, folder)
+        saving.write_checkpoint(self.setup.language_model, self.setup.job, gathered, folder)
         resume.write(self, tensors, folder)
 
     def _save_model(self) -> None:
@@ -315,7 +315,7 @@ class Trainer:
         if not self.group.first:
             return
         if self.config.method == "lora":
-            write = partial(saving.write_adapter, self.setup.language_model, self.config)
+            write = partial(saving.write_adapter, self.setup.language_model, self.setup.job)
             self.saver.save_result(self.step, ADAPTER_DIR, "adapter", write)
         self.saver.save_result(self.step, MODEL_DIR, "final", partial(self._write_model, gathered))
 

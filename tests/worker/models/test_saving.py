@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
+from peft import AutoPeftModelForCausalLM
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from tests.worker.designs import save_small_gpt2
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
-from worker.errors import CheckpointError
+from worker.errors import CheckpointError, ModelError, WorkerError
 from worker.models import saving
 from worker.models.loading import LanguageModel, load_model
 from worker.process.control import StopSwitch
@@ -96,6 +97,71 @@ def test_where_config_json_is_silent_the_weights_tell(base: Path) -> None:
     del config["dtype"]
     (base / "config.json").write_text(json.dumps(config))
     assert load_model(ModelSource(kind="folder", location=str(base))).dtype == torch.bfloat16
+
+
+LORA: dict[str, Any] = {"method": "lora", "lora_rank": 4, "learning_rate": 0.02}
+
+
+def logits(model: Any) -> torch.Tensor:
+    with torch.inference_mode():
+        return model.eval()(input_ids=torch.arange(40)[None]).logits.clone()
+
+
+def folder_source(folder: Path) -> ModelSource:
+    return ModelSource(kind="folder", location=str(folder))
+
+
+def test_a_checkpoint_of_lora_is_an_adapter_that_is_loaded_with_its_base(base: Path, train: Train) -> None:
+    run_dir = train(**LORA)
+    checkpoint = run_dir / "checkpoints" / "step-000002"
+    assert not list(checkpoint.glob("model*"))
+    assert not (checkpoint / "config.json").exists()  # transformers would take it for the base's
+    loaded = load_model(folder_source(checkpoint))
+    expected = logits(loaded.model)
+    assert type(loaded.model) is type(load_model(folder_source(base)).model)
+    assert (loaded.dtype, loaded.context) == (torch.bfloat16, 64)
+    assert (logits(load_model(folder_source(base)).model) - expected).abs().max() > 0.01 * expected.abs().max()
+    for others in (
+        AutoPeftModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32),
+        AutoPeftModelForCausalLM.from_pretrained(run_dir / "adapter", dtype=torch.float32),
+        AutoModelForCausalLM.from_pretrained(run_dir / "adapter", dtype=torch.float32),
+    ):
+        torch.testing.assert_close(logits(others), expected, rtol=1e-4, atol=1e-4)
+    plain = AutoModelForCausalLM.from_pretrained(run_dir / "model", dtype=torch.float32)
+    assert (logits(plain) - expected).abs().max() < 0.02 * expected.abs().max()  # rounded to bf16
+    assert (formats(run_dir / "model"), size(run_dir / "model")) == (formats(base), size(base))
+    assert "`local:base`" in (run_dir / "adapter" / "README.md").read_text()
+
+
+def test_a_run_begins_from_a_checkpoint_of_lora(train: Train) -> None:
+    checkpoint = train(**LORA) / "checkpoints" / "step-000001"
+    whole = load_file(train(checkpoint, "full", learning_rate=1e-9) / "model" / "model.safetensors")
+    expected = load_model(folder_source(checkpoint)).model.state_dict()
+    for name, weight in whole.items():
+        torch.testing.assert_close(weight.float(), expected[name], rtol=0.01, atol=1e-6)  # rounded to bf16
+    upon = load_model(folder_source(train(checkpoint, "upon", **LORA) / "checkpoints" / "step-000002"))
+    assert upon.tokenizer.encode("the story")
+
+
+def test_an_adapter_whose_base_is_gone_or_another_is_told(base: Path, train: Train) -> None:
+    checkpoint = train(**LORA) / "checkpoints" / "step-000001"
+
+    def refused(kind: type[WorkerError] = ModelError) -> str:
+        with pytest.raises(kind) as caught:
+            load_model(folder_source(checkpoint))
+        return caught.value.reason
+
+    moved = base.rename(base.with_name("moved"))
+    assert f"{base}, which is gone" in refused()
+    moved.rename(base)
+    (checkpoint / "adapter_model.safetensors").write_bytes(b"")
+    assert "damaged" in refused(CheckpointError)
+    (checkpoint / "manifest.json").unlink()
+    (checkpoint / "adapter_model.safetensors").unlink()
+    assert "no adapter_model.safetensors" in refused()
+    config = json.loads((checkpoint / "adapter_config.json").read_text())
+    (checkpoint / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "local:base"}))
+    assert "local:base, is no id of the hub" in refused()
 
 
 def test_weights_that_are_tied_stay_so_and_what_must_be_fp32_does(base: Path, tmp_path: Path) -> None:
