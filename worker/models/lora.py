@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from peft.tuners.lora import LoraLayer
 from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 from transformers.pytorch_utils import Conv1D
 
 from worker.contract import ADAPTER_WEIGHTS_FILE, RunConfig
@@ -33,7 +35,7 @@ class Agreement(NamedTuple):
 
 
 def add_adapters(model: Any, config: RunConfig) -> None:
-    """Adds matrices to the linear layers of ``model`` that ``adaptable`` names, and freezes all else. It stays what it is.
+    """Adds matrices to the layers and weights of ``model`` that ``config`` names, and freezes all else. It stays what it is.
 
     A starts random, from torch's generator, and B at zero, so that the model's logits do not change.
     Raises ModelError if there is no such layer, or if peft cannot add to one.
@@ -41,20 +43,49 @@ def add_adapters(model: Any, config: RunConfig) -> None:
     names = adaptable(model)
     if not names:
         raise ModelError("This model has no linear layers that LoRA could be added to.", "Set Method to full.")
+    if "all-linear" not in config.lora_target_modules:
+        names = _called(config.lora_target_modules, names, "linear layer", "LoRA layers")
     lora = LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
+        use_rslora=config.use_rslora,
+        use_dora=config.use_dora,
         target_modules=names,
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),  # GPT-2's weights are transposed
         task_type="CAUSAL_LM",
     )
     _name_by_weight(lora, model)
+    if config.lora_target_parameters:
+        named = _called(config.lora_target_parameters, _in_one_tensor(model), "weight for all experts", "LoRA weights")
+        lora.target_parameters = sorted({*named, *(lora.target_parameters or ())})
     try:
         inject_adapter_in_model(lora, model)
     except ValueError as error:  # peft's own advice, such as of dropout that it has not for single weights
         reason = f"LoRA cannot be added to {type(model).__name__} like this: {error}"
-        raise ModelError(reason, "Set LoRA dropout to 0, or Method to full.") from error
+        raise ModelError(reason, "Set LoRA dropout to 0 and DoRA off, or Method to full.") from error
+
+
+def _called(wanted: Sequence[str], names: Sequence[str], what: str, label: str) -> list[str]:
+    """Those of ``names`` that are, or end in, one of ``wanted``. Raises ModelError for one that none does."""
+    found = {end: [name for name in names if f".{name}".endswith(f".{end}")] for end in wanted}
+    if missing := [end for end, ones in found.items() if not ones]:
+        ends = sorted({".".join(name.split(".")[-(missing[0].count(".") + 1) :]) for name in names})
+        has = f"It has {', '.join(ends[:20])}{' and others' if len(ends) > 20 else ''}." if ends else "It has none at all."
+        raise ModelError(f"The model has no {what} called {missing[0]}. {has}", f"Change {label} to names that it has.")
+    return [name for name in names if any(name in ones for ones in found.values())]
+
+
+def _in_one_tensor(model: Any) -> list[str]:
+    """The names of weights that stand for several layers of the same shape, one for each expert."""
+    words = set(words_part(model).modules())
+    return [
+        f"{name}.{own}"
+        for name, module in model.named_modules()
+        if module in words and not isinstance(module, _ConvNd)
+        for own, weight in module.named_parameters(recurse=False)
+        if weight.ndim == 3
+    ]
 
 
 def adaptable(model: Any) -> list[str]:

@@ -25,7 +25,10 @@ from worker.models.loading import _gpt2, base_source, kept_dtype, quiet_librarie
 from worker.models.parts import context_of
 from worker.models.saving import result_dtype
 
-_DECIDES = {"method", "lora_rank", "lora_alpha", "lora_dropout", "packing", "gradient_checkpointing", "save_dtype"}
+_DECIDES = {
+    "method", "lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules", "lora_target_parameters", "use_dora",
+    "use_rslora", "packing", "gradient_checkpointing", "save_dtype",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

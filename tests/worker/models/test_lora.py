@@ -135,9 +135,22 @@ def test_the_merged_model_is_a_plain_one_that_computes_the_same(make: Make) -> N
     assert agreement.largest_logit == pytest.approx(float(expected.abs().max()), rel=0.5)
 
 
-def test_an_adapter_s_folder_is_merged_to_what_peft_makes_of_it(make: Make, tmp_path: Path) -> None:
-    model = train(with_adapters(make()), updates=5)
+KINDS: dict[str, dict[str, Any]] = {
+    "LoRA": {},
+    "rsLoRA": {"use_rslora": True},
+    "DoRA": {"use_dora": True},
+    "one layer": {"lora_target_modules": ["c_attn", "v_proj"]},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_adapter_s_folder_is_merged_to_what_peft_makes_of_it(kind: str, make: Make, tmp_path: Path) -> None:
+    if "lora_target_modules" in (choice := KINDS[kind]):
+        choice = {"lora_target_modules": [name for name in choice["lora_target_modules"] if name in str(make())]}
+    model = train(with_adapters(make(), CONFIG.model_copy(update=choice)), updates=5)
     lora.save_adapter(model, tmp_path, "some/model")
+    told = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert (told["use_dora"], told["use_rslora"]) == (kind == "DoRA", kind == "rsLoRA")
     merged = lora.merge_adapter(make(), tmp_path).state_dict()
     lora.merge(model)
     own = lora.plain_state(model)
@@ -213,6 +226,46 @@ def test_in_a_mixture_the_dense_layers_are_adapted_and_the_experts_left_alone() 
         lora.add_adapters(qwen3_moe(mlp_only_layers=[0]), CONFIG)
     assert "LoRA dropout to 0" in (caught.value.hint or "")
     lora.add_adapters(qwen3_moe(), CONFIG)
+
+
+def test_layers_are_chosen_by_how_their_names_end() -> None:
+    def adapted(*names: str) -> set[str]:
+        model = with_adapters(llama(), CONFIG.model_copy(update={"lora_target_modules": list(names)}))
+        return {name.rpartition(".lora_")[0] for name in lora.trainable_state(model)}
+
+    assert adapted("q_proj", "mlp.up_proj") == {
+        f"model.layers.{layer}.{name}" for layer in (0, 1) for name in ("self_attn.q_proj", "mlp.up_proj")
+    }
+    assert adapted("layers.1.self_attn.q_proj") == {"model.layers.1.self_attn.q_proj"}
+    assert adapted("q_proj", "all-linear") == adapted("all-linear")
+    with pytest.raises(ModelError, match=r"called c_attn. It has down_proj, gate_proj, k_proj, o_proj, q_proj,") as caught:
+        adapted("q_proj", "c_attn")
+    assert "LoRA layers" in (caught.value.hint or "")
+    with pytest.raises(ModelError, match=r"called j_proj"):
+        adapted("j_proj")
+    with pytest.raises(ModelError, match=r"no weight for all experts called experts.down_proj. It has none"):
+        lora.add_adapters(llama(), CONFIG.model_copy(update={"lora_target_parameters": ["experts.down_proj"]}))
+
+
+@pytest.mark.parametrize("dense", [[], [0]], ids=["experts everywhere", "a dense layer too"])
+def test_experts_are_adapted_on_request_and_others_load_that(dense: list[int], tmp_path: Path) -> None:
+    choice = {"lora_dropout": 0.0, "lora_target_parameters": ["experts.gate_up_proj", "experts.down_proj"]}
+    torch.manual_seed(0)
+    base, model, other = (qwen3_moe(mlp_only_layers=dense) for _ in range(3))
+    for same in (model, other):
+        same.load_state_dict(base.state_dict())
+    model = train(with_adapters(model, CONFIG.model_copy(update=choice)), updates=5)
+    assert any(".experts." in name for name in lora.trainable_state(model))
+    expected = logits(model)
+    lora.save_adapter(model, tmp_path, "some/model")
+    assert torch.equal(logits(PeftModel.from_pretrained(base, tmp_path)), expected)
+    lora.merge(model)
+    merged = lora.merge_adapter(other, tmp_path).state_dict()
+    own = lora.plain_state(model)
+    assert merged.keys() == own.keys()
+    assert all(torch.equal(weight, own[name]) for name, weight in merged.items())
+    with pytest.raises(ModelError, match="use_dora"):
+        lora.add_adapters(qwen3_moe(), CONFIG.model_copy(update={**choice, "use_dora": True}))
 
 
 def test_a_model_without_linear_layers_is_refused_with_advice() -> None:
