@@ -17,7 +17,18 @@ from backend.errors import InvalidFieldError
 from backend.models import hub
 from backend.schemas.names import RUN_ID_PATTERN, is_hub_id
 from backend.schemas.system import Model
-from worker.contract import BUILT_IN_MODELS, CHECKPOINTS_DIR, JOB_FILE, MODEL_DIR, Job, ModelSource
+from worker.contract import (
+    ADAPTER_WEIGHTS_FILE,
+    BUILT_IN_MODELS,
+    CHECKPOINTS_DIR,
+    JOB_FILE,
+    MODEL_DIR,
+    Job,
+    ModelSource,
+    base_of,
+    is_adapter,
+    is_whole,
+)
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 PREFERRED = "gpt2"
@@ -218,7 +229,7 @@ def _of_run_model(model_id: str, name: str, path: Path, run_id: str, chat: bool)
 
 def _is_model(path: Path) -> bool:
     if path.is_dir():
-        return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
+        return is_whole(path) or (is_adapter(path) and (path / ADAPTER_WEIGHTS_FILE).is_file())
     return path.suffix == ".gguf" and path.is_file()
 
 
@@ -255,6 +266,10 @@ def _resolve_path(path: Path) -> Resolved:
 
 def _folder_context(folder: Path) -> int | None:
     try:
+        if is_adapter(folder):
+            base = base_of(folder)
+            known = hub.find_cached(base.location) if base.kind == "hub" else None
+            return _folder_context(known.folder if known else Path(base.location))
         return _context(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):  # the worker will say what is wrong with it
         return None

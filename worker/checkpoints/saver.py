@@ -28,7 +28,7 @@ class Saver:
     def save_checkpoint(self, step: int, kind: str, write: Callable[[Path], None]) -> bool:
         """Has ``write`` fill the checkpoint of ``step`` and returns whether it is there now.
 
-        A disk that fails costs this checkpoint and not the run; so does a model that differs once it is merged.
+        A disk that fails costs this checkpoint and not the run.
         """
         target = self.path(step)
         best_before = self.best
@@ -36,9 +36,9 @@ class Saver:
             self.best = target  # before it is written, as the state in it says which one is the best
         try:
             size = write_folder(target, write)
-        except (OSError, CheckpointError) as error:
+        except OSError as error:
             self.best = best_before
-            self._warn(f"No checkpoint at step {step}: {str(error).rstrip('.')}. Training goes on.")
+            self._warn(f"No checkpoint at step {step}: {error}. Training goes on.")
             return False
         self.saved = [*(path for path in self.saved if path != target), target]
         self._tell(step, target, size, kind)

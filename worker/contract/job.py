@@ -5,7 +5,7 @@ events.jsonl   one event per line, appended by the worker alone; ``seq`` is dens
 worker.log     standard output and error of the worker, shown to people and never parsed
 worker.lock    locked (flock) for as long as the worker lives; holds its pid
 control.json   what the server asks of the worker, obeyed at the next step boundary; removed before a rerun
-checkpoints/   one Hugging Face folder per kept checkpoint, with a manifest of digests
+checkpoints/   one Hugging Face folder per kept checkpoint, or with LoRA an adapter's, with a manifest of digests
 model/         the final model, a plain Hugging Face folder
 adapter/       what LoRA trained, a peft folder; model/ holds it merged into the base model
 tokens/        the tokenized dataset, memory-mapped; removed once the run has completed

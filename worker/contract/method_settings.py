@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from worker.contract.built_in import BUILT_IN_MODELS
 from worker.contract.data_settings import DataSettings
 from worker.contract.setting import setting
+
+LayerName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w.-]+$")]
 
 
 class MethodSettings(DataSettings):
@@ -45,6 +47,36 @@ class MethodSettings(DataSettings):
         group="method",
         ge=0,
         le=0.9,
+    )
+
+    lora_target_modules: list[LayerName] = setting(
+        ["all-linear"],
+        "The layers that LoRA adds to, by how their names end, such as q_proj. all-linear: every one but the head.",
+        label="LoRA layers",
+        group="method",
+        advice="A name that the model has not is answered with those that it has. Used with method lora only.",
+        min_length=1,
+        max_length=100,
+    )
+    lora_target_parameters: list[LayerName] = setting(
+        [],
+        "Weights that LoRA adds to besides, such as a mixture's experts, by how their names end: experts.down_proj.",
+        label="LoRA weights",
+        group="method",
+        advice="Each expert gets matrices of its own, so this takes far more memory. LoRA dropout and DoRA must be off.",
+        max_length=100,
+    )
+    use_rslora: bool = setting(
+        False,
+        "Multiply LoRA's part by alpha / √rank instead of alpha / rank, which suits ranks above 64.",
+        label="rsLoRA",
+        group="method",
+    )
+    use_dora: bool = setting(
+        False,
+        "Learn how long each weight vector is apart from where it points: nearer to full at low ranks, and slower.",
+        label="DoRA",
+        group="method",
     )
 
     @field_validator("method")

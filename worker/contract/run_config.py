@@ -116,6 +116,13 @@ class RunConfig(OptimizationSettings):
         ge=1,
         le=100,
     )
+    save_dtype: Literal["auto", "fp32", "fp16", "bf16"] = setting(
+        "auto",
+        "Number format of the finished model's weights. auto: the one that the model came in. 16 bits halve the file.",
+        label="Format of the result",
+        group="evaluation",
+        advice="Training itself keeps 32 bits, and so do checkpoints, so that a run can go on exactly.",
+    )
     log_steps: int = setting(
         1,
         "Report loss and learning rate every so many updates.",

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from worker.contract import ModelSource
+from worker.contract import ModelSource, base_of, is_adapter
 from worker.errors import DeviceError
 from worker.protocol import Reply, serve
 
@@ -78,12 +79,17 @@ class Shelf:
 
 
 def _fingerprint(source: ModelSource) -> list[tuple[str, int, int]]:
-    """Name, time and size of each file of weights; nothing for a hub model, whose files do not change in place."""
+    """Name, time and size of each file of weights, also of an adapter's base; nothing for a hub model, whose files do not
+    change in place."""
     if source.kind in ("hub", "built_in"):
         return []
     place = Path(source.location)
     files = [place] if source.kind == "gguf" else sorted(place.glob("*.safetensors"))
-    return [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists()]
+    found = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists()]
+    if source.kind == "folder" and is_adapter(place):
+        with suppress(ValueError):  # loading says what is wrong with it
+            found += _fingerprint(base_of(place))
+    return found
 
 
 class Answerer:

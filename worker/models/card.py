@@ -1,4 +1,4 @@
-"""The README.md of a finished model: what it was made from, how, and how well it did."""
+"""The README.md of a finished model: what it was made from, how, and how well it did; and that of an adapter."""
 
 from __future__ import annotations
 
@@ -17,9 +17,20 @@ text = model.generate(**prompt, max_new_tokens=60, do_sample=True, temperature=0
 print(tokenizer.decode(text[0], skip_special_tokens=True))
 ```"""
 
+_LOAD_ADAPTER = """```python
+from peft import AutoPeftModelForCausalLM
+from transformers import AutoTokenizer
 
-def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence[EvaluationEvent]) -> str:
-    """Markdown. Names files but no folders of the machine it was made on, as a model is made to be passed on."""
+tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
+model = AutoPeftModelForCausalLM.from_pretrained("path/to/this/folder")
+```"""
+
+
+def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence[EvaluationEvent], saved_as: str) -> str:
+    """Markdown. Names files but no folders of the machine it was made on, as a model is made to be passed on.
+
+    ``saved_as`` is the weights' number format, as torch calls it.
+    """
     start = "random weights" if job.config.from_scratch or job.model.kind == "built_in" else "its trained weights"
     settings = job.config.model_dump(exclude={"name", "model_name", "dataset", "sample_prompts"})
     lines = [
@@ -34,7 +45,7 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
         "",
         f"- Data: `{job.config.dataset}`, {facts['train_examples']} examples to learn from,"
         f" {facts['validation_examples']} kept aside for validation, at most {facts['max_length']} tokens each",
-        f"- Weights: {facts['parameters']:,}",
+        f"- Weights: {facts['parameters']:,}, saved as {saved_as}",
         f"- Updates: {step} of {facts['total_steps']}, in {facts['precision']} on {facts['device']}",
         "",
         "## Losses",
@@ -55,6 +66,36 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
         "## Use",
         "",
         _LOAD,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def adapter_card(job: Job) -> str:
+    """Markdown, of an adapter alone."""
+    name = job.config.model_name
+    if job.model.kind == "hub":
+        where = "which transformers fetches from the Hugging Face hub."
+    elif job.model.kind == "folder":
+        where = "a folder whose place `adapter_config.json` names. On another machine, write there where it is."
+    else:
+        where = "a .gguf file, which peft cannot load: load it with transformers, and give the model to `PeftModel`."
+    lines = [
+        "---",
+        "library_name: peft",
+        "pipeline_tag: text-generation",
+        *([f"base_model: {name}"] if job.model.kind == "hub" else []),
+        "tags: [trainboard, lora]",
+        "---",
+        f"# {job.config.name or job.run_id}",
+        "",
+        "An adapter made by Trainboard: what LoRA trained, without the model that it was trained beside.",
+        "",
+        f"Its base is `{name}`, {where}",
+        "",
+        "## Use",
+        "",
+        _LOAD_ADAPTER,
         "",
     ]
     return "\n".join(lines)

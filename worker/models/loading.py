@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from worker.checkpoints.folder import verify
-from worker.contract import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, MANIFEST_FILE, BuiltInModel, ModelSource
+from worker.contract import (
+    ADAPTER_CONFIG_FILE,
+    ADAPTER_WEIGHTS_FILE,
+    BUILT_IN_MODELS,
+    DEFAULT_MAX_LENGTH,
+    MANIFEST_FILE,
+    BuiltInModel,
+    ModelSource,
+    base_of,
+    is_adapter,
+    weight_files,
+)
 from worker.errors import ModelError
 from worker.models import hub
 from worker.models.adjustments import adjust
+from worker.models.parts import context_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -29,11 +41,15 @@ _LOADING_ERRORS = (
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A causal language model in fp32 on the CPU, and its tokenizer. ``context`` is the longest text it can read."""
+    """A causal language model in fp32 on the CPU, and its tokenizer. ``context`` is the longest text it can read.
+
+    ``dtype`` is the number format that its author keeps it in.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     context: int | None
+    dtype: torch.dtype = torch.float32
 
 
 def quiet_libraries() -> None:
@@ -84,12 +100,15 @@ def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Wa
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    if source.kind == "folder" and is_adapter(Path(source.location)):
+        return _load_adapted(source, from_scratch=from_scratch, watch=watch)
     folder, options = _place(source, weights=not from_scratch, watch=watch)
     options["trust_remote_code"] = False
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        config = AutoConfig.from_pretrained(folder, **options)
+        dtype = kept_dtype(config, Path(folder))  # now, for loading changes the configuration
         if from_scratch:
-            config = AutoConfig.from_pretrained(folder, **options)
             model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         else:
             if source.kind == "gguf":
@@ -103,7 +122,7 @@ def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Wa
     except _LOADING_ERRORS as error:
         raise _not_loaded(source, error) from error
     adjust(model)
-    loaded = LanguageModel(model, tokenizer, context_of(model))
+    loaded = LanguageModel(model, tokenizer, context_of(model), dtype)
     _require_text_model(source, loaded)
     return loaded
 
@@ -112,12 +131,71 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     """The tokenizer alone of the model at ``source``, which is not a built-in one. Raises ModelError."""
     from transformers import AutoTokenizer
 
-    folder, options = _place(source, weights=False)
+    if source.kind == "folder" and is_adapter(folder := Path(source.location)) and not _has_tokenizer(folder):
+        return load_tokenizer(base_source(folder))
+    place, options = _place(source, weights=False)
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **options)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
     except _LOADING_ERRORS as error:
         raise _not_loaded(source, error) from error
     return tokenizer
+
+
+def _load_adapted(source: ModelSource, *, from_scratch: bool, watch: hub.Watch | None) -> LanguageModel:
+    """The base of the adapter in ``source``, with the adapter merged in unless it is to forget what it learned."""
+    from transformers import GenerationConfig
+
+    folder = Path(source.location)
+    _place(source, weights=not from_scratch)
+    loaded = load_model(base_source(folder), from_scratch=from_scratch, watch=watch)
+    if not (folder / ADAPTER_WEIGHTS_FILE).is_file():
+        raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS_FILE}.", "Save the adapter again as safetensors.")
+    model: Any = loaded.model
+    try:
+        if not from_scratch:
+            from worker.models.lora import merge_adapter  # takes long to import
+
+            model = merge_adapter(model, folder)
+            _require_finite(source, model)
+        if (folder / "generation_config.json").is_file():
+            model.generation_config = GenerationConfig.from_pretrained(folder)
+    except torch.OutOfMemoryError:
+        raise
+    except _LOADING_ERRORS as error:
+        raise ModelError(
+            f"The adapter {folder} does not fit its base: {_first_sentence(error)}",
+            f"It was made for {base_source(folder).location}, which may have changed since.",
+        ) from error
+    return replace(loaded, model=model, tokenizer=load_tokenizer(source))
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return (folder / "tokenizer_config.json").is_file()
+
+
+def base_source(folder: Path) -> ModelSource:
+    """Where the base of the adapter in ``folder`` is. Raises ModelError if that is not told, or if it is gone."""
+    try:
+        base = base_of(folder)
+    except ValueError as error:
+        reason = f"The adapter {folder} cannot be used: {error}."
+        raise ModelError(reason, "Write there which model it was made for.") from error
+    if base.kind != "hub" and not Path(base.location).exists():
+        raise ModelError(
+            f"The adapter {folder} was trained beside {base.location}, which is gone.",
+            f"Put that model back, or write into {ADAPTER_CONFIG_FILE} where it is.",
+        )
+    return base
+
+
+def kept_dtype(config: Any, folder: Path) -> torch.dtype:
+    """The number format of the model in ``folder``: the one that its config.json names, else that of its first weight; fp32
+    where that is none to train in. Raises OSError, ValueError or SafetensorError for files that are damaged."""
+    dtype = config.dtype or config.get_text_config().dtype
+    if dtype is None and (files := weight_files(folder)) and (folder / files[0]).is_file():
+        with safe_open(folder / files[0], "pt") as weights:
+            dtype = weights.get_tensor(next(iter(weights.keys()))).dtype
+    return dtype if dtype in (torch.bfloat16, torch.float16) else torch.float32
 
 
 def _not_loaded(source: ModelSource, error: Exception) -> ModelError:
@@ -198,17 +276,6 @@ def _place(source: ModelSource, *, weights: bool = True, watch: hub.Watch | None
 def _first_sentence(error: Exception) -> str:
     """The first line of what a library says; the rest is for programmers and stands in the log."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def words_part(model: Any) -> Any:
-    """The part of ``model`` that words go through: all of it, unless it takes images or sounds too."""
-    return model if model.config.get_text_config() is model.config else model.get_decoder()
-
-
-def context_of(model: PreTrainedModel) -> int | None:
-    """The longest text in tokens the model can read, or None if its design sets no limit."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return int(limit) if limit else None
 
 
 def choose_max_length(wanted: int | None, context: int | None) -> int:

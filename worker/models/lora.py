@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
+from peft import LoraConfig, PeftModel, get_peft_model_state_dict, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 from transformers.pytorch_utils import Conv1D
 
-from worker.contract import RunConfig
+from worker.contract import ADAPTER_WEIGHTS_FILE, RunConfig
 from worker.errors import CheckpointError, ModelError
-from worker.models.loading import context_of, words_part
+from worker.models.parts import context_of, words_part
 
 _TOLERANCE = 1e-4  # of the largest logit; rounding stays far below in fp32
-_ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors"
 
 
 class Agreement(NamedTuple):
@@ -36,7 +35,7 @@ class Agreement(NamedTuple):
 
 
 def add_adapters(model: Any, config: RunConfig) -> None:
-    """Adds matrices to the linear layers of ``model`` that ``adaptable`` names, and freezes all else. It stays what it is.
+    """Adds matrices to the layers and weights of ``model`` that ``config`` names, and freezes all else. It stays what it is.
 
     A starts random, from torch's generator, and B at zero, so that the model's logits do not change.
     Raises ModelError if there is no such layer, or if peft cannot add to one.
@@ -44,20 +43,49 @@ def add_adapters(model: Any, config: RunConfig) -> None:
     names = adaptable(model)
     if not names:
         raise ModelError("This model has no linear layers that LoRA could be added to.", "Set Method to full.")
+    if "all-linear" not in config.lora_target_modules:
+        names = _called(config.lora_target_modules, names, "linear layer", "LoRA layers")
     lora = LoraConfig(
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
         lora_dropout=config.lora_dropout,
+        use_rslora=config.use_rslora,
+        use_dora=config.use_dora,
         target_modules=names,
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),  # GPT-2's weights are transposed
         task_type="CAUSAL_LM",
     )
     _name_by_weight(lora, model)
+    if config.lora_target_parameters:
+        named = _called(config.lora_target_parameters, _in_one_tensor(model), "weight for all experts", "LoRA weights")
+        lora.target_parameters = sorted({*named, *(lora.target_parameters or ())})
     try:
         inject_adapter_in_model(lora, model)
     except ValueError as error:  # peft's own advice, such as of dropout that it has not for single weights
         reason = f"LoRA cannot be added to {type(model).__name__} like this: {error}"
-        raise ModelError(reason, "Set LoRA dropout to 0, or Method to full.") from error
+        raise ModelError(reason, "Set LoRA dropout to 0 and DoRA off, or Method to full.") from error
+
+
+def _called(wanted: Sequence[str], names: Sequence[str], what: str, label: str) -> list[str]:
+    """Those of ``names`` that are, or end in, one of ``wanted``. Raises ModelError for one that none does."""
+    found = {end: [name for name in names if f".{name}".endswith(f".{end}")] for end in wanted}
+    if missing := [end for end, ones in found.items() if not ones]:
+        ends = sorted({".".join(name.split(".")[-(missing[0].count(".") + 1) :]) for name in names})
+        has = f"It has {', '.join(ends[:20])}{' and others' if len(ends) > 20 else ''}." if ends else "It has none at all."
+        raise ModelError(f"The model has no {what} called {missing[0]}. {has}", f"Change {label} to names that it has.")
+    return [name for name in names if any(name in ones for ones in found.values())]
+
+
+def _in_one_tensor(model: Any) -> list[str]:
+    """The names of weights that stand for several layers of the same shape, one for each expert."""
+    words = set(words_part(model).modules())
+    return [
+        f"{name}.{own}"
+        for name, module in model.named_modules()
+        if module in words and not isinstance(module, _ConvNd)
+        for own, weight in module.named_parameters(recurse=False)
+        if weight.ndim == 3
+    ]
 
 
 def adaptable(model: Any) -> list[str]:
@@ -124,60 +152,49 @@ def load_trainable_state(model: nn.Module, state: dict[str, torch.Tensor]) -> No
         weight.copy_(state[name])
 
 
-def save_adapter(model: Any, folder: Path, model_name: str) -> None:
-    """Writes the adapter as a folder that peft loads onto the model called ``model_name``. Raises OSError."""
+def save_adapter(model: Any, folder: Path, base: str) -> None:
+    """Writes the adapter as a folder that peft loads onto ``base``, a path or an id of the hub. Raises OSError."""
     config = model.peft_config["default"]
-    config.base_model_name_or_path = model_name
+    config.base_model_name_or_path = base
     config.save_pretrained(folder)
     state = get_peft_model_state_dict(model, save_embedding_layers=False)  # they are not trained; asking would ask the hub
     save_file(
         {f"base_model.model.{name}": weight.cpu().contiguous() for name, weight in state.items()},
-        folder / _ADAPTER_WEIGHTS_FILE,
+        folder / ADAPTER_WEIGHTS_FILE,
     )
 
 
-def save_merged(model: Any, folder: Path) -> Agreement:
-    """Writes ``model`` into ``folder`` as a plain one, its adapters merged; it can be trained on as if nothing had been.
+def merge_adapter(model: Any, folder: Path) -> Any:
+    """The plain ``model`` with the adapter in ``folder``, of whatever kind peft can merge.
 
-    Raises CheckpointError if the merged model's logits are not those of the model with its adapters, OSError if the
-    disk fails.
+    Raises what peft raises for one that does not fit, and ValueError for one that cannot be merged.
     """
+    adapted: Any = PeftModel.from_pretrained(model, folder)
+    if not hasattr(adapted, "merge_and_unload"):
+        raise ValueError(f"peft cannot merge an adapter of the kind {adapted.peft_config['default'].peft_type.value}.")
+    return adapted.merge_and_unload().requires_grad_(True)  # peft has frozen it
+
+
+@torch.no_grad()
+def merge(model: Any) -> Agreement:
+    """Adds the adapters to the base weights of ``model``, for good: it is in fp32 on the CPU then.
+
+    Raises CheckpointError if its logits are not what they were.
+    """
+    model.to("cpu").float()
     apart = _logits(model)
-    with _merged(model):
-        together = _logits(model)
-        agreement = Agreement(float((apart - together).abs().max()), float(apart.abs().max()))
-        if not agreement.difference <= _TOLERANCE * agreement.largest_logit:
-            raise CheckpointError(
-                f"The merged model's logits are off by {agreement.difference:.2g}, where the largest is"
-                f" {agreement.largest_logit:.2g}, so it was not saved.",
-                "The adapter in the latest checkpoint is not affected.",
-            )
-        model.save_pretrained(folder, state_dict=_plain_names(model.state_dict()))
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer):
+            layer.merge()
+    together = _logits(model)
+    agreement = Agreement(float((apart - together).abs().max()), float(apart.abs().max()))
+    if not agreement.difference <= _TOLERANCE * agreement.largest_logit:
+        raise CheckpointError(
+            f"The merged model's logits are off by {agreement.difference:.2g}, where the largest is"
+            f" {agreement.largest_logit:.2g}, so it was not saved.",
+            "The adapter, in adapter/ and in the latest checkpoint, is not affected.",
+        )
     return agreement
-
-
-@contextmanager
-def _merged(model: nn.Module) -> Iterator[None]:
-    """Within the block the base weights hold the adapters' part too; afterwards they are as before, to the last bit."""
-    layers: list[Any] = [module for module in model.modules() if isinstance(module, LoraLayer)]
-    # Kept apart, because subtracting what was added would leave rounding errors; on the CPU, as a GPU may be full.
-    weights = [_base_weight(layer) for layer in layers]
-    before = [weight.to("cpu", copy=True) for weight in weights]
-    try:
-        with torch.no_grad():
-            for layer in layers:
-                layer.merge()
-        yield
-    finally:
-        for layer, weight, copy in zip(layers, weights, before, strict=True):
-            weight.copy_(copy)
-            layer.merged_adapters.clear()
-
-
-def _base_weight(layer: Any) -> torch.Tensor:
-    """What ``layer`` adds to: a linear layer's weight, or the one of all experts together, which has another name."""
-    base: torch.Tensor = getattr(layer.get_base_layer(), getattr(layer, "parameter_name", "weight"))
-    return base.detach()
 
 
 @torch.inference_mode()
@@ -192,6 +209,6 @@ def _logits(model: Any) -> torch.Tensor:
     return logits
 
 
-def _plain_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights under the names they have in a model without adapters."""
-    return {name.replace("base_layer.", ""): weight for name, weight in state.items() if ".lora_" not in name}
+def plain_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The base weights of ``model`` under the names they have in one without adapters."""
+    return {name.replace("base_layer.", ""): weight for name, weight in model.state_dict().items() if ".lora_" not in name}

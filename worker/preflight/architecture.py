@@ -14,27 +14,34 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from worker.contract import BUILT_IN_MODELS, Job, ModelSource, RunConfig
+from worker.contract import BUILT_IN_MODELS, Job, ModelSource, RunConfig, is_adapter
 from worker.data.batching import Batch, Layout, PackedTexts
 from worker.errors import ModelError
 from worker.models import hub
 from worker.models.adjustments import adjust
 from worker.models.attention import PACKED, packed_arguments
 from worker.models.forward import recompute_activations
-from worker.models.loading import _gpt2, context_of, quiet_libraries
+from worker.models.loading import _gpt2, base_source, kept_dtype, quiet_libraries
+from worker.models.parts import context_of
+from worker.models.saving import result_dtype
 
-_DECIDES = {"method", "lora_rank", "lora_alpha", "lora_dropout", "packing", "gradient_checkpointing"}
+_DECIDES = {
+    "method", "lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules", "lora_target_parameters", "use_dora",
+    "use_rslora", "packing", "gradient_checkpointing", "save_dtype",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
     """``model`` is to be called under ``mode``, which works out shapes alone, as on a CPU. ``layout`` is how its examples
-    will lie; ``context`` is the longest text in tokens that it can read, None if there is no limit."""
+    will lie; ``context`` is the longest text in tokens that it can read, None if there is no limit. ``result`` is the number
+    format that the finished model is saved in."""
 
     model: Any
     mode: FakeTensorMode
     layout: Layout
     context: int | None
+    result: torch.dtype
 
     @property
     def parameters(self) -> int:
@@ -45,11 +52,6 @@ class Design:
     def trained_parameters(self) -> int:
         """Those that training changes."""
         return sum(weight.numel() for weight in self.model.parameters() if weight.requires_grad)
-
-    @property
-    def adapters(self) -> bool:
-        """Whether LoRA's matrices are there."""
-        return hasattr(self.model, "peft_config")
 
     @property
     def layers(self) -> int:
@@ -89,7 +91,7 @@ def _made(source_json: str, changed: int, vocabulary: int, config_json: str) -> 
     quiet_libraries()
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with torch.device("meta"):
-        model = _outline(ModelSource.model_validate_json(source_json), vocabulary)
+        model, kept = _outline(ModelSource.model_validate_json(source_json), vocabulary)
         if config.method == "lora":
             from worker.models.lora import add_adapters  # takes long to import
 
@@ -100,23 +102,28 @@ def _made(source_json: str, changed: int, vocabulary: int, config_json: str) -> 
     model.config.pad_token_id = None  # some designs would look whether it is among the inputs, which have no numbers
     if config.gradient_checkpointing:
         recompute_activations(model)
-    return Design(model.train(), mode, _layout(model, mode, config.packing), context_of(model))
+    layout = _layout(model, mode, config.packing)
+    return Design(model.train(), mode, layout, context_of(model), result_dtype(config, kept))
 
 
-def _outline(source: ModelSource, vocabulary: int) -> Any:
-    """The model without weights, of which only its config.json, or what a .gguf says of it, is read."""
+def _outline(source: ModelSource, vocabulary: int) -> tuple[Any, torch.dtype]:
+    """The model without weights, of which only its config.json, or what a .gguf says of it, is read; and the number format
+    that it is kept in."""
     if source.kind == "built_in":
-        return _gpt2(BUILT_IN_MODELS[source.location], vocabulary, 0)
+        return _gpt2(BUILT_IN_MODELS[source.location], vocabulary, 0), torch.float32
     from transformers import AutoConfig, AutoModelForCausalLM
 
     place = Path(source.location)
     folder, options = place, {}
+    if source.kind == "folder" and is_adapter(place):
+        return _outline(base_source(place), vocabulary)
     if source.kind == "hub":
         folder = Path(hub.fetch_model(source.location, weights=False))
     elif source.kind == "gguf":
         folder, options = place.parent, {"gguf_file": place.name}
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **options)
+        kept = kept_dtype(config, folder)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
     except (OSError, ValueError, LookupError, ImportError, TypeError, AttributeError, RuntimeError) as error:
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -125,7 +132,7 @@ def _outline(source: ModelSource, vocabulary: int) -> Any:
             "It must be a text model that transformers knows.",
         ) from error
     adjust(model)
-    return model
+    return model, kept
 
 
 def _layout(model: Any, mode: FakeTensorMode, packing: bool) -> Layout:

@@ -149,12 +149,20 @@ def _largest_batch_size(footprint: Footprint, config: RunConfig, memory_availabl
 
 
 def _checkpoint_bytes(design: Design, config: RunConfig) -> int:
-    """Weights, LoRA's merged in, and what AdamW remembers of those that are trained; LoRA's stand there once more."""
-    trained = _BYTES * design.trained_parameters
-    lora = config.method == "lora"
-    small = _SMALL_FILES_BYTES + _TOKEN_BYTES * int(design.head.shape[0])
-    weights = _BYTES * design.parameters - (trained if lora else 0)
-    return weights + 2 * trained + (trained if lora else 0) + small
+    """The weights that are trained and what AdamW remembers of them; LoRA's stand there as peft calls them, too."""
+    copies = 4 if config.method == "lora" else 3
+    return _BYTES * copies * design.trained_parameters + _small_files_bytes(design)
+
+
+def _result_bytes(design: Design, config: RunConfig) -> int:
+    """The finished model, and LoRA's adapter beside it."""
+    adapter = design.trained_parameters if config.method == "lora" else 0
+    weights = design.result.itemsize * (design.parameters - adapter)
+    return weights + _BYTES * adapter + _small_files_bytes(design)
+
+
+def _small_files_bytes(design: Design) -> int:
+    return _SMALL_FILES_BYTES + _TOKEN_BYTES * int(design.head.shape[0])
 
 
 def _tokens_bytes(train: Examples, validation: Examples, vocabulary: int) -> int:
@@ -171,5 +179,5 @@ def _disk_bytes(design: Design, job: Job, checkpoint_bytes: int, tokens: int, ep
     if job.is_evaluated:  # each evaluation may bring the best checkpoint
         saved |= {*range(evaluate_every, total_steps + 1, evaluate_every), total_steps}
     kept = min(len(saved), config.keep_checkpoints + 1)
-    model = checkpoint_bytes - 2 * _BYTES * design.trained_parameters  # and the adapter beside it, if there is one
-    return max(kept * checkpoint_bytes + model, min(len(saved), kept + 1) * checkpoint_bytes) + tokens
+    at_the_end = kept * checkpoint_bytes + _result_bytes(design, config)
+    return max(at_the_end, min(len(saved), kept + 1) * checkpoint_bytes) + tokens

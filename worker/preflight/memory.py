@@ -25,7 +25,7 @@ LABELS = {
     "activations": "What a pass keeps for the way back",
     "logits": "Logits, a part at a time",
     "reading": "The model's file while it is read",
-    "aside": "Weights kept aside while LoRA's part is merged in",
+    "saving": "The finished model in the format that it is saved in",
     "gaps": "Gaps between what comes and goes",
 }
 
@@ -76,8 +76,8 @@ class Footprint:
             layer = self.rehearsal(check.cells).kept / self.design.layers
             part = {"activations": layer, "logits": self._logits_bytes(check.targets)}
             moments_of_time.append(always | moments | self._with_gaps(part))
-        if self.design.adapters:  # each checkpoint has them merged in, and the weights before are kept aside meanwhile
-            moments_of_time.append({**always, **moments, "aside": weights - trained})
+        if self.device.type == "cpu" and self.design.result != torch.float32:
+            moments_of_time.append({**always, **moments, "saving": self.design.result.itemsize * self.design.parameters})
         if self.loaded:
             moments_of_time.append({**always, "reading": weights})
         most = max(moments_of_time, key=lambda parts: sum(parts.values()))

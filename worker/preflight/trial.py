@@ -225,7 +225,7 @@ def _taken(examples: Examples, numbers: Sequence[int]) -> Examples:
 
 
 def _save_merged(setup: Setup, run_dir: Path) -> None:
-    """As each checkpoint of LoRA is saved, which takes memory. Other weights are written from where they are."""
+    """As LoRA's result is saved, which takes memory. Other weights are written from where they are."""
     from worker.models import saving
 
     folder = run_dir / "merged"

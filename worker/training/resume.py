@@ -42,7 +42,7 @@ def tensors(training: Training) -> dict[str, torch.Tensor]:
     found = training_state.optimizer_tensors(training.optimizer, training.setup.group) | training_state.random_tensors(
         training.setup.device, training.setup.group
     )
-    if training.setup.job.config.method == "lora":  # whose weights in the checkpoint are merged
+    if training.setup.job.config.method == "lora":  # whose weights stand in the checkpoint as peft calls them
         from worker.models.lora import trainable_state
 
         found |= {_ADAPTER + name: weight for name, weight in trainable_state(training.model).items()}

@@ -21,7 +21,7 @@ from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.models import saving
 from worker.models.card import model_card
 from worker.models.forward import Forward, recompute_activations
-from worker.models.loading import words_part
+from worker.models.parts import words_part
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
 from worker.training import resume
@@ -306,7 +306,7 @@ class Trainer:
         self.readback.restart_clock()
 
     def _write_checkpoint(self, tensors: Tensors, gathered: Tensors | None, folder: Path) -> None:
-        saving.write_model(self.setup.language_model, self.config, gathered, folder)
+        saving.write_checkpoint(self.setup.language_model, self.setup.job, gathered, folder)
         resume.write(self, tensors, folder)
 
     def _save_model(self) -> None:
@@ -315,14 +315,16 @@ class Trainer:
         if not self.group.first:
             return
         if self.config.method == "lora":
-            write = partial(saving.write_adapter, self.setup.language_model, self.config)
+            write = partial(saving.write_adapter, self.setup.language_model, self.setup.job)
             self.saver.save_result(self.step, ADAPTER_DIR, "adapter", write)
         self.saver.save_result(self.step, MODEL_DIR, "final", partial(self._write_model, gathered))
 
     def _write_model(self, gathered: Tensors | None, folder: Path) -> None:
         if text := saving.write_model(self.setup.language_model, self.config, gathered, folder):
             self.report(MessageEvent(level="info", text=text))
-        card = model_card(self.setup.job, self._facts(), self.step, self.evaluator.history)
+        dtype = saving.result_dtype(self.config, self.setup.language_model.dtype)
+        saved_as = str(dtype).removeprefix("torch.")
+        card = model_card(self.setup.job, self._facts(), self.step, self.evaluator.history, saved_as)
         (folder / "README.md").write_text(card, encoding="utf-8")
 
     def _enter(self, phase: Phase, resumed_step: int | None = None) -> None:

@@ -31,7 +31,7 @@ _COMPARED_AS_THEY_ARE = ("device", "threads", "processes", "precision", "layout"
 _LIBRARIES = ("torch", "transformers", "peft", "numpy")
 _MOVES_NO_WEIGHT = {
     "name", "early_stopping_patience", "eval_steps", "save_steps", "log_steps", "keep_checkpoints", "sample_prompts",
-    "num_workers", "on_oom",
+    "num_workers", "on_oom", "save_dtype",
 }  # fmt: skip
 
 

@@ -12,7 +12,6 @@ import torch
 from peft import LoraConfig, PeftModel, inject_adapter_in_model
 from peft.tuners.lora.layer import Linear as LoraLinear
 from transformers import (
-    AutoModelForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -124,36 +123,43 @@ def test_the_seed_decides_how_adapters_begin(make: Make) -> None:
     assert not all(torch.equal(weight, other[name]) for name, weight in first.items())
 
 
-def test_the_merged_folder_is_a_plain_model_that_computes_the_same(make: Make, tmp_path: Path) -> None:
+def test_the_merged_model_is_a_plain_one_that_computes_the_same(make: Make) -> None:
     model = train(with_adapters(make()), updates=5)
     expected = logits(model)
-    agreement = lora.save_merged(model, tmp_path)
-    plain = AutoModelForCausalLM.from_pretrained(tmp_path)
-    assert type(plain) is type(make())
-    assert set(plain.state_dict()) == set(make().state_dict())
+    agreement = lora.merge(model)
+    plain = make()
+    plain.load_state_dict(lora.plain_state(model))
     assert (logits(plain) - expected).abs().max() < 1e-4 * expected.abs().max()
     assert (logits(make()) - expected).abs().max() > 0.05 * expected.abs().max()  # there was something to merge
     assert agreement.difference < 1e-4 * agreement.largest_logit
     assert agreement.largest_logit == pytest.approx(float(expected.abs().max()), rel=0.5)
 
 
-def test_saving_the_merged_model_leaves_training_as_it_was_to_the_bit(make: Make, tmp_path: Path) -> None:
-    saved, never_saved = (train(with_adapters(make()), updates=3) for _ in range(2))
-    random_state = torch.get_rng_state()
-    lora.save_merged(saved, tmp_path)
-    assert saved.training
-    assert torch.equal(torch.get_rng_state(), random_state)
-    for model in (saved, never_saved):
-        train(model, updates=3, seed=1)
-    expected = never_saved.state_dict()
-    assert all(torch.equal(weight, expected[name]) for name, weight in saved.state_dict().items())
+KINDS: dict[str, dict[str, Any]] = {
+    "LoRA": {},
+    "rsLoRA": {"use_rslora": True},
+    "DoRA": {"use_dora": True},
+    "one layer": {"lora_target_modules": ["c_attn", "v_proj"]},
+}
 
 
-def test_a_wrong_merge_is_refused_and_nothing_is_written(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_adapter_s_folder_is_merged_to_what_peft_makes_of_it(kind: str, make: Make, tmp_path: Path) -> None:
+    if "lora_target_modules" in (choice := KINDS[kind]):
+        choice = {"lora_target_modules": [name for name in choice["lora_target_modules"] if name in str(make())]}
+    model = train(with_adapters(make(), CONFIG.model_copy(update=choice)), updates=5)
+    lora.save_adapter(model, tmp_path, "some/model")
+    told = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert (told["use_dora"], told["use_rslora"]) == (kind == "DoRA", kind == "rsLoRA")
+    merged = lora.merge_adapter(make(), tmp_path).state_dict()
+    lora.merge(model)
+    own = lora.plain_state(model)
+    assert merged.keys() == own.keys()
+    assert all(torch.equal(weight, own[name]) for name, weight in merged.items())
+
+
+def test_a_wrong_merge_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     model = train(with_adapters(make()), updates=5)
-    before = {name: weight.clone() for name, weight in model.state_dict().items()}
     merge = LoraLinear.merge
     wrong: list[Any] = []
 
@@ -165,9 +171,7 @@ def test_a_wrong_merge_is_refused_and_nothing_is_written(
 
     monkeypatch.setattr(LoraLinear, "merge", merge_one_wrong)
     with pytest.raises(CheckpointError, match="off by"):
-        lora.save_merged(model, tmp_path)
-    assert not list(tmp_path.iterdir())
-    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+        lora.merge(model)
 
 
 def test_peft_loads_the_adapter_onto_the_base_model(make: Make, tmp_path: Path) -> None:
@@ -194,23 +198,21 @@ def test_what_is_trained_goes_into_a_fresh_model_to_the_bit(make: Make) -> None:
         lora.load_trainable_state(with_adapters(make(), CONFIG.model_copy(update={"lora_rank": 8})), state)
 
 
-def test_a_model_that_reads_short_texts_only_can_be_saved(tmp_path: Path) -> None:
+def test_a_model_that_reads_short_texts_only_can_be_merged() -> None:
     model = GPT2LMHeadModel(GPT2Config(n_positions=8, n_embd=32, n_layer=1, n_head=2, **VOCABULARY))
-    lora.save_merged(with_adapters(model), tmp_path)
-    assert (tmp_path / "model.safetensors").exists()
+    assert lora.merge(with_adapters(model)).difference == 0
 
 
-def test_experts_whose_weights_are_one_tensor_are_merged_and_given_back(tmp_path: Path) -> None:
+def test_experts_whose_weights_are_one_tensor_are_merged() -> None:
     torch.manual_seed(0)
-    model = qwen3_moe()
+    model, plain = qwen3_moe(), qwen3_moe()
     experts = LoraConfig(r=4, target_modules=["q_proj"], target_parameters=["experts.gate_up_proj", "experts.down_proj"])
     inject_adapter_in_model(experts, model)
     model = train(model, updates=5)
-    before = {name: weight.clone() for name, weight in model.state_dict().items()}
     expected = logits(model)
-    lora.save_merged(model, tmp_path)
-    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
-    assert (logits(AutoModelForCausalLM.from_pretrained(tmp_path)) - expected).abs().max() < 1e-4 * expected.abs().max()
+    lora.merge(model)
+    plain.load_state_dict(lora.plain_state(model))
+    assert (logits(plain) - expected).abs().max() < 1e-4 * expected.abs().max()
 
 
 def test_in_a_mixture_the_dense_layers_are_adapted_and_the_experts_left_alone() -> None:
@@ -224,6 +226,46 @@ def test_in_a_mixture_the_dense_layers_are_adapted_and_the_experts_left_alone() 
         lora.add_adapters(qwen3_moe(mlp_only_layers=[0]), CONFIG)
     assert "LoRA dropout to 0" in (caught.value.hint or "")
     lora.add_adapters(qwen3_moe(), CONFIG)
+
+
+def test_layers_are_chosen_by_how_their_names_end() -> None:
+    def adapted(*names: str) -> set[str]:
+        model = with_adapters(llama(), CONFIG.model_copy(update={"lora_target_modules": list(names)}))
+        return {name.rpartition(".lora_")[0] for name in lora.trainable_state(model)}
+
+    assert adapted("q_proj", "mlp.up_proj") == {
+        f"model.layers.{layer}.{name}" for layer in (0, 1) for name in ("self_attn.q_proj", "mlp.up_proj")
+    }
+    assert adapted("layers.1.self_attn.q_proj") == {"model.layers.1.self_attn.q_proj"}
+    assert adapted("q_proj", "all-linear") == adapted("all-linear")
+    with pytest.raises(ModelError, match=r"called c_attn. It has down_proj, gate_proj, k_proj, o_proj, q_proj,") as caught:
+        adapted("q_proj", "c_attn")
+    assert "LoRA layers" in (caught.value.hint or "")
+    with pytest.raises(ModelError, match=r"called j_proj"):
+        adapted("j_proj")
+    with pytest.raises(ModelError, match=r"no weight for all experts called experts.down_proj. It has none"):
+        lora.add_adapters(llama(), CONFIG.model_copy(update={"lora_target_parameters": ["experts.down_proj"]}))
+
+
+@pytest.mark.parametrize("dense", [[], [0]], ids=["experts everywhere", "a dense layer too"])
+def test_experts_are_adapted_on_request_and_others_load_that(dense: list[int], tmp_path: Path) -> None:
+    choice = {"lora_dropout": 0.0, "lora_target_parameters": ["experts.gate_up_proj", "experts.down_proj"]}
+    torch.manual_seed(0)
+    base, model, other = (qwen3_moe(mlp_only_layers=dense) for _ in range(3))
+    for same in (model, other):
+        same.load_state_dict(base.state_dict())
+    model = train(with_adapters(model, CONFIG.model_copy(update=choice)), updates=5)
+    assert any(".experts." in name for name in lora.trainable_state(model))
+    expected = logits(model)
+    lora.save_adapter(model, tmp_path, "some/model")
+    assert torch.equal(logits(PeftModel.from_pretrained(base, tmp_path)), expected)
+    lora.merge(model)
+    merged = lora.merge_adapter(other, tmp_path).state_dict()
+    own = lora.plain_state(model)
+    assert merged.keys() == own.keys()
+    assert all(torch.equal(weight, own[name]) for name, weight in merged.items())
+    with pytest.raises(ModelError, match="use_dora"):
+        lora.add_adapters(qwen3_moe(), CONFIG.model_copy(update={**choice, "use_dora": True}))
 
 
 def test_a_model_without_linear_layers_is_refused_with_advice() -> None:

@@ -213,6 +213,9 @@ def test_checkpointing_and_lora_take_less(footprint: Callable[..., Footprint]) -
     assert lora.design.parameters == plain.design.parameters + lora.design.trained_parameters
     assert lora.parts(4)["optimizer"] < plain.parts(4)["optimizer"] / 5
     assert lora.rehearsal(largest.cells).flops < plain.rehearsal(largest.cells).flops
+    few = footprint(method="lora", lora_rank=2, lora_target_modules=["q_proj"], use_dora=True)
+    assert few.design.trained_parameters == 3 * (2 * 2 * 32 + 32)  # A, B and the lengths in each layer
+    assert few.peak_bytes(4) < lora.peak_bytes(4)
 
 
 def test_a_gpu_holds_no_program_and_has_no_gaps(footprint: Callable[..., Footprint]) -> None:

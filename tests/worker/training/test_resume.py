@@ -298,9 +298,12 @@ def test_a_run_that_is_beyond_its_end_ends(model: ModelSource, data: Path, tmp_p
     assert outcome.steps == {}
 
 
-def test_a_run_with_lora_goes_on_exactly_and_leaves_an_adapter(model: ModelSource, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [{}, {"use_dora": True, "use_rslora": True}], ids=["LoRA", "DoRA and rsLoRA"])
+def test_a_run_with_lora_goes_on_exactly_and_leaves_an_adapter(
+    kind: dict[str, bool], model: ModelSource, data: Path, tmp_path: Path
+) -> None:
     runs = Runs(model, data, "fp32")
-    config = {"model_name": "local:small", "method": "lora", "lora_rank": 4, "lora_dropout": 0.1}
+    config = {"model_name": "local:small", "method": "lora", "lora_rank": 4, "lora_dropout": 0.1, **kind}
     expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
     for cut_at in (4, 18, expected.events - 3):
         assert runs.cut(tmp_path / f"cut-{cut_at}", cut_at, **config) == expected, f"cut at event {cut_at}"
