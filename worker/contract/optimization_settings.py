@@ -11,6 +11,14 @@ from worker.contract.setting import setting
 class OptimizationSettings(MethodSettings):
     """The optimizer and the learning rate's path."""
 
+    optimizer: Literal["adamw", "muon", "adamw_8bit"] = setting(
+        "adamw",
+        "How gradients become changes. muon turns each matrix' change so that all directions count alike, which takes fewer"
+        " updates from nothing; adamw_8bit is adamw with a quarter of the memory for what it remembers.",
+        label="Optimizer",
+        group="rate",
+        advice="Both leave embeddings, biases and norms to adamw. adamw_8bit needs the package bitsandbytes.",
+    )
     learning_rate: float | None = setting(
         None,
         "How big each change of the weights is. Empty: 5e-5 for a trained model (2e-4 with LoRA), more when from nothing.",
