@@ -28,11 +28,39 @@ class OptimizationSettings(MethodSettings):
         gt=0,
         le=1,
     )
-    lr_scheduler: Literal["linear", "cosine", "constant"] = setting(
+    lr_scheduler: Literal["linear", "cosine", "cosine_with_restarts", "warmup_stable_decay", "constant"] = setting(
         "linear",
-        "How the learning rate moves after warmup: straight down, down along a curve, or not at all.",
+        "How the learning rate moves after warmup: straight down, down along a curve, along that curve several times, full"
+        " until it falls straight down near the end, or not at all.",
         label="Schedule",
         group="rate",
+        advice="With warmup_stable_decay any checkpoint before the fall can begin a longer run.",
+    )
+    min_lr_ratio: float = setting(
+        0.0,
+        "Share of the full learning rate at which a schedule that falls ends, instead of zero.",
+        label="Lowest rate",
+        group="rate",
+        advice="0.1 is usual for long runs.",
+        ge=0,
+        le=1,
+    )
+    num_cycles: int = setting(
+        2,
+        "How many times the learning rate falls and starts again at full. Used with schedule cosine_with_restarts only.",
+        label="Cycles",
+        group="rate",
+        unit="cycles",
+        ge=1,
+        le=1000,
+    )
+    decay_ratio: float = setting(
+        0.2,
+        "Share of the run, at its end, in which the learning rate falls. Used with schedule warmup_stable_decay only.",
+        label="Decay ratio",
+        group="rate",
+        ge=0,
+        le=1,
     )
     warmup_ratio: float = setting(
         0.1,

@@ -220,7 +220,16 @@ class Trainer:
             self.telemetry.note(update.step)
 
     def _set_learning_rate(self, step: int) -> float:
-        share = learning_rate_share(self.config.lr_scheduler, step, self.total_steps, self.config.warmup_ratio)
+        config = self.config
+        share = learning_rate_share(
+            config.lr_scheduler,
+            step,
+            self.total_steps,
+            config.warmup_ratio,
+            min_lr_ratio=config.min_lr_ratio,
+            num_cycles=config.num_cycles,
+            decay_ratio=config.decay_ratio,
+        )
         lr: float = self.setup.learning_rate * share
         for group in self.optimizer.param_groups:
             group["lr"] = lr

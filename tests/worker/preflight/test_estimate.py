@@ -214,8 +214,7 @@ def test_checkpointing_and_lora_take_less(footprint: Callable[..., Footprint]) -
     assert lora.design.trained_parameters < plain.design.trained_parameters / 5
     assert lora.design.parameters == plain.design.parameters + lora.design.trained_parameters
     assert lora.parts(4)["optimizer"] < plain.parts(4)["optimizer"] / 5
-    muon, in_8_bits = (footprint(optimizer=name).parts(4)["optimizer"] for name in ("muon", "adamw_8bit"))
-    assert in_8_bits < muon < plain.parts(4)["optimizer"]
+    assert footprint(optimizer="muon").parts(4)["optimizer"] < plain.parts(4)["optimizer"]
     assert lora.rehearsal(largest.cells).flops < plain.rehearsal(largest.cells).flops
 
 

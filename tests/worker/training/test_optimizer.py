@@ -7,7 +7,7 @@ from typing import Any
 import bitsandbytes
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, MixtralConfig, MixtralForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, MixtralConfig, MixtralForCausalLM, get_scheduler
 
 from worker.devices.device import choose_device
 from worker.devices.precision import choose_precision
@@ -16,8 +16,8 @@ from worker.training.optimizer import make_optimizer, require_optimizer, state_b
 from worker.training.schedule import learning_rate_share
 
 
-def shares(schedule: str, total: int = 100, warmup: float = 0.1) -> list[float]:
-    return [learning_rate_share(schedule, step, total, warmup) for step in range(1, total + 1)]
+def shares(schedule: str, total: int = 100, warmup: float = 0.1, **more: Any) -> list[float]:
+    return [learning_rate_share(schedule, step, total, warmup, **more) for step in range(1, total + 1)]
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
@@ -43,11 +43,51 @@ def test_constant_stays() -> None:
     assert shares("constant")[9:] == [1.0] * 91
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "cosine_with_restarts", "warmup_stable_decay", "constant"])
 @pytest.mark.parametrize("warmup", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("total", [1, 2, 7])
 def test_no_update_is_wasted_however_short_the_run(schedule: str, warmup: float, total: int) -> None:
-    assert all(0 < share <= 1 for share in shares(schedule, total, warmup))
+    assert all(0 < share <= 1 for share in shares(schedule, total, warmup, num_cycles=3, decay_ratio=0.9))
+
+
+TOTAL, WARMUP = 100, 10
+THEIRS = {
+    "linear": ({"name": "linear"}, {}),
+    "cosine": ({"name": "cosine"}, {}),
+    "constant": ({"name": "constant_with_warmup"}, {}),
+    "a lowest rate": (
+        {"name": "cosine_with_min_lr", "scheduler_specific_kwargs": {"min_lr_rate": 0.1}},
+        {"schedule": "cosine", "min_lr_ratio": 0.1},
+    ),
+    "restarts": (
+        {"name": "cosine_with_restarts", "scheduler_specific_kwargs": {"num_cycles": 3}},
+        {"schedule": "cosine_with_restarts", "num_cycles": 3},
+    ),
+    "stable": (
+        {
+            "name": "warmup_stable_decay",
+            "scheduler_specific_kwargs": {"num_decay_steps": 30, "decay_type": "linear", "min_lr_ratio": 0.2},
+        },
+        {"schedule": "warmup_stable_decay", "decay_ratio": 0.3, "min_lr_ratio": 0.2},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", THEIRS)
+def test_schedules_are_those_of_transformers(case: str) -> None:
+    """Of a run one update longer, so that the last update is not made at the lowest rate. Its warmup before a stable rate
+    begins at the lowest one, ours at zero as everywhere."""
+    theirs, ours = THEIRS[case]
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = get_scheduler(optimizer=optimizer, num_warmup_steps=WARMUP, num_training_steps=TOTAL + 1, **theirs)
+    expected = []
+    for _ in range(TOTAL):
+        optimizer.step()
+        scheduler.step()
+        expected.append(scheduler.get_last_lr()[0])
+    first = WARMUP if case == "stable" else 0
+    found = shares(ours.get("schedule", case), TOTAL, WARMUP / TOTAL, **{k: v for k, v in ours.items() if k != "schedule"})
+    assert found[first:] == pytest.approx(expected[first:])
 
 
 def test_biases_and_norms_are_not_decayed() -> None:

@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,15 @@ def test_a_run_with_another_optimizer_goes_on_exactly(
     moment = {"muon": ".momentum_buffer", "adamw_8bit": ".state2"}[optimizer]
     spoiled = runs.cut(tmp_path / "spoiled", expected.events // 2, zeroed(moment), **config)
     assert spoiled != expected
+
+
+def test_a_run_with_restarts_goes_on_exactly(model: ModelSource, data: Path, tmp_path: Path) -> None:
+    config = {"lr_scheduler": "cosine_with_restarts", "num_cycles": 3, "min_lr_ratio": 0.1}
+    runs = Runs(model, data, "fp32")
+    expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
+    assert runs.cut(tmp_path / "cut", expected.events // 2, **config) == expected
+    rates = [lr for *_, lr, _ in expected.steps.values()]
+    assert any(later > earlier for earlier, later in pairwise(rates))
 
 
 def test_a_run_that_goes_on_with_another_optimizer_says_so_and_begins_it_anew(
