@@ -86,3 +86,22 @@ class OptimizationSettings(MethodSettings):
         gt=0,
         le=1000,
     )
+    label_smoothing: float = setting(
+        0.0,
+        "Share of the certainty that is taken from the right token and spread evenly over all, against overconfidence. The"
+        " losses shown, in training and validation, stay those without it.",
+        label="Label smoothing",
+        group="rate",
+        advice="0.1 is usual; 0 is right for most fine-tuning.",
+        ge=0,
+        lt=1,
+    )
+    neftune_noise_alpha: float = setting(
+        0.0,
+        "NEFTune: noise on what the model reads while it learns, so that it copies less. Larger for short texts. 0: none.",
+        label="NEFTune noise",
+        group="rate",
+        advice="5 is usual for fine-tuning on conversations.",
+        ge=0,
+        le=100,
+    )

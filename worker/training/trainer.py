@@ -64,7 +64,12 @@ class Trainer:
         self.stop = stop
         self.group = setup.group
         self.model = _ready_to_train(setup)
-        self.forward = Forward(setup.language_model, setup.precision)
+        self.forward = Forward(
+            setup.language_model,
+            setup.precision,
+            label_smoothing=self.config.label_smoothing,
+            neftune_noise_alpha=self.config.neftune_noise_alpha,
+        )
         self.parallel = self.group.wrap(
             self.forward, setup.device, sharded=setup.sharded, all_used=words_part(self.model) is self.model
         )
