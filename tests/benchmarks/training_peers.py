@@ -18,7 +18,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq
 from tests.benchmarks.training_task import MODEL_FOLDER, SEED, Task, autocast, examples, padded, read, validation_loss
 from worker.contract import EVENTS_FILE, EvaluationEvent, StatusEvent, StepEvent
 from worker.process.emitter import Emitter
-from worker.training.optimizer import learning_rate_share, make_optimizer
+from worker.training.optimizer import make_optimizer
+from worker.training.schedule import learning_rate_share
 
 
 class Reporter:

@@ -75,7 +75,8 @@ class Batch:
     """One forward pass. ``inputs`` [rows, longest] int64; ``targets`` [trained positions] int64: the tokens to predict.
 
     ``trained`` [trained positions] int64 are the places in the flattened ``inputs`` that have a target; None if these are
-    the first ones. ``position_ids`` [1, tokens] and ``texts`` are there if texts lie end to end in the one row.
+    the first ones. ``position_ids`` [1, tokens] and ``texts`` are there if texts lie end to end in the one row; ``lengths``
+    [rows] int64, of each row without its padding, if they stand in rows of their own.
     """
 
     inputs: torch.Tensor
@@ -83,6 +84,7 @@ class Batch:
     trained: torch.Tensor | None = None
     position_ids: torch.Tensor | None = None
     texts: PackedTexts | None = None
+    lengths: torch.Tensor | None = None
 
     @property
     def tokens(self) -> int:
@@ -181,7 +183,12 @@ def _side_by_side(examples: Examples, rows: Sequence[int]) -> Batch:
     inputs[real] = np.concatenate([examples[row][:-1] for row in rows])
     targets, learned = _targets(examples, rows)
     places = np.flatnonzero(real)[learned]
-    return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), trained=torch.from_numpy(places))
+    return Batch(
+        torch.from_numpy(inputs),
+        torch.from_numpy(targets),
+        trained=torch.from_numpy(places),
+        lengths=torch.from_numpy(lengths),
+    )
 
 
 def _targets(examples: Examples, rows: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -18,16 +18,17 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 _BYTES_A_NUMBER = 4
-_COPIES = 4  # of each trained weight: itself, its gradient, and AdamW's two moments
 _SHARE_FOR_THE_MODEL = 0.8  # of the free memory; the rest is for what the passes keep
 
 
-def fits(model: nn.Module, device: torch.device, processes: int) -> bool:
-    """Whether training ``model`` leaves room on ``device``, of which a CPU's memory is shared by all ``processes``."""
-    numbers = sum(weight.numel() * (_COPIES if weight.requires_grad else 1) for weight in model.parameters())
+def fits(model: nn.Module, state_bytes: int, device: torch.device, processes: int) -> bool:
+    """Whether training ``model`` leaves room on ``device``, of which a CPU's memory is shared by all ``processes``.
+
+    ``state_bytes`` are what the optimizer remembers."""
+    numbers = sum(weight.numel() * (2 if weight.requires_grad else 1) for weight in model.parameters())  # with gradients
     cuda = device.type == "cuda"
     free = torch.cuda.mem_get_info(device)[0] if cuda else psutil.virtual_memory().available // processes
-    return numbers * _BYTES_A_NUMBER <= _SHARE_FOR_THE_MODEL * free
+    return numbers * _BYTES_A_NUMBER + state_bytes <= _SHARE_FOR_THE_MODEL * free
 
 
 def shard(forward: nn.Module, device: torch.device, processes: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -21,11 +22,23 @@ class Forward(nn.Module):
     """Computes losses with the model, which stays in fp32; ``precision`` decides what its products are computed in.
 
     Its parameters are the model's. Only positions that have a target reach the output head, a large part of the work.
+
+    ``label_smoothing`` changes gradients alone. ``neftune_noise_alpha`` adds noise to the embeddings of a model that is in
+    training mode.
     """
 
-    def __init__(self, language_model: LanguageModel, precision: Precision) -> None:
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        precision: Precision,
+        *,
+        label_smoothing: float = 0.0,
+        neftune_noise_alpha: float = 0.0,
+    ) -> None:
         super().__init__()
         self.model: Any = language_model.model
+        self._label_smoothing = label_smoothing
+        self._noise_alpha = neftune_noise_alpha
         self._dtype = AUTOCAST.get(precision)
         self._plain_head = has_plain_head(self.model)
         self.use_plain_body()
@@ -57,15 +70,40 @@ class Forward(nn.Module):
             if self.model.config._attn_implementation != PACKED:
                 raise ValueError("A packed batch needs a model that choose_layout has prepared.")
             arguments |= packed_arguments(batch)
-        with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None):
+        with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None), self._noise(batch):
             head = self.model.get_output_embeddings()
             if self._plain_head:
                 body = self._trained_body if torch.is_grad_enabled() else self._body
                 hidden = _trained(batch, body(arguments))
-                return linear_cross_entropy_sum(hidden, head.weight, head.bias, batch.targets)
+                return linear_cross_entropy_sum(hidden, head.weight, head.bias, batch.targets, self._label_smoothing)
             with head.register_forward_pre_hook(lambda _, inputs: (_trained(batch, inputs[0]),)):
                 logits = self.model(**arguments).logits
-        return cross_entropy_sum(logits, batch.targets)
+        return cross_entropy_sum(logits, batch.targets, self._label_smoothing)
+
+    def _noise(self, batch: Batch) -> AbstractContextManager[object]:
+        """Within the block the embeddings of ``batch`` have NEFTune's noise, if there is to be any."""
+        if not (self._noise_alpha and self.model.training):
+            return nullcontext()
+        embeddings: nn.Module = self.model.get_input_embeddings()
+        return embeddings.register_forward_hook(
+            lambda _, __, output: output + neftune_noise(output, batch, self._noise_alpha)
+        )
+
+
+def neftune_noise(embedded: torch.Tensor, batch: Batch, alpha: float) -> torch.Tensor:
+    """Noise for ``embedded`` [rows, longest, width], even between ± alpha / sqrt(length * width) (Jain et al., 2023).
+
+    The length is that of the text that a token belongs to, in tokens that the model reads, however the texts are laid out.
+    """
+    rows, longest, width = embedded.shape
+    if batch.texts is not None:
+        lengths = batch.texts.starts.diff()
+        each = lengths.repeat_interleave(lengths, output_size=longest)[None]
+    else:
+        assert batch.lengths is not None
+        each = batch.lengths[:, None].expand(rows, longest)
+    most = alpha / (each * width).sqrt()
+    return torch.empty_like(embedded).uniform_(-1, 1) * most[..., None].to(embedded.dtype)
 
 
 def _trained(batch: Batch, hidden: torch.Tensor) -> torch.Tensor:

@@ -10,26 +10,36 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 _LOGITS_AT_ONCE = {"cpu": 1 << 24, "cuda": 1 << 27}  # numbers; a GPU needs more of them to be busy
 
 
-def cross_entropy_sum(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The loss of ``targets`` [tokens] int64 given ``logits`` [tokens, vocabulary], summed, in nats, in fp32."""
-    return F.cross_entropy(logits.float(), targets, reduction="sum")
+def cross_entropy_sum(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    """The loss of ``targets`` [tokens] int64 given ``logits`` [tokens, vocabulary], summed, in nats, in fp32.
+
+    With ``smoothing`` the gradients are those of label smoothing (Szegedy et al., 2016): the target gets that much less than
+    1, and all tokens share it evenly. The value stays the plain loss, so that it can be compared.
+    """
+    logits = logits.float()
+    loss = F.cross_entropy(logits, targets, reduction="sum")
+    if not smoothing:
+        return loss
+    smoothed = F.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
+    return smoothed + (loss - smoothed).detach()
 
 
 def linear_cross_entropy_sum(
-    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor, smoothing: float = 0.0
 ) -> torch.Tensor:
-    """``cross_entropy_sum(linear(hidden, weight, bias), targets)``, for ``hidden`` [tokens, width], in little memory.
+    """``cross_entropy_sum(linear(hidden, weight, bias), targets, smoothing)``, in little memory.
 
-    Goes through the tokens in chunks; of each chunk's logits it keeps the loss and the gradients. Under autocast the
-    products are computed in its number format, as elsewhere; the loss and sums over chunks are in fp32.
+    ``hidden`` is [tokens, width]. Goes through the tokens in chunks; of each chunk's logits it keeps the loss and the
+    gradients. Under autocast the products are computed in its number format, as elsewhere; the loss and sums over chunks
+    are in fp32.
     """
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
     with torch.autocast(kind, enabled=False):
         if torch.is_grad_enabled():
-            loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, targets, dtype)  # type: ignore[no-untyped-call]
+            loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, targets, dtype, smoothing)  # type: ignore[no-untyped-call]
             return loss
-        return _go_through(hidden, weight, bias, targets, dtype, None, (False, False, False))[0]
+        return _go_through(hidden, weight, bias, targets, dtype, smoothing, None, (False, False, False))[0]
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -47,12 +57,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
         bias: torch.Tensor | None,
         targets: torch.Tensor,
         dtype: torch.dtype,
+        smoothing: float,
     ) -> torch.Tensor:
-        ctx.dtype = dtype
+        ctx.dtype, ctx.smoothing = dtype, smoothing
         if dtype == torch.float16:
             ctx.save_for_backward(hidden, weight, bias, targets)
-            return _go_through(hidden, weight, bias, targets, dtype, None, (False, False, False))[0]
-        loss, *gradients = _go_through(hidden, weight, bias, targets, dtype, None, ctx.needs_input_grad[:3])
+            return _go_through(hidden, weight, bias, targets, dtype, smoothing, None, (False, False, False))[0]
+        loss, *gradients = _go_through(hidden, weight, bias, targets, dtype, smoothing, None, ctx.needs_input_grad[:3])
         ctx.save_for_backward(*gradients)
         return loss
 
@@ -61,11 +72,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
         if ctx.dtype == torch.float16:
             hidden, weight, bias, targets = ctx.saved_tensors
             needed = ctx.needs_input_grad[:3]
-            _, *gradients = _go_through(hidden, weight, bias, targets, ctx.dtype, grad_loss, needed)
-            return (*gradients, None, None)
+            _, *gradients = _go_through(hidden, weight, bias, targets, ctx.dtype, ctx.smoothing, grad_loss, needed)
+            return (*gradients, None, None, None)
         # In place: nobody else has them, and the weight's is large.
         gradients = [None if gradient is None else gradient.mul_(grad_loss) for gradient in ctx.saved_tensors]
-        return (*gradients, None, None)
+        return (*gradients, None, None, None)
 
 
 def _go_through(
@@ -74,10 +85,12 @@ def _go_through(
     bias: torch.Tensor | None,
     targets: torch.Tensor,
     dtype: torch.dtype,
+    smoothing: float,
     scale: torch.Tensor | None,
     needed: tuple[bool, ...],
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
-    """The loss, and the gradients of ``scale`` times the loss that are ``needed``: hidden's, the weight's, the bias's."""
+    """The loss, and the gradients of ``scale`` times the smoothed loss that are ``needed``: hidden's, the weight's, the
+    bias's."""
     grads = [
         torch.zeros_like(of) if of is not None and need else None
         for of, need in zip((hidden, weight, bias), needed, strict=True)
@@ -94,9 +107,11 @@ def _go_through(
         loss -= logprobs.gather(1, wanted).sum()
         if not any(needed):
             continue
-        # d loss / d logits = softmax - 1 at the target
+        # d loss / d logits = softmax - 1 at the target; smoothed, what the target lacks is spread over all
         grad = logprobs.exp_()
-        grad.scatter_add_(1, wanted, grad.new_full((1, 1), -1.0).expand_as(wanted))
+        grad.scatter_add_(1, wanted, grad.new_full((1, 1), smoothing - 1.0).expand_as(wanted))
+        if smoothing:
+            grad -= smoothing / grad.shape[1]
         if scale is not None:
             grad *= scale
         grad_logits = grad.to(dtype)

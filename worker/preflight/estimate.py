@@ -16,6 +16,7 @@ from worker.models.loss import chunk_rows
 from worker.preflight.architecture import Design
 from worker.preflight.memory import LABELS, Footprint
 from worker.preflight.passes import Passes, evaluations_of
+from worker.training.optimizer import orthogonalization_flops, state_bytes
 
 _BYTES = 4  # of a number in fp32
 _SMALL_FILES_BYTES = 50_000  # of a checkpoint: its settings and the states of the random generators
@@ -78,15 +79,16 @@ def estimate(job: Job, design: Design, sample: Sample, precision: Precision, mem
     )
     measured = machine(name_of(device), precision)
     loaded = job.model.kind != "built_in" and not config.from_scratch
-    footprint = Footprint(design, passes, device, precision, measured.memory_bytes, loaded)
+    state = state_bytes(design.model, config.optimizer)
+    footprint = Footprint(design, passes, device, precision, measured.memory_bytes, loaded, state)
     parts = footprint.parts(config.batch_size)
-    passes_seconds, update_seconds = _step_seconds(footprint, measured, config.devices)
+    passes_seconds, update_seconds = _step_seconds(footprint, measured, config)
     step_seconds = passes_seconds + update_seconds
     evaluations = evaluations_of(config, epoch_steps, total_steps)
     evaluation_seconds = passes.evaluation_seconds(evaluations, passes_seconds / passes.mean.cells, validation_share)
     largest = _largest_batch_size(footprint, config, memory_available_bytes)
     tokens = _tokens_bytes(train, validation, design.head.shape[0]) / share
-    checkpoint_bytes = _checkpoint_bytes(design, config)
+    checkpoint_bytes = _checkpoint_bytes(design, config, state)
     return Estimate(
         train_examples=train_examples,
         validation_examples=validation_examples,
@@ -107,11 +109,13 @@ def estimate(job: Job, design: Design, sample: Sample, precision: Precision, mem
         largest_batch_size=largest,
         largest_accumulation=largest and config.batch_size * config.gradient_accumulation_steps // largest,
         checkpoint_bytes=checkpoint_bytes,
-        disk_bytes=_disk_bytes(design, job, checkpoint_bytes, round(tokens), epoch_steps, total_steps),
+        disk_bytes=_disk_bytes(
+            job, checkpoint_bytes, _result_bytes(design, config), round(tokens), epoch_steps, total_steps
+        ),
     )
 
 
-def _step_seconds(footprint: Footprint, measured: Machine, devices: int) -> tuple[float, float]:
+def _step_seconds(footprint: Footprint, measured: Machine, config: RunConfig) -> tuple[float, float]:
     """The mean time of an update, in its passes and for changing the weights: products at the speed that this machine
     multiplies with, the rest at the speed at which it moves numbers, and something for each operation. A GPU is told of
     operations while it computes others."""
@@ -126,7 +130,8 @@ def _step_seconds(footprint: Footprint, measured: Machine, devices: int) -> tupl
     busy += counted.attention * mean.passes / measured.attention + _new_bytes(footprint) / measured.new_bytes_per_s
     telling = counted.operations * mean.passes * measured.seconds_an_operation
     passes_seconds = busy + telling if footprint.device.type == "cpu" else max(busy, telling)
-    return passes_seconds / devices, design.trained_parameters / measured.updates_per_s
+    turning = orthogonalization_flops(design.model, config.optimizer) / measured.flops_per_s(design.width)
+    return passes_seconds / config.devices, design.trained_parameters / measured.updates_per_s + turning
 
 
 def _new_bytes(footprint: Footprint) -> float:
@@ -148,10 +153,11 @@ def _largest_batch_size(footprint: Footprint, config: RunConfig, memory_availabl
     return next((size for size in sizes if footprint.peak_bytes(size) <= memory_available_bytes), None)
 
 
-def _checkpoint_bytes(design: Design, config: RunConfig) -> int:
-    """The weights that are trained and what AdamW remembers of them; LoRA's stand there as peft calls them, too."""
-    copies = 4 if config.method == "lora" else 3
-    return _BYTES * copies * design.trained_parameters + _small_files_bytes(design)
+def _checkpoint_bytes(design: Design, config: RunConfig, state: int) -> int:
+    """The weights that are trained and ``state``, what the optimizer remembers of them; LoRA's stand there as peft calls
+    them, too."""
+    copies = 2 if config.method == "lora" else 1
+    return _BYTES * copies * design.trained_parameters + state + _small_files_bytes(design)
 
 
 def _result_bytes(design: Design, config: RunConfig) -> int:
@@ -171,13 +177,14 @@ def _tokens_bytes(train: Examples, validation: Examples, vocabulary: int) -> int
     return sum(len(side.tokens) * each + 16 * len(side) for side in (train, validation))
 
 
-def _disk_bytes(design: Design, job: Job, checkpoint_bytes: int, tokens: int, epoch_steps: int, total_steps: int) -> int:
-    """The most that the run's folder holds at once: a checkpoint is written before the oldest one is deleted."""
+def _disk_bytes(job: Job, checkpoint_bytes: int, result_bytes: int, tokens: int, epoch_steps: int, total_steps: int) -> int:
+    """The most that the run's folder holds at once: a checkpoint is written before the oldest one is deleted. The model at
+    the end, and the adapter beside it if there is one, take ``result_bytes``."""
     config = job.config
     save_every, evaluate_every = config.save_steps or epoch_steps, config.eval_steps or epoch_steps
     saved = set(range(save_every, total_steps + 1, save_every))
     if job.is_evaluated:  # each evaluation may bring the best checkpoint
         saved |= {*range(evaluate_every, total_steps + 1, evaluate_every), total_steps}
     kept = min(len(saved), config.keep_checkpoints + 1)
-    at_the_end = kept * checkpoint_bytes + _result_bytes(design, config)
+    at_the_end = kept * checkpoint_bytes + result_bytes
     return max(at_the_end, min(len(saved), kept + 1) * checkpoint_bytes) + tokens

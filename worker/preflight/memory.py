@@ -21,7 +21,7 @@ LABELS = {
     "program": "Program and libraries",
     "weights": "Weights",
     "gradients": "Gradients",
-    "optimizer": "AdamW's two moments",
+    "optimizer": "What the optimizer remembers",
     "activations": "What a pass keeps for the way back",
     "logits": "Logits, a part at a time",
     "reading": "The model's file while it is read",
@@ -40,7 +40,7 @@ _GAPS = 0.3
 class Footprint:
     """Of the ``passes`` that a run of this ``design`` makes. ``program_bytes`` are there before the model is.
 
-    ``loaded``: the model has weights, which are read from a file.
+    ``loaded``: the model has weights, which are read from a file. ``optimizer_bytes`` are what the optimizer remembers.
     """
 
     design: Design
@@ -49,6 +49,7 @@ class Footprint:
     precision: Precision
     program_bytes: int
     loaded: bool
+    optimizer_bytes: int
 
     def rehearsal(self, cells: float) -> Rehearsal:
         """What a pass of so many cells takes, judged by the run's largest and by a very short one."""
@@ -68,7 +69,7 @@ class Footprint:
         """The same by its parts, named as in LABELS."""
         weights, trained = _BYTES * self.design.parameters, _BYTES * self.design.trained_parameters
         always = {"program": self.program_bytes, "weights": weights}
-        moments = {"optimizer": 2 * trained}
+        moments = {"optimizer": self.optimizer_bytes}
         moments_of_time: list[dict[str, float]] = [
             always | moments | self._with_gaps(part) for part in self._training(batch_size, trained)
         ]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from worker.contract import Job
 from worker.datasets.cache import Samples
 from worker.devices.precision import Precision
 from worker.preflight.architecture import design_of
 from worker.preflight.estimate import estimate
+from worker.training.optimizer import require_optimizer
 
 
 def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:
-    """What of backend/schemas/preflight.py's Preflight a worker can know. Raises DataError, ModelError."""
+    """What of backend/schemas/preflight.py's Preflight a worker can know. Raises DataError, ModelError, DeviceError."""
+    require_optimizer(job.config.optimizer, torch.device(job.device), tried=False)
     sample = samples.sample(job)
     found = estimate(job, design_of(job, sample.vocabulary), sample, _precision(job), memory_available_bytes)
     train, validation = sample.train, sample.validation

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from worker.training.setup import Setup
 
 _CHARACTERS = 4_000_000
-_HEAVIEST = 2  # times that the heaviest update is made, as AdamW's moments are there from the second on
+_HEAVIEST = 2  # times that the heaviest update is made, as what the optimizer remembers is there from the second on
 _USUAL = 6  # updates after these
 _SECONDS = 8.0  # after which no usual updates are begun
 _NEVER = 10_000_000

@@ -29,8 +29,8 @@ def compile_if_wanted(setup: Setup, forward: Forward, batch_size: int, steps: in
     config = setup.job.config
     if not should_compile(config.compile, setup.device, steps):
         return False
-    if setup.layout != "packed" or setup.sharded:
-        why = "The model is not compiled: that needs packing, and a model that fits into one device."
+    if setup.layout != "packed" or setup.sharded or config.neftune_noise_alpha:
+        why = "The model is not compiled: that needs packing, a model that fits into one device, and no NEFTune noise."
         report(MessageEvent(level="warning" if config.compile == "on" else "info", text=why))
         return False
     filled = filled_share(setup, batch_size)

@@ -101,11 +101,13 @@ def make_setup(
     from worker.distributed.group import Group
     from worker.models.packing import choose_layout
     from worker.training import training_state
+    from worker.training.optimizer import require_optimizer
     from worker.training.setup import Setup
 
     group = group or Group()
     device = device_of(job, group.rank if group.size > 1 else None)
     precision = choose_precision(job.config.precision, device)
+    require_optimizer(job.config.optimizer, device, tried=True)
     training_state.seed_random(job.config.seed)
     with group.first_goes_first():  # downloads and tokens are for all
         language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop)
@@ -181,8 +183,10 @@ def _must_be_sharded(
     import torch
 
     from worker.distributed import sharding
+    from worker.training.optimizer import state_bytes
 
-    fitting = group.sum(torch.tensor(int(sharding.fits(language_model.model, device, group.size))))
+    state = state_bytes(language_model.model, job.config.optimizer)
+    fitting = group.sum(torch.tensor(int(sharding.fits(language_model.model, state, device, group.size))))
     if group.size == 1 or int(fitting) == group.size:
         return False
     _require_shardable(job, precision)
@@ -309,6 +313,8 @@ def _require_shardable(job: Job, precision: str) -> None:
     reason = "The model is too large for one device, and cut into parts it cannot be trained with"
     if job.config.method == "lora":
         raise DeviceError(f"{reason} LoRA.", "Set Method to full, or choose a smaller model.")
+    if job.config.optimizer != "adamw":
+        raise DeviceError(f"{reason} {job.config.optimizer}.", "Set Optimizer to adamw, or choose a smaller model.")
     if precision == "fp16":
         raise DeviceError(f"{reason} fp16.", "Set Precision to bf16, or choose a smaller model.")
 

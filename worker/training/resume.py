@@ -97,7 +97,8 @@ def restore(training: Training, folder: Path) -> list[str]:
 
         adapter = {name.removeprefix(_ADAPTER): weight for name, weight in tensors.items() if name.startswith(_ADAPTER)}
         load_trainable_state(training.model, adapter)
-    training_state.restore_optimizer(training.optimizer, tensors)
+    if before.get("optimizer", "adamw") == now.optimizer:  # another one remembers other things
+        training_state.restore_optimizer(training.optimizer, tensors)
     training_state.restore_random(progress, tensors, training.setup.device, training.setup.group.rank)
     found = training_state.differences(progress.circumstances, training_state.circumstances(training.setup))
     if training.setup.device.type == "cuda":

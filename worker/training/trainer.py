@@ -27,9 +27,10 @@ from worker.process.telemetry import Telemetry
 from worker.training import resume
 from worker.training.compilation import compile_if_wanted
 from worker.training.evaluation import Evaluator, without_nonfinite
-from worker.training.optimizer import learning_rate_share, make_optimizer
+from worker.training.optimizer import make_optimizer
 from worker.training.prefetch import Loader, ahead
 from worker.training.readback import Readback, Update
+from worker.training.schedule import learning_rate_share
 from worker.training.setup import Setup
 from worker.training.training_state import Tally
 
@@ -63,11 +64,18 @@ class Trainer:
         self.stop = stop
         self.group = setup.group
         self.model = _ready_to_train(setup)
-        self.forward = Forward(setup.language_model, setup.precision)
+        self.forward = Forward(
+            setup.language_model,
+            setup.precision,
+            label_smoothing=self.config.label_smoothing,
+            neftune_noise_alpha=self.config.neftune_noise_alpha,
+        )
         self.parallel = self.group.wrap(
             self.forward, setup.device, sharded=setup.sharded, all_used=words_part(self.model) is self.model
         )
-        self.optimizer: Any = make_optimizer(self.model, setup.learning_rate, self.config.weight_decay)
+        self.optimizer: Any = make_optimizer(
+            self.model, setup.learning_rate, self.config.weight_decay, self.config.optimizer
+        )
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         self.window_size = self.config.batch_size * self.config.gradient_accumulation_steps * self.group.size
         self.batch_size = self.config.batch_size
@@ -144,7 +152,7 @@ class Trainer:
         scale = self.scaler.scale(torch.ones_like(grad_norm))
         if not self.scaler.is_enabled():
             scale = torch.full_like(grad_norm, math.nan)
-            # The optimizer itself leaves the weights alone where this is not 0, so nobody has to wait for the answer.
+            # The optimizer itself leaves the weights alone where this is not 0; with AdamW nobody waits for the answer.
             self.broken = torch.maximum(self.broken, 1.0 - torch.isfinite(loss_sum + grad_norm).float())
             self.optimizer.found_inf = self.broken
         self.scaler.step(self.optimizer)
@@ -217,7 +225,16 @@ class Trainer:
             self.telemetry.note(update.step)
 
     def _set_learning_rate(self, step: int) -> float:
-        share = learning_rate_share(self.config.lr_scheduler, step, self.total_steps, self.config.warmup_ratio)
+        config = self.config
+        share = learning_rate_share(
+            config.lr_scheduler,
+            step,
+            self.total_steps,
+            config.warmup_ratio,
+            min_lr_ratio=config.min_lr_ratio,
+            num_cycles=config.num_cycles,
+            decay_ratio=config.decay_ratio,
+        )
         lr: float = self.setup.learning_rate * share
         for group in self.optimizer.param_groups:
             group["lr"] = lr

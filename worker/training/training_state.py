@@ -162,21 +162,27 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, group: Group) -> dict[st
     All processes of the group call this together, and only the first one keeps what comes together.
     """
     found = {}
-    for weight, values in optimizer.state_dict()["state"].items():
-        for name, value in values.items():
-            gathered = whole(value)
+    for number, weight in enumerate(_weights(optimizer)):
+        for name, value in optimizer.state.get(weight, {}).items():
+            gathered = whole(torch.as_tensor(value))
+            if name.startswith("qmap"):  # the table of what 8 bits mean, which all weights share, and no file may
+                gathered = gathered.clone()
             if group.first:
-                found[f"optimizer.{weight}.{name}"] = gathered.cpu()
+                found[f"optimizer.{number}.{name}"] = gathered.cpu()
     return found
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     """The reverse. Learning rate and weight decay stay as they are: they come from the settings."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for weight, name, value in _named(tensors):
-        state.setdefault(weight, {})[name] = like(value, weights[weight])
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    weights = _weights(optimizer)
+    for number, name, value in _named(tensors):
+        weight = weights[number]
+        whole_number = value.dtype == torch.int64  # bitsandbytes counts updates in Python
+        optimizer.state[weight][name] = int(value) if whole_number else like(value, weight).to(weight.device)
+
+
+def _weights(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
 
 
 def _named(tensors: dict[str, torch.Tensor]) -> Iterator[tuple[int, str, torch.Tensor]]:

@@ -27,6 +27,7 @@ from worker.preflight.estimate import Estimate, estimate
 from worker.preflight.memory import Footprint
 from worker.preflight.passes import Passes
 from worker.preflight.tracing import Counter, rehearse
+from worker.training.optimizer import state_bytes
 
 CPU = torch.device("cpu")
 LENGTHS = (31, 30, 17, 9, 2)
@@ -168,7 +169,8 @@ def footprint(trained: Callable[..., Passes], dataset: Path, tmp_path: Path) -> 
         source = saved(tmp_path / "model", "llama")
         design: Design = design_of(job_of(source, dataset, model_name="local:model", **config), 0)
         passes = passes or trained()
-        return Footprint(design, replace(passes, layout=design.layout), CPU, "fp32", 10_000_000, loaded=True)
+        state = state_bytes(design.model, config.get("optimizer", "adamw"))
+        return Footprint(design, replace(passes, layout=design.layout), CPU, "fp32", 10_000_000, True, state)
 
     return make
 
@@ -212,6 +214,7 @@ def test_checkpointing_and_lora_take_less(footprint: Callable[..., Footprint]) -
     assert lora.design.trained_parameters < plain.design.trained_parameters / 5
     assert lora.design.parameters == plain.design.parameters + lora.design.trained_parameters
     assert lora.parts(4)["optimizer"] < plain.parts(4)["optimizer"] / 5
+    assert footprint(optimizer="muon").parts(4)["optimizer"] < plain.parts(4)["optimizer"]
     assert lora.rehearsal(largest.cells).flops < plain.rehearsal(largest.cells).flops
     few = footprint(method="lora", lora_rank=2, lora_target_modules=["q_proj"], use_dora=True)
     assert few.design.trained_parameters == 3 * (2 * 2 * 32 + 32)  # A, B and the lengths in each layer

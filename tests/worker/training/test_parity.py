@@ -15,7 +15,7 @@ from tests.worker import runs
 from worker.contract import ModelSource
 from worker.data.batching import shuffled_windows
 from worker.data.tokenizer import train_tokenizer
-from worker.training.optimizer import learning_rate_share
+from worker.training.schedule import learning_rate_share
 
 UPDATES, BATCH, ACCUMULATION, RATE, DECAY, SEED = 50, 4, 4, 2e-3, 0.3, 7
 WINDOW = BATCH * ACCUMULATION

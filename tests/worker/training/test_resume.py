@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,43 @@ def test_a_run_with_lora_goes_on_exactly_and_leaves_an_adapter(
     assert (tmp_path / "uncut" / "adapter" / "adapter_model.safetensors").exists()
     merged = load_file(tmp_path / "uncut" / "model" / "model.safetensors")
     assert merged.keys() == load_file(Path(model.location) / "model.safetensors").keys()
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("optimizer", ["muon", "adamw_8bit"])
+def test_a_run_with_another_optimizer_goes_on_exactly(
+    optimizer: str, method: str, model: ModelSource, data: Path, tmp_path: Path
+) -> None:
+    # A rank at which the added matrices are large enough for 8 bits.
+    config = {"model_name": "local:small", "optimizer": optimizer, "method": method, "lora_rank": 128}
+    runs = Runs(model, data, "fp32")
+    expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
+    for cut_at in (9, expected.events - 3):
+        assert runs.cut(tmp_path / f"cut-{cut_at}", cut_at, **config) == expected, f"cut at event {cut_at}"
+    moment = {"muon": ".momentum_buffer", "adamw_8bit": ".state2"}[optimizer]
+    spoiled = runs.cut(tmp_path / "spoiled", expected.events // 2, zeroed(moment), **config)
+    assert spoiled != expected
+
+
+def test_a_run_with_restarts_goes_on_exactly(model: ModelSource, data: Path, tmp_path: Path) -> None:
+    config = {"lr_scheduler": "cosine_with_restarts", "num_cycles": 3, "min_lr_ratio": 0.1}
+    runs = Runs(model, data, "fp32")
+    expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
+    assert runs.cut(tmp_path / "cut", expected.events // 2, **config) == expected
+    rates = [lr for *_, lr, _ in expected.steps.values()]
+    assert any(later > earlier for earlier, later in pairwise(rates))
+
+
+def test_a_run_that_goes_on_with_another_optimizer_says_so_and_begins_it_anew(
+    model: ModelSource, data: Path, tmp_path: Path
+) -> None:
+    runs = Runs(model, data, "fp32")
+    runs.whole(tmp_path / "run", Outcome(), max_steps=8)
+    trainer = runs.start(tmp_path / "run", max_steps=12, optimizer="muon")
+    assert not trainer.optimizer.state
+    folder = saver.latest_whole(tmp_path / "run", pytest.fail)
+    assert folder is not None
+    assert "optimizer was adamw and is muon" in resume.restore(trainer, folder)
 
 
 @pytest.mark.parametrize(

@@ -145,8 +145,9 @@ def test_a_loss_that_is_not_a_number_stops_before_the_update(prepare: Prepare) -
     assert "learning rate" in caught.value.hint
 
 
-def test_a_gradient_that_is_not_a_number_stops_before_the_update(prepare: Prepare) -> None:
-    trainer, reported = prepare(max_steps=5, validation_split=0.0)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "adamw_8bit"])
+def test_a_gradient_that_is_not_a_number_stops_before_the_update(prepare: Prepare, optimizer: str) -> None:
+    trainer, reported = prepare(max_steps=5, validation_split=0.0, optimizer=optimizer)
     weight = trainer.model.transformer.h[0].mlp.c_fc.weight
     weight.register_hook(lambda grad: grad * math.inf)
     before = weight.detach().clone()

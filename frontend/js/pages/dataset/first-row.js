@@ -16,16 +16,17 @@ const COLUMNS_SHOWN = 6;
 export function FirstRow({ dataset, onChanged }) {
   const open = useSignal(false);
   const error = useSignal(/** @type {ApiError | null} */ (null));
-  const busy = useSignal(false);
+  // What is being stored: the choice is shown at once, and taken back if the server refuses it.
+  const wanted = useSignal(/** @type {boolean | null} */ (null));
   const choose = async (/** @type {boolean} */ header) => {
-    busy.value = true;
+    wanted.value = header;
     error.value = null;
     try {
       onChanged(await changeDataset(dataset.id, { header }));
     } catch (reason) {
       error.value = /** @type {ApiError} */ (reason);
     }
-    busy.value = false;
+    wanted.value = null;
   };
   return html`
     <details
@@ -35,28 +36,34 @@ export function FirstRow({ dataset, onChanged }) {
       <summary>First row: ${dataset.header ? "the names of the columns" : "an example"}</summary>
       ${open.value &&
       html`
-        <fieldset class="first-row-choices" aria-label="What the first row is" disabled=${busy.value}>
+        <fieldset class="first-row-choices" aria-label="What the first row is" disabled=${wanted.value !== null}>
           ${[true, false].map(
             (header) => html`
-              <${Choice} key=${header} dataset=${dataset} header=${header} onChoose=${() => choose(header)} />
+              <${Choice}
+                key=${header}
+                dataset=${dataset}
+                header=${header}
+                chosen=${(wanted.value ?? dataset.header) === header}
+                onChoose=${() => choose(header)}
+              />
             `,
           )}
         </fieldset>
-        <p class="muted" role="status">${busy.value && "Checking the whole file…"}</p>
+        <p class="muted" role="status">${wanted.value !== null && "Checking the whole file…"}</p>
       `}
       <${ErrorNotice} error=${error.value} />
     </details>
   `;
 }
 
-/** @param {{ dataset: Dataset, header: boolean, onChoose: () => void }} props */
-function Choice({ dataset, header, onChoose }) {
+/** @param {{ dataset: Dataset, header: boolean, chosen: boolean, onChoose: () => void }} props */
+function Choice({ dataset, header, chosen, onChoose }) {
   const query = { limit: 2, header: String(header) };
   const { value, error } = useLatest(`${dataset.id} ${header}`, (signal) => previewDataset(dataset.id, query, signal));
   return html`
     <label class="first-row-choice">
       <span>
-        <input type="radio" name="header" checked=${dataset.header === header} onChange=${onChoose} />
+        <input type="radio" name="header" checked=${chosen} onChange=${onChoose} />
         ${header ? "The names of the columns" : "An example"}
       </span>
       <${ErrorNotice} error=${error.value} />
