@@ -13,6 +13,8 @@ def before_torch() -> None:
     # runs on two cores each update took 7 times longer. Not spinning at all costs a third where the cores are free; so
     # spin briefly.
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    # What a CPU prepares for products in bf16 takes up to a megabyte for each size, and by default a thousand are kept.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     # GPUs have the numbers that nvidia-smi gives them, and the server with it, instead of the fastest being the first.
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     # torch and transformers are millions of objects, which live as long as the process: searching them for garbage as they

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_arms_are_compared_within_a_round_at_the_loss_that_all_reached() -> None
     assert "time to validation loss 3.00" in text
     assert "| trainer-padded | 45.0 s | 3.00× (2.00 to 4.00) |" in text
     assert "| ours | 15.0 s |" in text
+
+
+def test_each_arm_is_told_what_of_the_product_rate_of_its_format_it_reaches() -> None:
+    outcome = Outcome(Comparison(TASK, ("trainer-padded", "ours"), ("4",), rounds=1), rates={"fp32": 30e6, "bf16": 60e6})
+    outcome.results = {
+        "trainer-padded": [result([(0.0, 6.0), (30.0, 3.0)])],
+        "ours": [replace(result([(0.0, 6.0), (30.0, 3.0)]), precision="bf16")],
+    }
+    text = table(outcome)
+    # 6 * (1024 * 32 + 2 * (12 * 32**2 + 13 * 32) + 64) + 12 * 2 * 32 * 15.6 = 361 thousand a token, at 50 tokens a second
+    assert "| fp32 | 60% |" in text
+    assert "| bf16 | 30% |" in text
+    assert "the machine multiplies 0 GFLOP/s in fp32 and 0 GFLOP/s in bf16" in text
 
 
 def test_an_arm_that_failed_leaves_the_others_their_figures() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.benchmarks import training_task
 from tests.benchmarks.document import write_section
 from tests.benchmarks.training_arms import OURS, ArmError, check_loss, forget, run
-from tests.benchmarks.training_report import Comparison, Outcome, emitting, section, table
+from tests.benchmarks.training_report import Comparison, Outcome, emitting, product_rates, section, table
 from tests.benchmarks.training_task import Task
 
 GUIDE, PADDED, GROUPED, SFT = "guide", "trainer-padded", "trainer-grouped", "sft-packing"
@@ -25,14 +25,18 @@ _FARTHEST = 0.005  # the worker's own validation loss may differ from the shared
 
 
 _SMALL = Task("Short lines", "lines", 256, 4, 4, 8192, 512, 4, 4, updates=60, eval_every=6, learning_rate=2e-3)
-_MEMORY = replace(_SMALL, vocab_size=50257, batch_size=8, accumulation=1, updates=4, eval_every=0)
+_MEMORY = replace(
+    _SMALL, name="Memory, short lines", vocab_size=50257, batch_size=8, accumulation=1, updates=4, eval_every=0
+)
 _GPT2 = Task("Short lines, GPT-2 124M", "lines", 768, 12, 12, 50257, 512, 4, 4, 400, 40, learning_rate=6e-4)
 _LONG = Task("Long documents, GPT-2 124M", "documents", 768, 12, 12, 50257, 1024, 32, 1, updates=80, eval_every=0)
 
 CPU = [
-    Comparison(_SMALL, (GUIDE, PADDED, GROUPED, SFT, OURS), ("4", "8", "16"), rounds=3, once=(GUIDE,)),
-    Comparison(replace(_MEMORY, name="Memory, short lines"), (PADDED, OURS), ("8",), rounds=2),
-    Comparison(replace(_MEMORY, name="Memory, full-length examples", text="documents"), (PADDED, OURS), ("8",), rounds=2),
+    Comparison(_SMALL, (GUIDE, PADDED, GROUPED, SFT, OURS), ("4", "8", "16", "4b", "8b", "16b"), rounds=3, once=(GUIDE,)),
+    Comparison(replace(_MEMORY, name="Memory, short lines"), (PADDED, OURS), ("8", "8b"), rounds=2),
+    Comparison(
+        replace(_MEMORY, name="Memory, full-length examples", text="documents"), (PADDED, OURS), ("8", "8b"), rounds=2
+    ),
 ]
 GPU = [
     Comparison(_GPT2, (GUIDE, PADDED, GROUPED, SFT, OURS), ("4", "8", "16", "16c"), rounds=3, once=(GUIDE,)),
@@ -82,7 +86,7 @@ class Bench:
     def compare(self, comparison: Comparison, number: int) -> Outcome:
         folder = self._folder / str(number)
         training_task.write(comparison.task, folder / "task")
-        outcome = Outcome(comparison)
+        outcome = Outcome(comparison, rates=product_rates(comparison.task.width))
         self._tune(outcome, folder)
         for round_number in range(1, comparison.rounds + 1):
             for arm in comparison.arms:
@@ -93,7 +97,8 @@ class Bench:
     def _tune(self, outcome: Outcome, folder: Path) -> None:
         """Finds the fastest variant for each arm on Trainer, in short runs."""
         comparison = outcome.comparison
-        outcome.variants = dict.fromkeys(comparison.arms, str(comparison.task.batch_size))
+        plain = str(comparison.task.batch_size)
+        outcome.variants = dict.fromkeys(comparison.arms, plain)
         if len(comparison.variants) == 1:
             return
         compiles = any(variant.endswith("c") for variant in comparison.variants)  # which takes a few updates to get going
@@ -111,6 +116,8 @@ class Bench:
                 self._progress.end()
             if speeds:
                 outcome.variants[arm] = max(speeds, key=lambda variant: speeds[variant])
+        if outcome.variants.get(PADDED, "").endswith("b"):  # which is fast for the others as well, then
+            outcome.variants |= {arm: plain + "b" for arm in (GUIDE, SFT) if arm in comparison.arms}
 
     def _one(self, outcome: Outcome, arm: str, folder: Path, round_number: int) -> None:
         task = outcome.comparison.task

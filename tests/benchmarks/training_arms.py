@@ -45,7 +45,7 @@ class Result:
     """What one run of an arm gave. Bytes are of RAM without a GPU, else of the card's memory.
 
     ``losses``: (seconds of training so far, validation loss) of each evaluation. ``tokens_per_s`` counts trained tokens.
-    ``step_share``: what the arm's own step times add up to, as a share of the seconds.
+    ``step_share``: what the arm's own step times add up to, as a share of the seconds. ``precision`` is fp32 or bf16.
     """
 
     seconds: float
@@ -56,6 +56,7 @@ class Result:
     bytes_before: int
     bytes_peak: int
     step_share: float
+    precision: str = "fp32"
 
     def seconds_to(self, target: float) -> float | None:
         """Training time until the loss first was ``target``, on a line between the evaluations around it."""
@@ -124,7 +125,7 @@ def _events(path: Path) -> list[Any]:
 def _measure(events: list[Any], memory: _Memory) -> Result:
     """Reads a finished run's events. The clock runs in the phase ``training`` only."""
     clock = step_s = 0.0
-    phase, last = "", _seconds(events[0])
+    phase, last, precision = "", _seconds(events[0]), "fp32"
     steps: list[tuple[float, int]] = []
     losses: list[tuple[float, float]] = []
     for event in events:
@@ -133,7 +134,7 @@ def _measure(events: list[Any], memory: _Memory) -> Result:
             clock += moment - last
         last = moment
         if event.type == "status":
-            phase = event.phase
+            phase, precision = event.phase, event.precision or precision
         elif event.type == "step":
             steps.append((clock, event.tokens))
             step_s += event.step_ms / 1000
@@ -143,7 +144,7 @@ def _measure(events: list[Any], memory: _Memory) -> Result:
         raise ArmError("made fewer than two updates")
     (began, tokens_before), (ended, tokens) = steps[len(steps) // _WARM_UP], steps[-1]
     speed = (tokens - tokens_before) / (ended - began)
-    return Result(clock, len(steps), tokens, speed, losses, memory.before, memory.peak, step_s / clock)
+    return Result(clock, len(steps), tokens, speed, losses, memory.before, memory.peak, step_s / clock, precision)
 
 
 def _seconds(event: Any) -> float:

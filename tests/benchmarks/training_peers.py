@@ -1,7 +1,8 @@
 """The arms that Trainboard is compared with: ``python -m tests.benchmarks.training_peers ARM TASK RUN_DIR [VARIANT]``.
 
 Each writes the worker's events, so that one reader measures all arms alike: training time is the time spent in the
-phase ``training``. VARIANT is the micro-batch, followed by ``c`` for torch.compile, as in ``8`` or ``16c``.
+phase ``training``. VARIANT is the micro-batch, followed by ``c`` for torch.compile and by ``b`` for bf16 on a CPU, as in
+``8``, ``16c`` or ``8b``; on a GPU bf16 is what all compute in.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from worker.training.schedule import learning_rate_share
 class Reporter:
     """Writes what the worker would write: phases, one event for each update, and the validation loss at its times."""
 
-    def __init__(self, task: Task, emitter: Emitter, model: Any, test: list[list[int]], pad: int) -> None:
+    def __init__(self, task: Task, emitter: Emitter, model: Any, test: list[list[int]], pad: int, precision: str) -> None:
         self._task, self._emitter, self._model, self._test, self._pad = task, emitter, model, test, pad
+        self._precision = precision
 
     def begin(self) -> None:
-        self._emitter.emit(StatusEvent(phase="training"))
+        self._emitter.emit(StatusEvent(phase="training", precision=self._precision))
         self._evaluate(0)
 
     def updated(self, step: int, tokens: int) -> None:
@@ -53,7 +55,7 @@ class Reporter:
         self._emitter.emit(StatusEvent(phase="training"))
 
 
-def guide(task: Task, model: Any, learn: list[list[int]], reporter: Reporter, pad: int) -> None:
+def guide(task: Task, model: Any, learn: list[list[int]], reporter: Reporter, pad: int, half: bool) -> None:
     """The training guide's loop: each example filled up to the longest length allowed, a fixed micro-batch."""
     model.train()
     optimizer = make_optimizer(model, task.learning_rate, task.weight_decay)
@@ -64,7 +66,7 @@ def guide(task: Task, model: Any, learn: list[list[int]], reporter: Reporter, pa
     for step in range(task.updates * task.accumulation):
         part = learn[step * task.batch_size : (step + 1) * task.batch_size]
         batch = {name: value.to(model.device) for name, value in padded(part, task.max_length, pad).items()}
-        with autocast(model.device):
+        with autocast(model.device, half):
             loss = model(**batch).loss / task.accumulation
         total_loss += loss.item()
         loss.backward()
@@ -112,9 +114,7 @@ class Report(TrainerCallback):
         self._reporter.updated(state.global_step, sum(self._collator.trained[: state.global_step * self._batches]))
 
 
-def settings(
-    task: Task, run_dir: Path, device: torch.device, micro: int, accumulation: int, compile: bool
-) -> dict[str, Any]:
+def settings(task: Task, run_dir: Path, device: torch.device, micro: int, accumulation: int, variant: str) -> dict[str, Any]:
     """TrainingArguments that every arm on Trainer has."""
     return {
         "output_dir": str(run_dir),
@@ -125,9 +125,9 @@ def settings(
         "weight_decay": task.weight_decay,
         "max_grad_norm": task.max_grad_norm,
         "optim": "adamw_torch_fused",
-        "bf16": device.type == "cuda",
+        "bf16": device.type == "cuda" or "b" in variant,
         "use_cpu": device.type == "cpu",
-        "torch_compile": compile,
+        "torch_compile": "c" in variant,
         "gradient_checkpointing": False,
         "logging_steps": 10,
         "save_strategy": "no",
@@ -155,12 +155,12 @@ def trainer(
             self.lr_scheduler = same_schedule(optimizer or self.optimizer, task)
             return self.lr_scheduler
 
-    micro = int(variant.rstrip("c"))
+    micro = int(variant.rstrip("bc"))
     accumulation = task.examples_per_update // micro
     chosen = learn[: task.updates * task.examples_per_update]
     labels = [[-100, *ids[1:]] for ids in chosen]  # for GPT-2, Trainer would divide by the first token too
     collator = CountingCollator(DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=-100))
-    arguments = settings(task, run_dir, model.device, micro, accumulation, variant.endswith("c"))
+    arguments = settings(task, run_dir, model.device, micro, accumulation, variant)
     Trainer(
         model=model,
         args=TrainingArguments(train_sampling_strategy=strategy, **arguments),
@@ -187,7 +187,7 @@ def sft_packing(
     accumulation = max(1, rows // task.batch_size)
     micro = -(-rows // accumulation)
     length = min(task.max_length, max(round(tokens / (micro * accumulation)), max(map(len, learn))))
-    arguments = settings(task, run_dir, model.device, micro, accumulation, variant.endswith("c"))
+    arguments = settings(task, run_dir, model.device, micro, accumulation, variant)
     sft = Trainer(
         model=model,
         args=SFTConfig(max_length=length, packing=True, shuffle_dataset=False, **arguments),
@@ -209,9 +209,10 @@ def main(arm: str, folder: Path, run_dir: Path, variant: str) -> None:
     torch.manual_seed(SEED)
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32).to(device)
     emitter = Emitter(run_dir / EVENTS_FILE)
-    reporter = Reporter(task, emitter, model, test, tokenizer.pad_token_id)
+    half = device.type == "cuda" or "b" in variant
+    reporter = Reporter(task, emitter, model, test, tokenizer.pad_token_id, "bf16" if half else "fp32")
     if arm == "guide":
-        guide(task, model, learn, reporter, tokenizer.pad_token_id)
+        guide(task, model, learn, reporter, tokenizer.pad_token_id, half)
     elif arm == "sft-packing":
         sft_packing(task, model, learn, reporter, tokenizer, run_dir, variant)
     else:

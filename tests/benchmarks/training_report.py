@@ -12,6 +12,7 @@ from tests.benchmarks.document import origin
 from tests.benchmarks.training_arms import OURS, Result
 from tests.benchmarks.training_task import Task
 from worker.contract import StepEvent
+from worker.devices.machine import machine
 from worker.process.emitter import Emitter
 
 _EVENTS = 20_000
@@ -36,13 +37,17 @@ class Comparison:
 
 @dataclass
 class Outcome:
-    """What came of a Comparison: all results by arm in the order of the rounds, or the arm's error."""
+    """What came of a Comparison: all results by arm in the order of the rounds, or the arm's error.
+
+    ``rates`` are floating point operations a second that the machine can multiply with, by number format.
+    """
 
     comparison: Comparison
     results: dict[str, list[Result]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     variants: dict[str, str] = field(default_factory=dict)
     loss_differs: float | None = None
+    rates: dict[str, float] = field(default_factory=dict)
 
 
 def section(outcomes: list[Outcome], events: str) -> str:
@@ -64,19 +69,22 @@ def section(outcomes: list[Outcome], events: str) -> str:
 _METHOD = """Each arm trains the same job in a process of its own, from the same saved weights; the arms take turns, round
 after round, and a figure is the median of its rounds. `guide` is the loop of a common training guide: every line filled
 up to the longest length allowed, padding left out of the loss. `trainer-padded` is transformers' `Trainer`, each
-micro-batch padded to its longest example, at the fastest of several micro-batches; `trainer-grouped` is the same with
+micro-batch padded to its longest example, at the fastest of several micro-batches and, on a CPU, number formats
+(`guide` and `sft-packing` get the same format, and `ours` chooses its own); `trainer-grouped` is the same with
 examples of similar length together; `sft-packing` is trl's `SFTTrainer(packing=True)`, its rows so long and so many that
 an update trains on about as many tokens as elsewhere; `ours` is Trainboard's worker, started as the server starts it.
 `guide`, `trainer-padded` and `ours` learn from the same examples in the same order in every update; `trainer-grouped` from
 as many and the same ones, in another order; `sft-packing` from about as many of the same text. Learning rate, schedule,
-AdamW, weight decay, clipping, number format and the number of threads are the same for all.
+AdamW, weight decay, clipping and the number of threads are the same for all.
 
 Time is the time spent training: loading, tokenizing, evaluating and saving do not count. The time to a validation loss is
 taken on a straight line between the evaluations before and after; the loss is the highest of what the arms ended at, so
 that every arm reached it. Only trained tokens count, never padding, and tokens/s leaves out the first quarter of the
-updates. Memory is the most that the process has while training, beyond what it had as training began; on a GPU it is the
-card's. The text is the built-in sample corpus: lines are the first one to five sentences of a story, documents are many
-stories in a row."""
+updates. What of the product rate an arm reaches is its tokens/s times the operations that a token takes (6 for each weight,
+positions aside, and those of attention), over what this machine multiplies in the arm's number format, or over a GPU's peak
+in bf16 as its vendor gives it. Memory is the most that the process has while training, beyond what it had as training
+began; on a GPU it is the card's. The text is the built-in sample corpus: lines are the first one to five sentences of a
+story, documents are many stories in a row."""
 
 
 def _setting(outcome: Outcome) -> str:
@@ -96,8 +104,8 @@ def table(outcome: Outcome) -> str:
     target = _target(outcome)
     header = ["arm", f"time to validation loss {target:.2f}", "compared with ours", "final loss"] if target else ["arm"]
     header += ["tokens/s", "tokens an update", "peak memory over start", "peak memory"]
-    mfu = _mfu(outcome)
-    rows = [header + (["MFU"] if mfu else []), ["---"] * (len(header) + bool(mfu))]
+    header += ["number format", "of the product rate"] if outcome.rates else []
+    rows = [header, ["---"] * len(header)]
     for arm in outcome.comparison.arms:
         if arm in outcome.errors:
             rows.append([arm, f"failed: {outcome.errors[arm]}"] + [""] * (len(rows[0]) - 2))
@@ -111,7 +119,10 @@ def table(outcome: Outcome) -> str:
         over = _median([result.bytes_peak - result.bytes_before for result in results])
         cells += [f"{speed:,.0f}", f"{results[0].tokens / results[0].updates:.0f}"]
         cells += [f"{over / 1e6:,.0f} MB", f"{_median([result.bytes_peak for result in results]) / 1e6:,.0f} MB"]
-        rows.append(cells + ([f"{speed * mfu:.1%}"] if mfu else []))
+        if outcome.rates:
+            precision = results[0].precision
+            cells += [precision, f"{speed * _flops_a_token(outcome) / outcome.rates[precision]:.0%}"]
+        rows.append(cells)
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n\n" + _notes(outcome)
 
 
@@ -137,7 +148,7 @@ def _ratio(outcome: Outcome, arm: str, target: float) -> str:
 
 def _notes(outcome: Outcome) -> str:
     notes = [
-        f"{arm} at micro-batch {variant.rstrip('c')}{', compiled' if variant.endswith('c') else ''}"
+        f"{arm} at micro-batch {variant.rstrip('bc')}{', compiled' if variant.endswith('c') else ''}"
         for arm, variant in outcome.variants.items()
         if arm.startswith("trainer")
     ]
@@ -149,6 +160,8 @@ def _notes(outcome: Outcome) -> str:
         share = _median([result.step_share for result in ours])
         notes.append(f"the step times that ours reports add up to {share:.1%} of its time")
         notes += _memory_saved(ours, outcome.results.get("trainer-padded", []))
+    rates = [f"{rate / 1e9:,.0f} GFLOP/s in {precision}" for precision, rate in outcome.rates.items()]
+    notes += [f"the machine multiplies {' and '.join(rates)}"] if rates else []
     return "Notes: " + "; ".join(notes) + "."
 
 
@@ -163,20 +176,21 @@ def _median(numbers: list[float]) -> float:
     return statistics.median(numbers)
 
 
-def _mfu(outcome: Outcome) -> float | None:
-    """Share of the card's peak that one token a second is; None without a GPU whose peak is known.
-
-    6 FLOP a weight (positions aside) plus 12·layers·width·T for attention, T the mean length of an example.
-    """
-    card = _card()
-    peak = next((flops for name, flops in _PEAK_FLOPS.items() if card and name in card), None)
-    if peak is None or not outcome.results:
-        return None
+def _flops_a_token(outcome: Outcome) -> float:
+    """6 for each weight (positions aside) plus 12·layers·width·T for attention, T the mean length of an example."""
     task: Task = outcome.comparison.task
     first: Result = next(iter(outcome.results.values()))[0]
     length = first.tokens / first.updates / task.examples_per_update
     weights = task.vocab_size * task.width + task.layers * (12 * task.width**2 + 13 * task.width) + 2 * task.width
-    return (6 * weights + 12 * task.layers * task.width * length) / peak
+    return 6 * weights + 12 * task.layers * task.width * length
+
+
+def product_rates(width: int) -> dict[str, float]:
+    """Of a CPU as measured in products of this ``width``; of a GPU whose peak is known, that; else nothing."""
+    if card := _card():
+        peak = next((flops for name, flops in _PEAK_FLOPS.items() if name in card), None)
+        return {"bf16": peak} if peak else {}
+    return {precision: machine("cpu", precision).flops_per_s(width) for precision in ("fp32", "bf16")}
 
 
 def _card() -> str | None:

@@ -15,6 +15,11 @@ from worker.data.corpus import Examples
 Layout = Literal["packed", "grouped", "in_order"]
 """packed: texts end to end, no padding; grouped: texts of like length, padded; in_order: as they come, padded."""
 
+Sizes = Literal["any", "few", "budget"]
+"""How many tokens passes may have: as many as their texts; one of a few numbers, as a CPU prepares its products in bf16 anew
+for each and keeps that; or always as many as fit, for a compiled model. Texts without a target fill up what is missing."""
+
+_SIZES_AN_OCTAVE = 8
 _PADDED_SHARE = 1.25  # cells of a block of texts, padding counted, for each of its tokens
 
 
@@ -102,21 +107,30 @@ def lay_out(
     layout: Layout,
     batch_size: int,
     max_length: int,
-    *,
-    pad_to_budget: bool = False,
+    sizes: Sizes = "any",
 ) -> list[Batch]:
     """The examples ``window`` as forward passes on the CPU: of ``batch_size`` examples each if ``layout`` is in_order,
-    else of at most ``batch_size * max_length`` tokens each, padding counted.
-
-    With ``pad_to_budget`` packed passes all have exactly that many, for a compiled model: texts without a target fill up.
+    else of at most ``batch_size * max_length`` tokens each, padding counted. Only packed passes can fill the budget.
     """
     lengths = examples.lengths
     budget = batch_size * max_length
     if layout == "packed":
         passes = first_fit(window, lengths, budget)
-        return [_end_to_end(examples, rows, budget * pad_to_budget, max_length) for rows in passes]
+        sums = [int(lengths[rows].sum()) for rows in passes]
+        totals = [budget if sizes == "budget" else _padded(tokens, sizes, budget) for tokens in sums]
+        return [_end_to_end(examples, rows, total, max_length) for rows, total in zip(passes, totals, strict=True)]
     passes = in_order(window, batch_size) if layout == "in_order" else pack(window, lengths, budget)
-    return [_side_by_side(examples, rows) for rows in passes]
+    return [_side_by_side(examples, rows, _padded(int(lengths[rows].max()), sizes, max_length)) for rows in passes]
+
+
+def next_of_few(size: int) -> int:
+    """``size`` or the next one of the few, an eighth larger at most."""
+    step = max(1, (1 << (size - 1).bit_length()) // (2 * _SIZES_AN_OCTAVE))
+    return -(-size // step) * step
+
+
+def _padded(size: int, sizes: Sizes, most: int) -> int:
+    return max(size, min(next_of_few(size), most)) if sizes == "few" else size
 
 
 def first_fit(window: Sequence[int], lengths: NDArray[np.int64], budget: int) -> list[list[int]]:
@@ -153,12 +167,12 @@ def in_order(window: Sequence[int], batch_size: int) -> list[list[int]]:
     return [list(window[start : start + batch_size]) for start in range(0, len(window), batch_size)]
 
 
-def _end_to_end(examples: Examples, rows: Sequence[int], at_least: int, max_length: int) -> Batch:
-    """One row of all these examples, longest first, and up to ``at_least`` tokens of texts without a target behind them."""
+def _end_to_end(examples: Examples, rows: Sequence[int], total: int, max_length: int) -> Batch:
+    """One row of all these examples, longest first, and texts without a target behind them up to ``total`` tokens."""
     lengths = examples.lengths[rows].tolist()
     tokens = sum(lengths)
-    while sum(lengths) < at_least:
-        lengths.append(min(max_length, at_least - sum(lengths)))
+    while sum(lengths) < total:
+        lengths.append(min(max_length, total - sum(lengths)))
     inputs = np.zeros((1, sum(lengths)), dtype=np.int64)
     inputs[0, :tokens] = np.concatenate([examples[row][:-1] for row in rows])
     targets, learned = _targets(examples, rows)
@@ -171,14 +185,14 @@ def _end_to_end(examples: Examples, rows: Sequence[int], at_least: int, max_leng
     )
 
 
-def _side_by_side(examples: Examples, rows: Sequence[int]) -> Batch:
-    """One example in each row.
+def _side_by_side(examples: Examples, rows: Sequence[int], longest: int) -> Batch:
+    """One example in each row of ``longest`` tokens.
 
     No attention mask goes with it: padding stands on the right, and a causal model never looks to the right, so real
     positions come out as if each example were alone, and attention keeps its fast kernel.
     """
     lengths = examples.lengths[rows]
-    real = np.arange(lengths.max()) < lengths[:, None]
+    real = np.arange(longest) < lengths[:, None]
     inputs = np.zeros(real.shape, dtype=np.int64)  # padded with token 0, as any would do: nothing looks at it
     inputs[real] = np.concatenate([examples[row][:-1] for row in rows])
     targets, learned = _targets(examples, rows)

@@ -54,6 +54,14 @@ class Forward(nn.Module):
             raise ValueError(f"{type(self.model).__name__} changes its logits after its output head.")
         self._trained_body = torch.compile(self._body, dynamic=False)
 
+    def casting_once(self, device: torch.device) -> AbstractContextManager[object]:
+        """Within the block each weight is turned into the number format of products once, and not for every pass anew.
+
+        autocast keeps what it has cast until the outermost block ends. This one is off, so that what goes backward within
+        it is computed as it was going forward.
+        """
+        return torch.autocast(device.type, self._dtype, enabled=False)
+
     def _body(self, arguments: dict[str, Any]) -> torch.Tensor:
         """The last hidden state: [rows, longest, width]."""
         hidden: torch.Tensor = self.model.base_model(**arguments).last_hidden_state

@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-_LOGITS_AT_ONCE = {"cpu": 1 << 24, "cuda": 1 << 27}  # numbers; a GPU needs more of them to be busy
+from worker.data.batching import next_of_few
+
+_LOGITS_AT_ONCE = {"cpu": 1 << 25, "cuda": 1 << 27}  # numbers; a GPU needs more of them to be busy
+_IN_CACHE = 1 << 18  # numbers that a CPU goes through several times without fetching them from its memory again
 
 
 def cross_entropy_sum(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
@@ -102,10 +105,42 @@ def _go_through(
     rows = chunk_rows(hidden.device.type, weight.shape[0])
     for start in range(0, len(targets), rows):
         chunk = slice(start, start + rows)
-        inputs, wanted = hidden[chunk].to(dtype), targets[chunk, None]
-        logprobs = torch.log_softmax(F.linear(inputs, half_weight, half_bias), dim=-1, dtype=torch.float32)
+        wanted = targets[chunk]
+        inputs = _of_few_sizes(hidden[chunk].to(dtype))
+        logits = F.linear(inputs, half_weight, half_bias)
+        loss += _loss_of(logits[: len(wanted)], wanted, smoothing, scale, grad_bias, any(needed))
+        logits[len(wanted) :] = 0
+        if grad_hidden is not None:
+            grad_hidden[chunk] = (logits @ half_weight)[: len(wanted)]
+        if grad_weight is not None:
+            _add_product(grad_weight, logits.T, inputs)
+        del logits  # before the next ones are made
+    return loss, grad_hidden, grad_weight, grad_bias
+
+
+def _of_few_sizes(inputs: torch.Tensor) -> torch.Tensor:
+    """``inputs`` [rows, width], in half precision on a CPU with rows of zeros behind them: see ``batching.Sizes``."""
+    if inputs.device.type != "cpu" or inputs.dtype == torch.float32:
+        return inputs
+    return F.pad(inputs, (0, 0, 0, next_of_few(len(inputs)) - len(inputs)))
+
+
+def _loss_of(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    smoothing: float,
+    scale: torch.Tensor | None,
+    grad_bias: torch.Tensor | None,
+    needed: bool,
+) -> torch.Tensor:
+    """The loss of ``targets`` [rows], summed. If gradients are ``needed``, those of ``logits`` [rows, vocabulary] are put in
+    their place, and their sum is added to ``grad_bias``."""
+    loss = torch.zeros((), dtype=torch.float32, device=logits.device)
+    rows = max(1, _IN_CACHE // logits.shape[1]) if logits.device.type == "cpu" else len(targets)
+    for part, wanted in zip(torch.split(logits, rows), torch.split(targets[:, None], rows), strict=True):
+        logprobs = torch.log_softmax(part, dim=-1, dtype=torch.float32)
         loss -= logprobs.gather(1, wanted).sum()
-        if not any(needed):
+        if not needed:
             continue
         # d loss / d logits = softmax - 1 at the target; smoothed, what the target lacks is spread over all
         grad = logprobs.exp_()
@@ -114,14 +149,10 @@ def _go_through(
             grad -= smoothing / grad.shape[1]
         if scale is not None:
             grad *= scale
-        grad_logits = grad.to(dtype)
-        if grad_hidden is not None:
-            grad_hidden[chunk] = grad_logits @ half_weight
-        if grad_weight is not None:
-            _add_product(grad_weight, grad_logits.T, inputs)
+        part.copy_(grad)
         if grad_bias is not None:
             grad_bias += grad.sum(0)
-    return loss, grad_hidden, grad_weight, grad_bias
+    return loss
 
 
 def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:

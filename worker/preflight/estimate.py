@@ -136,14 +136,21 @@ def _step_seconds(footprint: Footprint, measured: Machine, config: RunConfig) ->
 
 def _new_bytes(footprint: Footprint) -> float:
     """Of an update, what the C library asks of the system anew, as it is too large to be kept between uses: the gradients;
-    where the output layer is the input layer too, those of both before they are added; the logits and what softmax makes
-    of them."""
+    where the output layer is the input layer too, those of both before they are added; the logits, and on a GPU what
+    softmax makes of them."""
     design, mean = footprint.design, footprint.passes.mean
     vocabulary, width = (int(size) for size in design.head.shape)
     rows = min(mean.targets / mean.passes, chunk_rows(footprint.device.type, vocabulary))
     both = 2 * vocabulary * width if design.tied and design.head.requires_grad else 0
-    made = (design.trained_parameters, 1), (both, mean.passes), (rows * vocabulary, 2 * mean.targets / rows)
-    return sum(_BYTES * size * times for size, times in made if _BYTES * size >= _LARGE)
+    logit = 2 if footprint.precision != "fp32" else _BYTES
+    made = [
+        (_BYTES * design.trained_parameters, 1.0),
+        (_BYTES * both, mean.passes),
+        (logit * rows * vocabulary, mean.targets / rows),
+    ]
+    if footprint.device.type != "cpu":
+        made.append((_BYTES * rows * vocabulary, mean.targets / rows))
+    return sum(size * times for size, times in made if size >= _LARGE)
 
 
 def _largest_batch_size(footprint: Footprint, config: RunConfig, memory_available_bytes: int) -> int | None:

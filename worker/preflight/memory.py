@@ -113,12 +113,11 @@ class Footprint:
         }
 
     def _logits_bytes(self, targets: int) -> int:
-        """Of one chunk: the logits and what softmax makes of them; from the second on, the gradients of the one before."""
+        """Of one chunk: the logits, which become their gradients, and on a GPU what softmax makes of them all at once."""
         vocabulary = int(self.design.head.shape[0])
         rows = chunk_rows(self.device.type, vocabulary)
-        half = self.precision != "fp32"
-        copies = (6 if half else 8) if targets <= rows else 12
-        return min(targets, rows) * vocabulary * copies
+        each = (2 if self.precision != "fp32" else _BYTES) + (_BYTES if self.device.type != "cpu" else 0)
+        return min(targets, rows) * vocabulary * each
 
     def _with_gaps(self, parts: dict[str, float]) -> dict[str, float]:
         """A GPU's memory is handed out by torch, and what it counts there has no gaps. Logits are large enough to be handed

@@ -8,7 +8,7 @@ import torch
 
 from worker.contract import Job
 from worker.datasets.cache import Samples
-from worker.devices.precision import Precision
+from worker.devices.precision import Precision, choose_precision
 from worker.preflight.architecture import design_of
 from worker.preflight.estimate import estimate
 from worker.training.optimizer import require_optimizer
@@ -35,6 +35,6 @@ def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[s
 def _precision(job: Job) -> Precision:
     """What the run will compute in. A GPU is not asked, for that alone would take half a gigabyte of it."""
     wanted = job.config.precision
-    if wanted == "auto":
-        return "bf16" if job.device.startswith("cuda") else "fp32"
-    return wanted
+    if wanted == "auto" and job.device.startswith("cuda"):
+        return "bf16"
+    return choose_precision(wanted, torch.device(job.device))

@@ -41,7 +41,7 @@ def compile_if_wanted(setup: Setup, forward: Forward, batch_size: int, steps: in
         if config.compile == "auto":
             return False
     report(MessageEvent(level="info", text="Compiling the model: a minute or so in which nothing seems to happen."))
-    batch = lay_out(setup.train, [0], setup.layout, batch_size, setup.max_length, pad_to_budget=True)[0]
+    batch = lay_out(setup.train, [0], setup.layout, batch_size, setup.max_length, "budget")[0]
     if text := compile_body(forward, batch.to(setup.device)):
         report(MessageEvent(level="warning", text=text))
         return False

@@ -83,8 +83,9 @@ class Evaluator:
         """
         for start in range(0, len(self._by_length), _LAID_OUT_AT_ONCE):
             window = self._by_length[start : start + _LAID_OUT_AT_ONCE].tolist()
-            batches = lay_out(self._validation, window, self._setup.layout, batch_size, self._setup.max_length)
-            yield from self._setup.group.share(batches)
+            setup = self._setup
+            batches = lay_out(self._validation, window, setup.layout, batch_size, setup.max_length, setup.sizes)
+            yield from setup.group.share(batches)
 
     def _sample(self, prompt: str) -> str:
         reading = self._setup.job.dataset.reading

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from worker.data.batching import Batch, Layout, lay_out
+from worker.data.batching import Batch, Layout, Sizes, lay_out
 from worker.data.corpus import Examples
 from worker.distributed.group import Group
 
@@ -24,20 +24,18 @@ class Work:
 
 @dataclass(frozen=True)
 class Loader:
-    """Lays out windows of ``examples`` for one process of ``group``; to passes of one size if ``pad_to_budget``."""
+    """Lays out windows of ``examples`` for one process of ``group``, in passes of these ``sizes``."""
 
     examples: Examples
     layout: Layout
     batch_size: int
     max_length: int
     group: Group
-    pad_to_budget: bool
+    sizes: Sizes
 
     def work(self, window: list[int]) -> Work:
         """The process's part of an update that learns from ``window``."""
-        batches = lay_out(
-            self.examples, window, self.layout, self.batch_size, self.max_length, pad_to_budget=self.pad_to_budget
-        )
+        batches = lay_out(self.examples, window, self.layout, self.batch_size, self.max_length, self.sizes)
         return Work(self.group.share(batches), sum(batch.tokens for batch in batches))
 
 

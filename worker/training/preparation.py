@@ -106,7 +106,10 @@ def make_setup(
 
     group = group or Group()
     device = device_of(job, group.rank if group.size > 1 else None)
-    precision = choose_precision(job.config.precision, device)
+    wanted = job.config.precision
+    if wanted == "auto" and folder is not None:  # as before: a speed that is measured anew may come out another way
+        wanted = training_state.precision_on(device, folder) or wanted
+    precision = choose_precision(wanted, device)
     require_optimizer(job.config.optimizer, device, tried=True)
     training_state.seed_random(job.config.seed)
     with group.first_goes_first():  # downloads and tokens are for all

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from worker.contract import Job
-from worker.data.batching import Layout
+from worker.data.batching import Layout, Sizes
 from worker.data.corpus import Examples
 from worker.devices.precision import Precision
 from worker.distributed.group import Group
@@ -37,3 +37,8 @@ class Setup:
     base_sha256: str
     group: Group
     sharded: bool = False
+
+    @property
+    def sizes(self) -> Sizes:
+        """How many tokens the passes may have."""
+        return "few" if self.device.type == "cpu" and self.precision != "fp32" else "any"

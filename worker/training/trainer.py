@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ import torch
 from worker.checkpoints import saver
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
 from worker.data import group_store, token_store
-from worker.data.batching import shuffled_windows
+from worker.data.batching import Sizes, shuffled_windows
 from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
 from worker.distributed.sharding import whole, whole_weights
@@ -165,13 +166,16 @@ class Trainer:
         """Forward and backward of the next window: its loss summed over its trained tokens, and their number."""
         work = next(self.work)
         losses = []
-        for number, (batch, share) in enumerate(work.passes, start=1):
-            with self.group.without_sync(self.parallel, last=number == len(work.passes)):
-                loss_sum = self.parallel(batch.to(self.setup.device)) * share
-                # Every token of the window counts the same, into however many passes and processes the window falls.
-                scaled: torch.Tensor = self.scaler.scale(loss_sum / (work.tokens / self.group.size))
-                scaled.backward()  # type: ignore[no-untyped-call]
-            losses.append(loss_sum.detach())
+        # Of a sharded model every layer's weights are there for a moment only, and are not to be kept.
+        casts = nullcontext() if self.setup.sharded else self.forward.casting_once(self.setup.device)
+        with casts:
+            for number, (batch, share) in enumerate(work.passes, start=1):
+                with self.group.without_sync(self.parallel, last=number == len(work.passes)):
+                    loss_sum = self.parallel(batch.to(self.setup.device)) * share
+                    # Every token of the window counts the same, into however many passes and processes the window falls.
+                    scaled: torch.Tensor = self.scaler.scale(loss_sum / (work.tokens / self.group.size))
+                    scaled.backward()  # type: ignore[no-untyped-call]
+                losses.append(loss_sum.detach())
         return self.group.sum(torch.stack(losses).sum()), work.tokens
 
     def _compile(self) -> bool:
@@ -180,7 +184,8 @@ class Trainer:
     def _lay_out_anew(self) -> None:
         """Begins to lay out batches from the next update on, at the batch size in use."""
         setup = self.setup
-        loader = Loader(setup.train, setup.layout, self.batch_size, setup.max_length, self.group, self.compiled)
+        sizes: Sizes = "budget" if self.compiled else setup.sizes
+        loader = Loader(setup.train, setup.layout, self.batch_size, setup.max_length, self.group, sizes)
         windows = shuffled_windows(len(setup.train), self.window_size, self.config.seed, start=self.step)
         self.work = ahead(windows, loader.work, self.config.num_workers)
 

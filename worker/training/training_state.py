@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
 
 from worker.contract import EvaluationEvent
+from worker.devices.precision import Precision
 from worker.distributed.group import Group
 from worker.distributed.sharding import like, whole
 from worker.errors import CheckpointError
@@ -45,7 +46,7 @@ class Circumstances(BaseModel):
     device: str
     threads: int
     processes: int
-    precision: str
+    precision: Precision
     layout: str
 
 
@@ -200,12 +201,21 @@ def write_state(folder: Path, state: TrainingState, tensors: dict[str, torch.Ten
 
 def read_state(folder: Path) -> tuple[TrainingState, dict[str, torch.Tensor]]:
     """Both parts. Raises CheckpointError if the checkpoint has none, or not of this version."""
+    state = _read_progress(folder)
+    # Copied: what is computed from a mapped file may differ in its last bits, for the numbers lie elsewhere in memory.
+    return state, {name: tensor.clone() for name, tensor in load_file(folder / TENSORS_FILE).items()}
+
+
+def precision_on(device: torch.device, folder: Path) -> Precision | None:
+    """What the run that saved ``folder`` computed in, if it did so on a device of this kind. Raises as ``read_state``."""
+    before = _read_progress(folder).circumstances
+    return before.precision if before.device.split()[0] == device.type else None
+
+
+def _read_progress(folder: Path) -> TrainingState:
     try:
-        state = TrainingState.model_validate_json((folder / STATE_FILE).read_bytes())
-        # Copied: what is computed from a mapped file may differ in its last bits, for the numbers lie elsewhere in memory.
-        tensors = {name: tensor.clone() for name, tensor in load_file(folder / TENSORS_FILE).items()}
+        return TrainingState.model_validate_json((folder / STATE_FILE).read_bytes())
     except FileNotFoundError:
         raise CheckpointError(f"{folder.name} holds weights only, so no run can go on from it.") from None
     except ValidationError as error:
         raise CheckpointError(f"{folder.name} was saved by another version of Trainboard: {error}") from error
-    return state, tensors

@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from tests.worker.texts import examples_of, random_examples
-from worker.data.batching import Batch, Layout, PackedTexts, first_fit, in_order, lay_out, pack, shuffled_windows
+from worker.data.batching import (
+    Batch,
+    Layout,
+    PackedTexts,
+    first_fit,
+    in_order,
+    lay_out,
+    next_of_few,
+    pack,
+    shuffled_windows,
+)
 
 LENGTHS = np.random.default_rng(0).integers(1, 65, size=200)
 
@@ -108,6 +118,12 @@ def test_every_layout_has_the_same_things_to_learn_in_no_more_room_than_allowed(
     found = [pair for batch in batches for pair in pairs(batch.inputs.flatten()[trained_places(batch)], batch.targets)]
     expected = [pair for number in range(8) for pair in pairs(texts[number][:-1], texts[number][1:])]
     assert sorted(found) == sorted(expected)
+
+
+def test_a_few_sizes_are_an_eighth_larger_at_most_and_eight_an_octave() -> None:
+    found = [next_of_few(size) for size in range(1, 4097)]
+    assert all(size <= few <= size * 1.125 for size, few in enumerate(found, start=1))
+    assert len({few for few in found if 512 < few <= 1024}) == 8
 
 
 def test_attention_takes_texts_of_like_length_together_with_little_padding() -> None:

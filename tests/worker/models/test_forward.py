@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM
+from transformers.integrations.neftune import neftune_post_forward_hook
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.data.batching import Layout, lay_out
-from worker.models.forward import Forward, has_plain_head
+from worker.models.forward import Forward, has_plain_head, neftune_noise, recompute_activations
 from worker.models.packing import choose_layout
 
 CPU = torch.device("cpu")
@@ -92,6 +95,92 @@ def test_half_precision_computes_nearly_the_same_and_leaves_the_weights_alone(
     assert not torch.equal(rough, exact)
     torch.testing.assert_close(rough, exact, rtol=0.02, atol=0)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
+class Casts(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts how often what lies at each place in memory is turned into bf16."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.places: Counter[int] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._to_copy.default and (kwargs or {}).get("dtype") == torch.bfloat16:
+            self.places[args[0].data_ptr()] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("recomputed", [False, True])
+def test_weights_are_cast_once_for_all_passes_of_an_update_and_gradients_stay_the_same(recomputed: bool) -> None:
+    model = designs.make("llama").train()
+    choose_layout(designs.language_model(model), True, "bf16", CPU)
+    if recomputed:
+        recompute_activations(model)
+    forward = Forward(designs.language_model(model), "bf16")
+    batches = lay_out(EXAMPLES, range(len(EXAMPLES)), "packed", batch_size=1, max_length=64)
+    assert len(batches) == 3
+    for batch in batches:
+        forward(batch).backward()
+    expected = grads(model)
+    with Casts() as casts, forward.casting_once(CPU):
+        for batch in batches:
+            forward(batch).backward()
+    layers = [layer for layer in model.model.modules() if isinstance(layer, torch.nn.Linear)]
+    assert [casts.places[layer.weight.data_ptr()] for layer in layers] == [1] * len(layers)
+    for grad, expected_grad in zip(grads(model), expected, strict=True):
+        assert torch.equal(grad, expected_grad)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_passes_of_a_few_sizes_learn_the_same(model: Any, layout: Layout, precision: Any) -> None:
+    if layout == "packed":
+        choose_layout(designs.language_model(model), True, precision, CPU)
+    forward = Forward(designs.language_model(model), precision)
+    found = []
+    for sizes in ("any", "few"):
+        batches = lay_out(EXAMPLES, range(len(EXAMPLES)), layout, 2, 64, sizes)  # type: ignore[arg-type]
+        loss = torch.stack([forward(batch) for batch in batches]).sum()
+        loss.backward()
+        found.append((float(loss.detach()), grads(model), sum(batch.inputs.numel() for batch in batches)))
+    (loss, expected, cells), (few_loss, few_grads, few_cells) = found
+    assert cells < few_cells <= cells * 1.125 + 2
+    tolerance = 1e-5 if precision == "fp32" else 0.02
+    assert few_loss == pytest.approx(loss, rel=tolerance)
+    for grad, expected_grad in zip(few_grads, expected, strict=True):
+        assert (grad - expected_grad).abs().max() <= tolerance * expected_grad.abs().max().clamp(min=1)
+
+
+def test_noise_is_that_of_transformers_and_only_there_while_training() -> None:
+    model = designs.make("llama")
+    forward = Forward(designs.language_model(model), "fp32", neftune_noise_alpha=5.0)
+    seen: list[torch.Tensor] = []
+    model.model.layers[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    batches = lay_out(EXAMPLES, [5], "in_order", 1, 64)
+    for training in (False, True):
+        model.train(training)
+        torch.manual_seed(3)
+        forward(batches[0])
+    plain, noisy = seen
+    assert torch.equal(plain, model.get_input_embeddings()(batches[0].inputs))
+    embeddings = copy.deepcopy(model.get_input_embeddings()).train()
+    embeddings.neftune_noise_alpha = 5.0
+    torch.manual_seed(3)
+    expected = neftune_post_forward_hook(embeddings, None, plain)
+    assert not torch.equal(expected, plain)
+    torch.testing.assert_close(noisy, expected)
+
+
+def test_noise_goes_by_the_length_of_each_text_in_every_layout(layout: Layout) -> None:
+    lengths = {0: 2, 3: 64, 4: 15}
+    for batch in lay_out(EXAMPLES, list(lengths), layout, batch_size=3, max_length=64):
+        width = 10_000
+        noise = neftune_noise(torch.zeros(*batch.inputs.shape, width), batch, 5.0).flatten(0, 1)
+        most = noise.abs().amax(dim=1)
+        places = range(batch.inputs.numel()) if batch.trained is None else batch.trained.tolist()
+        found = sorted(float(most[place]) for place in places)
+        expected = sorted(5.0 / ((n - 1) * width) ** 0.5 for n in lengths.values() for _ in range(n - 1))
+        if layout != "grouped":  # which puts each of these in a pass of its own
+            assert found == pytest.approx(expected, rel=0.01)
 
 
 def test_gradients_do_not_depend_on_what_shares_the_pass(model: Any) -> None:

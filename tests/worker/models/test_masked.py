@@ -120,7 +120,8 @@ def test_rows_with_nothing_to_learn_are_left_out_and_named(tmp_path: Path, corpu
 def test_the_loss_of_a_prompted_run_is_that_of_its_completions(tmp_path: Path, corpus: list[str]) -> None:
     """What the run reports of its untrained model, measured here from the rows by themselves."""
     records = [{"prompt": story[:30], "completion": story[30:70]} for story in corpus[:30]]
-    trainer, reported = prepared(save(tmp_path / "a.jsonl", records), "completion", tmp_path / "run", max_length=128)
+    exact = {"max_length": 128, "precision": "fp32"}
+    trainer, reported = prepared(save(tmp_path / "a.jsonl", records), "completion", tmp_path / "run", **exact)
     setup = trainer.setup
     trainer._evaluate()
     sums, count = 0.0, 0

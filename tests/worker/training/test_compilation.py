@@ -12,7 +12,7 @@ import torch
 from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.contract import RunConfig
-from worker.data.batching import Batch, lay_out
+from worker.data.batching import Batch, Sizes, lay_out
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
 from worker.training.compilation import compile_body, filled_share, should_compile
@@ -43,11 +43,11 @@ def test_what_compiled_passes_would_be_filled_with_is_told(lengths: list[int], s
     assert filled_share(setup, 2) == pytest.approx(share)
 
 
-def passes(pad_to_budget: bool = True) -> list[Batch]:
+def passes(sizes: Sizes = "budget") -> list[Batch]:
     """Six passes of 128 tokens with texts of many lengths."""
     lengths = torch.randint(2, 65, (20,), generator=torch.Generator().manual_seed(0)).tolist()
     examples = random_examples(lengths, designs.VOCABULARY)
-    return lay_out(examples, range(20), "packed", batch_size=2, max_length=64, pad_to_budget=pad_to_budget)
+    return lay_out(examples, range(20), "packed", batch_size=2, max_length=64, sizes=sizes)
 
 
 def prepared(design: str, **config: Any) -> tuple[Any, Forward]:
@@ -72,7 +72,7 @@ def assert_close(found: list[torch.Tensor], expected: list[torch.Tensor]) -> Non
 @pytest.mark.parametrize("design", designs.ALL)
 def test_filling_passes_up_changes_nothing_that_is_learned(design: str) -> None:
     model, forward = prepared(design)
-    filled, plain = passes(), passes(pad_to_budget=False)
+    filled, plain = passes(), passes("any")
     assert {tuple(batch.inputs.shape) for batch in filled} == {(1, 128)}
     assert len({batch.tokens for batch in filled}) > 1
     for batch, expected in zip(filled, plain, strict=True):
@@ -101,7 +101,7 @@ def test_a_compiled_body_learns_the_same_and_is_compiled_once() -> None:
         torch.testing.assert_close(found, loss)
         assert_close(found_grads, grads)
     with torch.inference_mode():
-        forward(passes(pad_to_budget=False)[0])
+        forward(passes("any")[0])
         model(input_ids=batches[0].inputs[:, :7], use_cache=True)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, MixtralConfig, MixtralForCausalLM, get_scheduler
 
+from worker.devices import precision
 from worker.devices.device import choose_device
 from worker.devices.precision import choose_precision
 from worker.errors import DeviceError, ModelError
@@ -197,11 +198,22 @@ def without_kernel(*_: Any, **__: Any) -> None:
     raise RuntimeError("no kernel")
 
 
-def test_the_cpu_computes_in_fp32_and_refuses_fp16() -> None:
+@pytest.mark.parametrize(("gain", "chosen"), [(2.1, "bf16"), (1.1, "fp32"), (0.3, "fp32")])
+def test_the_cpu_computes_in_what_it_is_fast_in_and_refuses_fp16(
+    monkeypatch: pytest.MonkeyPatch, gain: float, chosen: str
+) -> None:
+    monkeypatch.setattr(precision, "bf16_gain", lambda: gain)
+    monkeypatch.setattr(precision, "best_on_cpu", precision.best_on_cpu.__wrapped__)  # which is kept
     cpu = torch.device("cpu")
-    assert [choose_precision(wanted, cpu) for wanted in ("auto", "fp32", "bf16")] == ["fp32", "fp32", "bf16"]
+    assert [choose_precision(wanted, cpu) for wanted in ("auto", "fp32", "bf16")] == [chosen, "fp32", "bf16"]
     with pytest.raises(DeviceError, match="fp16 needs a CUDA GPU"):
         choose_precision("fp16", cpu)
+
+
+def test_the_gain_of_bf16_is_measured_alike_each_time() -> None:
+    gains = [precision.bf16_gain() for _ in range(5)]
+    assert min(gains) > 0.01
+    assert max(gains) < 2 * min(gains)
 
 
 @pytest.mark.parametrize(("native_bf16", "chosen"), [(True, "bf16"), (False, "fp16")])

@@ -108,6 +108,7 @@ def settings(**config: Any) -> RunConfig:
         "lr_scheduler": "cosine",
         "early_stopping_patience": 3,
         "sample_prompts": [],
+        "precision": "fp32",  # Runs chooses its own
     }
     return RunConfig(**{**chosen, **config})
 
@@ -336,6 +337,24 @@ def test_a_run_with_restarts_goes_on_exactly(model: ModelSource, data: Path, tmp
     assert runs.cut(tmp_path / "cut", expected.events // 2, **config) == expected
     rates = [lr for *_, lr, _ in expected.steps.values()]
     assert any(later > earlier for earlier, later in pairwise(rates))
+
+
+def test_a_run_with_noise_and_smoothed_labels_goes_on_exactly(model: ModelSource, data: Path, tmp_path: Path) -> None:
+    config = {"neftune_noise_alpha": 5.0, "label_smoothing": 0.1}
+    runs = Runs(model, data, "bf16")
+    expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
+    assert runs.cut(tmp_path / "cut", expected.events // 2, **config) == expected
+    for name in config:
+        assert runs.whole(tmp_path / name, Outcome(), **{**config, name: 0.0}).steps != expected.steps
+
+
+def test_a_run_that_chose_its_precision_keeps_it(model: ModelSource, data: Path, tmp_path: Path) -> None:
+    runs = Runs(model, data, "bf16")
+    runs.whole(tmp_path / "run", Outcome(), max_steps=8)
+    folder = saver.latest_whole(tmp_path / "run", pytest.fail)
+    assert folder is not None
+    assert training_state.precision_on(torch.device("cpu"), folder) == "bf16"
+    assert training_state.precision_on(torch.device("cuda"), folder) is None
 
 
 def test_a_run_that_goes_on_with_another_optimizer_says_so_and_begins_it_anew(

@@ -32,7 +32,7 @@ def test_packing_changes_the_work_and_not_the_curve(prepare: Prepare) -> None:
     curves = []
     passes = []
     for packing in (True, False):
-        trainer, reported = prepare(packing=packing, max_steps=30)
+        trainer, reported = prepare(packing=packing, max_steps=30, precision="fp32")
         setup = trainer.setup
         passes.append(len(lay_out(setup.train, range(16), setup.layout, trainer.batch_size, setup.max_length)))
         trainer.train()
@@ -47,7 +47,11 @@ def test_accumulation_is_a_larger_batch(prepare: Prepare) -> None:
     norms = []  # clipping and Adam would hide a gradient that is too large throughout
     for batch_size, accumulation in ((4, 4), (16, 1), (1, 16)):
         trainer, reported = prepare(
-            batch_size=batch_size, gradient_accumulation_steps=accumulation, packing=False, max_steps=5
+            batch_size=batch_size,
+            gradient_accumulation_steps=accumulation,
+            packing=False,
+            max_steps=5,
+            precision="fp32",
         )
         trainer.train()
         curves.append(losses(reported))
@@ -58,7 +62,7 @@ def test_accumulation_is_a_larger_batch(prepare: Prepare) -> None:
 
 
 def test_the_loss_of_an_update_is_the_mean_over_its_tokens(prepare: Prepare) -> None:
-    trainer, reported = prepare(max_steps=1, batch_size=2, gradient_accumulation_steps=3)
+    trainer, reported = prepare(max_steps=1, batch_size=2, gradient_accumulation_steps=3, precision="fp32")
     window = next(iter_windows(trainer))
     with torch.no_grad():
         sums = [float(trainer.forward(*lay_out(trainer.setup.train, [row], "in_order", 1, 32))) for row in window]
