@@ -13,6 +13,7 @@ from worker.contract import Job, RunConfig
 from worker.errors import CheckpointError
 from worker.models.card import adapter_card
 from worker.models.loading import LanguageModel
+from worker.models.transformers4 import make_readable
 
 _FORMATS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -33,8 +34,7 @@ def write_checkpoint(
     if job.config.method == "lora":
         write_adapter(language_model, job, folder)
         return
-    language_model.tokenizer.save_pretrained(folder)
-    _save(language_model.model, gathered, result_dtype(job.config, language_model.dtype), folder)
+    _save(language_model, gathered, result_dtype(job.config, language_model.dtype), folder)
 
 
 def write_adapter(language_model: LanguageModel, job: Job, folder: Path) -> None:
@@ -44,6 +44,7 @@ def write_adapter(language_model: LanguageModel, job: Job, folder: Path) -> None
     language_model.tokenizer.save_pretrained(folder)
     language_model.model.generation_config.save_pretrained(folder)
     lora.save_adapter(language_model.model, folder, job.model.location)
+    make_readable(folder)
     (folder / "README.md").write_text(adapter_card(job), encoding="utf-8")
 
 
@@ -66,17 +67,19 @@ def write_model(
             f"Merged the adapter into the model: no output moved by more than {agreement.difference:.1g},"
             f" where the largest is {agreement.largest_logit:.2g}."
         )
-    language_model.tokenizer.save_pretrained(folder)
-    _save(model, _cast(model, gathered, dtype), dtype, folder)
+    _save(language_model, _cast(model, gathered, dtype), dtype, folder)
     return told
 
 
-def _save(model: Any, state: dict[str, torch.Tensor] | None, dtype: torch.dtype, folder: Path) -> None:
-    """Writes the weights in ``state``, or those of ``model``, beside a config.json that names ``dtype``."""
+def _save(language_model: LanguageModel, state: dict[str, torch.Tensor] | None, dtype: torch.dtype, folder: Path) -> None:
+    """Writes the tokenizer, and the weights in ``state``, or the model's, beside a config.json that names ``dtype``."""
+    model: Any = language_model.model
+    language_model.tokenizer.save_pretrained(folder)
     model.save_pretrained(folder, state_dict=state)
     told = copy.deepcopy(model.config)
     told.dtype = dtype
     told.save_pretrained(folder)
+    make_readable(folder)
 
 
 def _cast(model: Any, state: dict[str, torch.Tensor] | None, dtype: torch.dtype) -> dict[str, torch.Tensor]:

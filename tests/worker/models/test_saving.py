@@ -72,6 +72,18 @@ def test_the_result_has_its_base_s_format_and_size(base: Path, train: Train) -> 
     assert "saved as bfloat16" in (run_dir / "model" / "README.md").read_text()
 
 
+def test_all_that_a_run_leaves_can_be_read_by_transformers_4(base: Path, train: Train) -> None:
+    tokenizer = json.loads((base / "tokenizer_config.json").read_text())
+    (base / "tokenizer_config.json").write_text(json.dumps({**tokenizer, "tokenizer_class": "TokenizersBackend"}))
+    assert "n_ctx" not in json.loads((base / "config.json").read_text())
+    run_dir = train(method="lora", lora_rank=2)
+    for folder in ("model", "adapter", "checkpoints/step-000002"):
+        said = json.loads((run_dir / folder / "tokenizer_config.json").read_text())
+        assert said["tokenizer_class"] == "PreTrainedTokenizerFast"
+    for folder in (run_dir / "model", train(name="full") / "checkpoints" / "step-000002"):
+        assert json.loads((folder / "config.json").read_text())["n_ctx"] == 64
+
+
 def test_a_checkpoint_keeps_all_bits_and_the_result_is_what_they_round_to(train: Train) -> None:
     run_dir = train()
     checkpoint = run_dir / "checkpoints" / "step-000002"
