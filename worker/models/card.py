@@ -17,6 +17,9 @@ text = model.generate(**prompt, max_new_tokens=60, do_sample=True, temperature=0
 print(tokenizer.decode(text[0], skip_special_tokens=True))
 ```"""
 
+_GGUF = """llama.cpp tells tokenizers by their vocabulary, and does not know this one, which was made from the run's own text.
+Its `convert_hf_to_gguf.py` converts this folder once `get_vocab_base_pre` answers `gpt-2`, whose way to split text it has."""
+
 _LOAD_ADAPTER = """```python
 from peft import AutoPeftModelForCausalLM
 from transformers import AutoTokenizer
@@ -67,6 +70,7 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
         "",
         _LOAD,
         "",
+        *(["## GGUF", "", _GGUF, ""] if job.model.kind == "built_in" else []),
     ]
     return "\n".join(lines)
 

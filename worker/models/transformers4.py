@@ -20,7 +20,7 @@ _GENERAL_TOKENIZER = "TokenizersBackend"
 
 
 def make_readable(folder: Path) -> None:
-    """Adds to config.json and tokenizer_config.json in ``folder``, where they are there, what version 4 calls by other names.
+    """Adds to config.json and tokenizer_config.json in ``folder``, as far as there are, what version 4 calls by other names.
 
     Version 5 reads the same from them as before. Raises OSError.
     """
