@@ -17,8 +17,8 @@ text = model.generate(**prompt, max_new_tokens=60, do_sample=True, temperature=0
 print(tokenizer.decode(text[0], skip_special_tokens=True))
 ```"""
 
-_GGUF = """llama.cpp tells tokenizers by their vocabulary, and does not know this one, which was made from the run's own text.
-Its `convert_hf_to_gguf.py` converts this folder once `get_vocab_base_pre` answers `gpt-2`, whose way to split text it has."""
+_GGUF = """llama.cpp tells tokenizers by their vocabulary, and does not know this one, made from the run's own text. Its
+`convert_hf_to_gguf.py` converts this folder once its `get_vocab_base_pre` answers `gpt-2`, which splits text alike."""
 
 _LOAD_ADAPTER = """```python
 from peft import AutoPeftModelForCausalLM
