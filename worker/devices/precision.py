@@ -9,6 +9,8 @@ import torch
 from worker.errors import DeviceError
 
 Precision = Literal["fp32", "fp16", "bf16"]
+AUTOCAST: dict[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
+"""The number format of products; fp32 needs no autocast."""
 
 
 def choose_precision(wanted: str, device: torch.device) -> Precision:

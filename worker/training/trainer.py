@@ -21,6 +21,7 @@ from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.models import saving
 from worker.models.card import model_card
 from worker.models.forward import Forward, recompute_activations
+from worker.models.frozen import numbers
 from worker.models.parts import words_part
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
@@ -337,7 +338,7 @@ class Trainer:
         self.saver.save_result(self.step, MODEL_DIR, "final", partial(self._write_model, gathered))
 
     def _write_model(self, gathered: Tensors | None, folder: Path) -> None:
-        if text := saving.write_model(self.setup.language_model, self.config, gathered, folder):
+        if text := saving.write_model(self.setup.language_model, self.setup.job, gathered, folder):
             self.report(MessageEvent(level="info", text=text))
         dtype = saving.result_dtype(self.config, self.setup.language_model.dtype)
         saved_as = str(dtype).removeprefix("torch.")
@@ -355,7 +356,7 @@ class Trainer:
             "total_steps": self.total_steps,
             "device": str(self.setup.device),
             "precision": self.setup.precision,
-            "parameters": sum(weight.numel() for weight in self.model.parameters()),
+            "parameters": numbers(self.model),
             "max_length": self.setup.max_length,
             "batch_size": self.batch_size,
             "gradient_accumulation_steps": self.window_size // self.batch_size // self.group.size,
