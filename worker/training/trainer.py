@@ -333,6 +333,7 @@ class Trainer:
         if not self.group.first:
             return
         if self.config.method == "lora":
+            free_unused()  # merging takes the whole base in fp32
             write = partial(saving.write_adapter, self.setup.language_model, self.setup.job)
             self.saver.save_result(self.step, ADAPTER_DIR, "adapter", write)
         self.saver.save_result(self.step, MODEL_DIR, "final", partial(self._write_model, gathered))

@@ -183,6 +183,7 @@ def test_the_result_of_a_base_in_4_bits_is_what_was_trained(precision: str, base
     tokens = torch.arange(20)[None]
     with torch.inference_mode():
         torch.testing.assert_close(loaded(tokens).logits, by_peft(tokens).logits, rtol=1e-4, atol=1e-4)
+    assert 'bnb_4bit_quant_type="nf4"' in (run_dir / "adapter" / "README.md").read_text()
     assert loaded.num_parameters() == AutoModelForCausalLM.from_pretrained(base).num_parameters()
     (facts, *_) = [event for event in told if event.type == "status" and event.phase == "training"]
     added = sum(weight.numel() for weight in lora.trainable_state(trainer.model).values())
