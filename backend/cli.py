@@ -72,8 +72,12 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def add_model(settings: Settings, path: Path) -> int:
-    """Copy a model into the models directory and print its name. Raises InvalidFieldError."""
-    print(Catalog(settings.models_dir, settings.runs_dir).add(path))
+    """Copy a model into the models directory and print its name, and what was left. Raises InvalidFieldError."""
+    added = Catalog(settings.models_dir, settings.runs_dir).add(path)
+    if left := added.left_out:
+        named = ", ".join(left[:10]) + (f" and {len(left) - 10} others" if len(left) > 10 else "")
+        print(f"Left out, as the model is loaded without: {named}.", file=sys.stderr)
+    print(added.name)
     return 0
 
 

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from backend.errors import InvalidFieldError
 from backend.models import hub
+from backend.models.folders import is_model, needed_files
 from backend.schemas.names import RUN_ID_PATTERN, is_hub_id
 from backend.schemas.system import Model
 from worker.contract import (
-    ADAPTER_WEIGHTS_FILE,
     BUILT_IN_MODELS,
     CHECKPOINTS_DIR,
     JOB_FILE,
@@ -27,14 +27,10 @@ from worker.contract import (
     ModelSource,
     base_of,
     is_adapter,
-    is_whole,
 )
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 PREFERRED = "gpt2"
-
-_UNSAFE = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-_GGUF_MAGIC = b"GGUF"
 
 
 class Resolved(NamedTuple):
@@ -42,6 +38,13 @@ class Resolved(NamedTuple):
 
     source: ModelSource
     context: int | None
+
+
+class Added(NamedTuple):
+    """A model that was added: its name, and what of its folder was left where it is."""
+
+    name: str
+    left_out: list[str]
 
 
 class Catalog:
@@ -109,13 +112,14 @@ class Catalog:
         of_runs = [model for run_id, name in run_names.items() for model in self._models_of(run_id, name)]
         return [*built_in, *self._locals(), *of_runs, *self._from_hub()]
 
-    def add(self, path: Path) -> str:
-        """Copy a folder or .gguf file into the models directory, by hard link where that works; the model's name.
+    def add(self, path: Path) -> Added:
+        """Copy a model or an adapter into the models directory, by hard link where that works: a .gguf file, or of a folder
+        what loading it takes.
 
-        Raises InvalidFieldError for ``path`` if it is not a model, is unsafe to load, or its name is taken.
+        Raises InvalidFieldError for ``path`` if it is not a model, lacks a part, or its name is taken.
         """
         path = path.expanduser().resolve()
-        _check_model(path)
+        files = needed_files(path)
         name = re.sub(r"[^\w.-]+", "-", path.name, flags=re.ASCII).lstrip("._-")[:100]
         if not NAME_PATTERN.fullmatch(name):
             raise InvalidFieldError(
@@ -127,18 +131,20 @@ class Catalog:
         self._models_dir.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".adding-", dir=self._models_dir))
         try:
-            if path.is_dir():
-                shutil.copytree(path, temporary / name, copy_function=_link_or_copy)
-            else:
-                _link_or_copy(str(path), str(temporary / name))
+            for file in files:
+                copy = temporary / name / file.relative_to(path)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                _link_or_copy(file, copy)
             (temporary / name).rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return f"local:{name}"
+        there = path.glob("**/[!.]*") if path.is_dir() else ()
+        left_out = sorted(str(file.relative_to(path)) for file in {*there} - {*files} if file.is_file())
+        return Added(f"local:{name}", left_out)
 
     def _local(self, name: str, field: str) -> Resolved:
         path = self._models_dir / name
-        if NAME_PATTERN.fullmatch(name) and _is_model(path):
+        if NAME_PATTERN.fullmatch(name) and is_model(path):
             return _resolve_path(path)
         near = difflib.get_close_matches(name, [path.name for path in self._local_paths()], 1, cutoff=0.3)
         raise InvalidFieldError(
@@ -155,7 +161,7 @@ class Catalog:
                 field, f"There is no run {run_id[:60]!r}.", hint="Copy its id from the address of its page."
             )
         path = directory / CHECKPOINTS_DIR / checkpoint if checkpoint else directory / MODEL_DIR
-        if (checkpoint and not NAME_PATTERN.fullmatch(checkpoint)) or not _is_model(path):
+        if (checkpoint and not NAME_PATTERN.fullmatch(checkpoint)) or not is_model(path):
             what = f"checkpoint {checkpoint[:60]!r}" if checkpoint else "finished model"
             raise InvalidFieldError(
                 field, f"The run {run_id} has no {what}.", hint="Its page lists what it has saved so far."
@@ -164,7 +170,7 @@ class Catalog:
 
     def _local_paths(self) -> list[Path]:
         return sorted(
-            path for path in self._models_dir.glob("[!.]*") if NAME_PATTERN.fullmatch(path.name) and _is_model(path)
+            path for path in self._models_dir.glob("[!.]*") if NAME_PATTERN.fullmatch(path.name) and is_model(path)
         )
 
     def _locals(self) -> list[Model]:
@@ -173,7 +179,7 @@ class Catalog:
                 id=f"local:{path.name}",
                 name=path.name,
                 kind="folder" if path.is_dir() else "gguf",
-                description="A model folder that was added here." if path.is_dir() else "A .gguf file that was added here.",
+                description=_what(path),
                 trainable=True,
                 promptable=True,
                 bytes=_size(path),
@@ -186,10 +192,10 @@ class Catalog:
         directory = self._runs_dir / run_id
         found = []
         chat = self.chat_variables(f"run:{run_id}") is not None
-        if _is_model(directory / MODEL_DIR):
+        if is_model(directory / MODEL_DIR):
             found.append(_of_run_model(f"run:{run_id}", run_name, directory / MODEL_DIR, run_id, chat))
         for path in sorted(directory.glob(f"{CHECKPOINTS_DIR}/*"), reverse=True):
-            if NAME_PATTERN.fullmatch(path.name) and _is_model(path):
+            if NAME_PATTERN.fullmatch(path.name) and is_model(path):
                 found.append(_of_run_model(f"run:{run_id}@{path.name}", f"{run_name}, {path.name}", path, run_id, chat))
         return found
 
@@ -209,6 +215,11 @@ class Catalog:
         ]
 
 
+def _what(path: Path) -> str:
+    kind = "A .gguf file" if path.is_file() else "An adapter" if is_adapter(path) else "A model folder"
+    return f"{kind} that was added here."
+
+
 def _of_run_model(model_id: str, name: str, path: Path, run_id: str, chat: bool) -> Model:
     final = path.name == MODEL_DIR
     step = re.search(r"(\d+)$", path.name)
@@ -225,37 +236,6 @@ def _of_run_model(model_id: str, name: str, path: Path, run_id: str, chat: bool)
         run=run_id,
         step=int(step[1]) if step and not final else None,
     )
-
-
-def _is_model(path: Path) -> bool:
-    if path.is_dir():
-        return is_whole(path) or (is_adapter(path) and (path / ADAPTER_WEIGHTS_FILE).is_file())
-    return path.suffix == ".gguf" and path.is_file()
-
-
-def _check_model(path: Path) -> None:
-    """Raises InvalidFieldError for ``path`` if this is nothing that could be loaded, or nothing that should be."""
-    if not path.exists():
-        raise InvalidFieldError("path", f"There is nothing at {path}.")
-    if path.is_file():
-        with path.open("rb") as file:
-            if path.suffix != ".gguf" or file.read(4) != _GGUF_MAGIC:
-                raise InvalidFieldError(
-                    "path", f"{path.name} is not a .gguf file.", hint="Give a .gguf file or a model's folder."
-                )
-        return
-    if not (path / "config.json").is_file():
-        raise InvalidFieldError(
-            "path", f"{path.name} has no config.json.", hint="Give the folder that save_pretrained wrote."
-        )
-    unsafe = [file.name for pattern in _UNSAFE for file in path.glob(pattern)]
-    if not any(path.glob("*.safetensors")):
-        why = f"only {unsafe[0]}, which can run code when loaded" if unsafe else "no weights"
-        raise InvalidFieldError("path", f"{path.name} has {why}.", hint="Save it again as safetensors.")
-    if unsafe:
-        raise InvalidFieldError(
-            "path", f"{path.name} contains {unsafe[0]}, which can run code when loaded.", hint="Remove it."
-        )
 
 
 def _resolve_path(path: Path) -> Resolved:
@@ -295,8 +275,8 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _link_or_copy(source: str, target: str) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)  # of a hub's snapshot the files are links, relative ones
     except OSError:  # another file system, or one without links
         shutil.copy2(source, target)

@@ -79,6 +79,23 @@ class MethodSettings(DataSettings):
         group="method",
     )
 
+    load_in_4bit: bool = setting(
+        False,
+        "QLoRA: hold the weights that LoRA leaves alone in 4 bits each (NF4): an eighth of the memory, and slower updates.",
+        label="4-bit base",
+        group="method",
+        advice="With method lora, and without DoRA. Needs the extra bitsandbytes.",
+    )
+
+    @field_validator("load_in_4bit")
+    @classmethod
+    def _four_bits_are_not_trained(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("method") == "full":
+            raise ValueError("weights in 4 bits cannot be trained: choose the method lora, or switch them off")
+        if value and info.data.get("use_dora"):
+            raise ValueError("DoRA goes by the lengths of whole weights, so it cannot have 4 bits: switch one of them off")
+        return value
+
     @field_validator("method")
     @classmethod
     def _lora_needs_a_trained_model(cls, value: str, info: ValidationInfo) -> str:

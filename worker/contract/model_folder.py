@@ -1,7 +1,8 @@
-"""Which files of a folder hold a model's weights, by the names that transformers looks for, and an adapter's, by peft's."""
+"""Which files of a folder are a model's, by the names that transformers looks for, and an adapter's, by peft's."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from pathlib import Path
 
@@ -12,19 +13,30 @@ WEIGHTS_INDEX_FILE = "model.safetensors.index.json"
 ADAPTER_CONFIG_FILE = "adapter_config.json"
 ADAPTER_WEIGHTS_FILE = "adapter_model.safetensors"
 
+_DESCRIPTION = ("*.json", "*.jinja", "*.model", "*.tiktoken", "vocab.txt", "merges.txt")  # no pickles, no code
+
+
+def describes(file: str) -> bool:
+    """Whether the file of this name may tell of a model's design or its tokenizer."""
+    return file != WEIGHTS_INDEX_FILE and any(fnmatch.fnmatch(file, pattern) for pattern in _DESCRIPTION)
+
 
 def weight_files(folder: Path) -> list[str]:
     """The files that transformers would read weights from: one, or those that the index names; empty if there is neither.
 
-    Raises ValueError if the index cannot be read.
+    Raises ValueError if the index cannot be read, or names files in other folders.
     """
     index = folder / WEIGHTS_INDEX_FILE
     if (folder / WEIGHTS_FILE).is_file() or not index.is_file():
         return [WEIGHTS_FILE] if (folder / WEIGHTS_FILE).is_file() else []
     try:
-        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        elsewhere = [file for file in files if Path(file).name != file]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{WEIGHTS_INDEX_FILE} names no files") from error
+    if elsewhere:
+        raise ValueError(f"{WEIGHTS_INDEX_FILE} names {elsewhere[0]}, which is no file of the same folder")
+    return files
 
 
 def is_whole(folder: Path) -> bool:

@@ -141,8 +141,8 @@ class RunConfig(OptimizationSettings):
     )
     precision: Literal["auto", "fp32", "fp16", "bf16"] = setting(
         "auto",
-        "Bits per number. 16-bit (mixed precision) is 2 to 3 times faster on a GPU, and faster on a CPU that knows bf16; auto"
-        " picks what the device does well.",
+        "Bits per number. 16-bit (mixed precision) is 2 to 3 times faster on a GPU, and faster on a CPU that knows bf16;"
+        " auto picks what the device does well.",
         label="Precision",
         group="system",
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 
 import torch
 
@@ -28,10 +30,12 @@ def smaller_batch(batch_size: int, window: int) -> int | None:
 
 
 def free_unused() -> None:
-    """Gives back what a failed attempt left behind, so that the next one does not fail for it."""
+    """Gives back what is not in use any more, so that what comes next does not fail for it."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):  # glibc alone has it
+        trim(0)
 
 
 def out_of_memory(device: torch.device, config: RunConfig, batch_size: int, max_length: int) -> DeviceError:

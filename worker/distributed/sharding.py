@@ -17,7 +17,6 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-_BYTES_A_NUMBER = 4
 _SHARE_FOR_THE_MODEL = 0.8  # of the free memory; the rest is for what the passes keep
 
 
@@ -25,10 +24,12 @@ def fits(model: nn.Module, state_bytes: int, device: torch.device, processes: in
     """Whether training ``model`` leaves room on ``device``, of which a CPU's memory is shared by all ``processes``.
 
     ``state_bytes`` are what the optimizer remembers."""
-    numbers = sum(weight.numel() * (2 if weight.requires_grad else 1) for weight in model.parameters())  # with gradients
+    with_gradients = sum(
+        weight.numel() * weight.element_size() * (2 if weight.requires_grad else 1) for weight in model.parameters()
+    )
     cuda = device.type == "cuda"
     free = torch.cuda.mem_get_info(device)[0] if cuda else psutil.virtual_memory().available // processes
-    return numbers * _BYTES_A_NUMBER + state_bytes <= _SHARE_FOR_THE_MODEL * free
+    return with_gradients + state_bytes <= _SHARE_FOR_THE_MODEL * free
 
 
 def shard(forward: nn.Module, device: torch.device, processes: int) -> None:

@@ -9,17 +9,15 @@ import torch
 from torch import nn
 
 from worker.data.batching import Batch
-from worker.devices.precision import Precision
+from worker.devices.precision import AUTOCAST, Precision
 from worker.models.attention import PACKED, packed_arguments
+from worker.models.frozen import FrozenLinear
 from worker.models.loading import LanguageModel
 from worker.models.loss import cross_entropy_sum, linear_cross_entropy_sum
 
-AUTOCAST = {"fp16": torch.float16, "bf16": torch.bfloat16}
-"""The number format of products; fp32 needs no autocast."""
-
 
 class Forward(nn.Module):
-    """Computes losses with the model, which stays in fp32; ``precision`` decides what its products are computed in.
+    """Computes losses with the model, of which what is trained is in fp32; ``precision`` is what products are computed in.
 
     Its parameters are the model's. Only positions that have a target reach the output head, a large part of the work.
 
@@ -135,7 +133,7 @@ def has_plain_head(model: Any) -> bool:
     replaced by large numbers, for with small ones a cap hardly shows.
     """
     head = model.get_output_embeddings()
-    if type(head) is not nn.Linear or getattr(model, "base_model", model) is model:
+    if type(head) not in (nn.Linear, FrozenLinear) or getattr(model, "base_model", model) is model:
         return False
     seen: list[torch.Tensor] = []
     # Several tokens, for padding may have a vector of zeros, which no scale changes.

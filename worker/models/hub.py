@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
@@ -13,13 +12,12 @@ from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from tqdm import tqdm
 
-from worker.contract import WEIGHTS_FILE, WEIGHTS_INDEX_FILE, is_whole, weight_files
+from worker.contract import WEIGHTS_FILE, WEIGHTS_INDEX_FILE, describes, is_whole, weight_files
 from worker.errors import ModelError
 
 Watch = Callable[[int, int], None]
 """Is told a few times a second how many bytes have come and how many there will be, and may raise."""
 
-_DESCRIPTION = ("*.json", "*.jinja", "*.model", "*.tiktoken", "vocab.txt", "merges.txt")  # no pickles, no code
 _SECONDS_BETWEEN_LOOKS = 0.25
 _TIMEOUT_S = 15
 
@@ -113,7 +111,7 @@ def _download(repository: str, revision: str | None, sizes: dict[str, int], weig
         raise ModelError(f"{repository} has no config.json, so transformers cannot load it.", "Choose another model.")
     # Asked for without a revision, so that the cache learns which one is the latest.
     folder = Path(hf_hub_download(repository, "config.json")).parent
-    description = [file for file in sizes if "/" not in file and _describes(file)]
+    description = [file for file in sizes if "/" not in file and describes(file)]
     bar = counting_bar(count.add)
 
     def get(files: Collection[str]) -> None:
@@ -128,10 +126,6 @@ def _download(repository: str, revision: str | None, sizes: dict[str, int], weig
     if weights:
         get(_weights(repository, folder, sizes))
     return folder
-
-
-def _describes(file: str) -> bool:
-    return file != WEIGHTS_INDEX_FILE and any(fnmatch.fnmatch(file, pattern) for pattern in _DESCRIPTION)
 
 
 def _weights(repository: str, folder: Path, sizes: Collection[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model_state_dict, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
+from peft.tuners.lora import LoraLayer, ParamWrapper
 from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 from safetensors.torch import save_file
 from torch import nn
@@ -21,7 +21,9 @@ from torch.nn.modules.conv import _ConvNd
 from transformers.pytorch_utils import Conv1D
 
 from worker.contract import ADAPTER_WEIGHTS_FILE, RunConfig
+from worker.devices.precision import AUTOCAST, Precision
 from worker.errors import CheckpointError, ModelError
+from worker.models import frozen
 from worker.models.parts import context_of, words_part
 
 _TOLERANCE = 1e-4  # of the largest logit; rounding stays far below in fp32
@@ -85,6 +87,30 @@ def _in_one_tensor(model: Any) -> list[str]:
         if module in words and not isinstance(module, _ConvNd)
         for own, weight in module.named_parameters(recurse=False)
         if weight.ndim == 3
+    ]
+
+
+def shrink_base(model: Any, config: RunConfig, precision: Precision, device: torch.device | None) -> None:
+    """Holds the weights that ``model``, with its adapters, does not train in the format that products are computed in, and
+    if ``config`` says so those of linear layers in 4 bits. ``device`` as for ``frozen.shrink``."""
+    if config.load_in_4bit or precision in AUTOCAST:
+        frozen.shrink(
+            model,
+            _frozen_linear(model),
+            AUTOCAST.get(precision, torch.float32),
+            four_bit=config.load_in_4bit,
+            device=device,
+        )
+
+
+def _frozen_linear(model: Any) -> list[str]:
+    """The names of linear layers whose weights are not trained, and taken by nobody but their layer."""
+    return [
+        name
+        for name in adaptable(model)
+        if not (layer := model.get_submodule(name)).weight.requires_grad
+        and type(layer) in (nn.Linear, Conv1D)
+        and not isinstance(model.get_submodule(name.rpartition(".")[0]), ParamWrapper)
     ]
 
 
@@ -177,11 +203,10 @@ def merge_adapter(model: Any, folder: Path) -> Any:
 
 @torch.no_grad()
 def merge(model: Any) -> Agreement:
-    """Adds the adapters to the base weights of ``model``, for good: it is in fp32 on the CPU then.
+    """Adds the adapters to the base weights of ``model``, for good, which is in fp32 on the CPU.
 
     Raises CheckpointError if its logits are not what they were.
     """
-    model.to("cpu").float()
     apart = _logits(model)
     for layer in model.modules():
         if isinstance(layer, LoraLayer):

@@ -9,9 +9,8 @@ import torch
 from transformers import PreTrainedModel
 
 from worker.data.batching import Batch, Layout, PackedTexts
-from worker.devices.precision import Precision
+from worker.devices.precision import AUTOCAST, Precision
 from worker.models.attention import PACKED, packed_arguments
-from worker.models.forward import AUTOCAST
 from worker.models.loading import LanguageModel
 
 _PROBE_LENGTHS = (12, 7, 5)

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
-from worker.contract import Job, RunConfig
-from worker.errors import CheckpointError
+from worker.contract import Job, ModelSource, RunConfig
+from worker.errors import CheckpointError, ModelError
 from worker.models.card import adapter_card
-from worker.models.loading import LanguageModel
+from worker.models.loading import LanguageModel, load_model
+from worker.models.transformers4 import make_readable
 
 _FORMATS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -33,8 +34,7 @@ def write_checkpoint(
     if job.config.method == "lora":
         write_adapter(language_model, job, folder)
         return
-    language_model.tokenizer.save_pretrained(folder)
-    _save(language_model.model, gathered, result_dtype(job.config, language_model.dtype), folder)
+    _save(language_model, gathered, result_dtype(job.config, language_model.dtype), folder)
 
 
 def write_adapter(language_model: LanguageModel, job: Job, folder: Path) -> None:
@@ -44,11 +44,12 @@ def write_adapter(language_model: LanguageModel, job: Job, folder: Path) -> None
     language_model.tokenizer.save_pretrained(folder)
     language_model.model.generation_config.save_pretrained(folder)
     lora.save_adapter(language_model.model, folder, job.model.location)
+    make_readable(folder)
     (folder / "README.md").write_text(adapter_card(job), encoding="utf-8")
 
 
 def write_model(
-    language_model: LanguageModel, config: RunConfig, gathered: dict[str, torch.Tensor] | None, folder: Path
+    language_model: LanguageModel, job: Job, gathered: dict[str, torch.Tensor] | None, folder: Path
 ) -> str | None:
     """Writes the finished model as a plain Hugging Face folder in the format that its result is to have, and returns what
     there is to say of that. LoRA's adapter is merged in, for good, so training is over then.
@@ -56,27 +57,42 @@ def write_model(
     ``gathered`` as for ``write_checkpoint``. Raises OSError, and CheckpointError if the merged model differs from the one
     that was trained, or if a weight is too large for the format.
     """
-    model, dtype, told = language_model.model, result_dtype(config, language_model.dtype), None
-    if config.method == "lora":
-        from worker.models import lora
+    model, dtype, told = language_model.model, result_dtype(job.config, language_model.dtype), None
+    if job.config.method == "lora":
+        from worker.models import frozen, lora
 
+        original = _weights_of(job.model) if frozen.is_rounded(model, language_model.dtype) else {}
+        restored = frozen.make_plain(model, original)
         agreement = lora.merge(model)
         gathered = lora.plain_state(model)
         told = (
             f"Merged the adapter into the model: no output moved by more than {agreement.difference:.1g},"
             f" where the largest is {agreement.largest_logit:.2g}."
         )
-    language_model.tokenizer.save_pretrained(folder)
-    _save(model, _cast(model, gathered, dtype), dtype, folder)
+        if original is None or (original and not restored):
+            told += " Its base is gone or has changed, so the result has the base's weights as rounded for training."
+    _save(language_model, _cast(model, gathered, dtype), dtype, folder)
     return told
 
 
-def _save(model: Any, state: dict[str, torch.Tensor] | None, dtype: torch.dtype, folder: Path) -> None:
-    """Writes the weights in ``state``, or those of ``model``, beside a config.json that names ``dtype``."""
+def _weights_of(source: ModelSource) -> dict[str, torch.Tensor] | None:
+    """All weights of the model at ``source`` by name, in fp32; None if it cannot be loaded any more."""
+    try:
+        loaded: Any = load_model(source).model
+    except ModelError:
+        return None
+    return dict(loaded.state_dict())
+
+
+def _save(language_model: LanguageModel, state: dict[str, torch.Tensor] | None, dtype: torch.dtype, folder: Path) -> None:
+    """Writes the tokenizer, and the weights in ``state``, or the model's, beside a config.json that names ``dtype``."""
+    model: Any = language_model.model
+    language_model.tokenizer.save_pretrained(folder)
     model.save_pretrained(folder, state_dict=state)
     told = copy.deepcopy(model.config)
     told.dtype = dtype
     told.save_pretrained(folder)
+    make_readable(folder)
 
 
 def _cast(model: Any, state: dict[str, torch.Tensor] | None, dtype: torch.dtype) -> dict[str, torch.Tensor]:

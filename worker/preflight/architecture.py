@@ -16,18 +16,20 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from worker.contract import BUILT_IN_MODELS, Job, ModelSource, RunConfig, is_adapter
 from worker.data.batching import Batch, Layout, PackedTexts
+from worker.devices.precision import Precision
 from worker.errors import ModelError
 from worker.models import hub
 from worker.models.adjustments import adjust
 from worker.models.attention import PACKED, packed_arguments
 from worker.models.forward import recompute_activations
+from worker.models.frozen import held_bytes, numbers
 from worker.models.loading import _gpt2, base_source, kept_dtype, quiet_libraries
 from worker.models.parts import context_of
 from worker.models.saving import result_dtype
 
 _DECIDES = {
     "method", "lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules", "lora_target_parameters", "use_dora",
-    "use_rslora", "packing", "gradient_checkpointing", "save_dtype",
+    "use_rslora", "load_in_4bit", "packing", "gradient_checkpointing", "save_dtype",
 }  # fmt: skip
 
 
@@ -46,7 +48,12 @@ class Design:
     @property
     def parameters(self) -> int:
         """Weights, each counted once; LoRA's are among them."""
-        return sum(weight.numel() for weight in self.model.parameters())
+        return numbers(self.model)
+
+    @property
+    def held_bytes(self) -> int:
+        """What the weights take while they are trained."""
+        return held_bytes(self.model)
 
     @property
     def trained_parameters(self) -> int:
@@ -74,7 +81,7 @@ class Design:
         return self.model.get_output_embeddings().weight
 
 
-def design_of(job: Job, vocabulary: int) -> Design:
+def design_of(job: Job, vocabulary: int, precision: Precision = "fp32") -> Design:
     """The design of the model that ``job`` trains; ``vocabulary`` is its tokenizer's, and counts for built-in models alone.
 
     Raises ModelError if it cannot be had or is of an unknown kind. The latest few are kept.
@@ -82,20 +89,21 @@ def design_of(job: Job, vocabulary: int) -> Design:
     place = Path(job.model.location)
     file = place / "config.json" if job.model.kind == "folder" else place
     changed = file.stat().st_mtime_ns if job.model.kind in ("folder", "gguf") and file.exists() else 0
-    return _made(job.model.model_dump_json(), changed, vocabulary, job.config.model_dump_json(include=_DECIDES))
+    return _made(job.model.model_dump_json(), changed, vocabulary, job.config.model_dump_json(include=_DECIDES), precision)
 
 
 @lru_cache(maxsize=4)
-def _made(source_json: str, changed: int, vocabulary: int, config_json: str) -> Design:
+def _made(source_json: str, changed: int, vocabulary: int, config_json: str, precision: Precision) -> Design:
     config = RunConfig.model_construct(**json.loads(config_json))
     quiet_libraries()
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     with torch.device("meta"):
         model, kept = _outline(ModelSource.model_validate_json(source_json), vocabulary)
         if config.method == "lora":
-            from worker.models.lora import add_adapters  # takes long to import
+            from worker.models.lora import add_adapters, shrink_base  # takes long to import
 
             add_adapters(model, config)
+            shrink_base(model, config, precision, None)
     with mode:
         model.to_empty(device="cpu")
         model.tie_weights()

@@ -16,7 +16,7 @@ import torch
 import worker.training.trainer  # noqa: F401 - for the memory it takes
 from worker.devices.machine import Machine
 from worker.devices.memory_usage import resident_bytes
-from worker.models.forward import AUTOCAST
+from worker.devices.precision import AUTOCAST
 from worker.models.loading import build, quiet_libraries
 from worker.preflight.tracing import Counter
 from worker.training.optimizer import make_optimizer

@@ -67,8 +67,9 @@ class Footprint:
 
     def parts(self, batch_size: int) -> dict[str, int]:
         """The same by its parts, named as in LABELS."""
-        weights, trained = _BYTES * self.design.parameters, _BYTES * self.design.trained_parameters
+        weights, trained = self.design.held_bytes, _BYTES * self.design.trained_parameters
         always = {"program": self.program_bytes, "weights": weights}
+        whole = {**always, "weights": _BYTES * self.design.parameters}
         moments = {"optimizer": self.optimizer_bytes}
         moments_of_time: list[dict[str, float]] = [
             always | moments | self._with_gaps(part) for part in self._training(batch_size, trained)
@@ -77,10 +78,11 @@ class Footprint:
             layer = self.rehearsal(check.cells).kept / self.design.layers
             part = {"activations": layer, "logits": self._logits_bytes(check.targets)}
             moments_of_time.append(always | moments | self._with_gaps(part))
-        if self.device.type == "cpu" and self.design.result != torch.float32:
-            moments_of_time.append({**always, **moments, "saving": self.design.result.itemsize * self.design.parameters})
-        if self.loaded:
-            moments_of_time.append({**always, "reading": weights})
+        if self.device.type == "cpu":  # where a model is read, and merged, whatever it is trained on
+            saving = self.design.result.itemsize * self.design.parameters if self.design.result != torch.float32 else 0
+            moments_of_time.append({**whole, **moments, "saving": saving})
+            if self.loaded:
+                moments_of_time.append({**whole, "reading": weights})
         most = max(moments_of_time, key=lambda parts: sum(parts.values()))
         return {name: round(size) for name, size in most.items()}
 
@@ -105,7 +107,7 @@ class Footprint:
         again and its gradient again."""
         head = self.design.head
         needs = head.requires_grad
-        half = 2 * head.numel() * (1 + needs) if self.precision != "fp32" else 0
+        half = 2 * head.numel() * (1 + needs) if self.precision != "fp32" and head.dtype == torch.float32 else 0
         return {
             "weight": _BYTES * head.numel() * needs,
             "hidden": _BYTES * largest.targets * head.shape[1],

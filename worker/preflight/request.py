@@ -9,6 +9,7 @@ import torch
 from worker.contract import Job
 from worker.datasets.cache import Samples
 from worker.devices.precision import Precision, choose_precision
+from worker.models.frozen import require_four_bits
 from worker.preflight.architecture import design_of
 from worker.preflight.estimate import estimate
 from worker.training.optimizer import require_optimizer
@@ -17,13 +18,16 @@ from worker.training.optimizer import require_optimizer
 def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[str, Any]:
     """What of backend/schemas/preflight.py's Preflight a worker can know. Raises DataError, ModelError, DeviceError."""
     require_optimizer(job.config.optimizer, torch.device(job.device), tried=False)
+    if job.config.load_in_4bit:
+        require_four_bits(torch.device(job.device), tried=False)
     sample = samples.sample(job)
-    found = estimate(job, design_of(job, sample.vocabulary), sample, _precision(job), memory_available_bytes)
+    precision = _precision(job)
+    found = estimate(job, design_of(job, sample.vocabulary, precision), sample, precision, memory_available_bytes)
     train, validation = sample.train, sample.validation
     rows = len(train) + len(validation) + train.dropped + validation.dropped
     return {
         **found.model_dump(),
-        "precision": _precision(job),
+        "precision": precision,
         "exact": sample.share == sample.validation_share == 1.0,
         "max_length": sample.max_length,
         "truncated_share": (train.cut + validation.cut) / max(1, rows),

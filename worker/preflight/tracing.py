@@ -16,10 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from worker.data.batching import Batch, PackedTexts
-from worker.devices.precision import Precision
+from worker.devices.precision import AUTOCAST, Precision
 from worker.errors import ModelError
 from worker.models.attention import packed_arguments
-from worker.models.forward import AUTOCAST
 from worker.models.loss import linear_cross_entropy_sum
 from worker.preflight.architecture import Design
 

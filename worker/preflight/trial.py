@@ -230,7 +230,7 @@ def _save_merged(setup: Setup, run_dir: Path) -> None:
 
     folder = run_dir / "merged"
     folder.mkdir()
-    saving.write_model(setup.language_model, setup.job.config, None, folder)
+    saving.write_model(setup.language_model, setup.job, None, folder)
 
 
 def _length(job: Job, examples: int) -> tuple[int, int, float]:

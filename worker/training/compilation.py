@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Literal
 
 import torch
@@ -15,6 +17,7 @@ from worker.training.setup import Setup
 _UPDATES_TO_PAY = 2000  # below, compiling takes longer than it saves
 # Compiled passes all have one size. On an H200 compiling saves a tenth, and half was lost with passes filled to four tenths.
 _FEWEST_FILLED = 0.95
+_MOST_EXAMPLES = 30_000  # that are laid out to find that out: a tenth of a second
 
 
 def should_compile(setting: Literal["auto", "on", "off"], device: torch.device, total_steps: int) -> bool:
@@ -33,7 +36,7 @@ def compile_if_wanted(setup: Setup, forward: Forward, batch_size: int, steps: in
         why = "The model is not compiled: that needs packing, a model that fits into one device, and no NEFTune noise."
         report(MessageEvent(level="warning" if config.compile == "on" else "info", text=why))
         return False
-    filled = filled_share(setup, batch_size)
+    filled = filled_share(setup, batch_size, steps)
     if filled < _FEWEST_FILLED:
         begin = "The model is not compiled" if config.compile == "auto" else "Compiling may not pay"
         why = f"compiled passes all have {batch_size * setup.max_length} tokens, of which these examples fill {filled:.0%}"
@@ -48,11 +51,18 @@ def compile_if_wanted(setup: Setup, forward: Forward, batch_size: int, steps: in
     return True
 
 
-def filled_share(setup: Setup, batch_size: int) -> float:
-    """How much of its packed passes the first update's examples fill, if each had room for batch_size * max_length."""
+def filled_share(setup: Setup, batch_size: int, steps: int) -> float:
+    """How much of its packed passes the examples of a run's first ``steps`` updates fill, if each pass had room for
+    batch_size * max_length and every device made as many; of many, those at the beginning stand for all."""
     config, lengths, budget = setup.job.config, setup.train.lengths, batch_size * setup.max_length
-    window = next(shuffled_windows(len(setup.train), config.batch_size * config.gradient_accumulation_steps, config.seed))
-    return float(lengths[window].sum() / (len(first_fit(window, lengths, budget)) * budget))
+    devices = setup.group.size
+    window_size = config.batch_size * config.gradient_accumulation_steps * devices
+    updates = max(1, min(steps, _MOST_EXAMPLES // window_size))
+    tokens = passes = 0
+    for window in islice(shuffled_windows(len(setup.train), window_size, config.seed), updates):
+        tokens += int(lengths[window].sum())
+        passes += devices * math.ceil(len(first_fit(window, lengths, budget)) / devices)
+    return tokens / (passes * budget)
 
 
 def compile_body(forward: Forward, batch: Batch) -> str | None:

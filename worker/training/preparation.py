@@ -19,6 +19,7 @@ from worker.errors import DeviceError, ModelError
 from worker.process.control import StopSwitch
 
 if TYPE_CHECKING:
+    from worker.devices.precision import Precision
     from worker.distributed.group import Group
     from worker.models.loading import LanguageModel
     from worker.training.setup import Setup
@@ -99,6 +100,7 @@ def make_setup(
     from worker.devices.device import device_of
     from worker.devices.precision import choose_precision
     from worker.distributed.group import Group
+    from worker.models.frozen import require_four_bits
     from worker.models.packing import choose_layout
     from worker.training import training_state
     from worker.training.optimizer import require_optimizer
@@ -111,9 +113,11 @@ def make_setup(
         wanted = training_state.precision_on(device, folder) or wanted
     precision = choose_precision(wanted, device)
     require_optimizer(job.config.optimizer, device, tried=True)
+    if job.config.load_in_4bit:
+        require_four_bits(device, tried=True)
     training_state.seed_random(job.config.seed)
     with group.first_goes_first():  # downloads and tokens are for all
-        language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop)
+        language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop, precision, device)
     train, validation = token_store.load_tokens(run_dir)
     found = [*_findings(train, validation, max_length), *token_store.left_out(run_dir)]
     for warning in (*found, *_without_validation(job, corpus, validation, max_length)):
@@ -162,12 +166,21 @@ def _corpus(job: Job, run_dir: Path, say: Callable[..., None], stop: StopSwitch,
 
 
 def _model_and_tokens(
-    job: Job, run_dir: Path, corpus: Corpus, folder: Path | None, group: Group, say: Callable[..., None], stop: StopSwitch
+    job: Job,
+    run_dir: Path,
+    corpus: Corpus,
+    folder: Path | None,
+    group: Group,
+    say: Callable[..., None],
+    stop: StopSwitch,
+    precision: Precision,
+    device: Any,
 ) -> tuple[LanguageModel, int]:
     """The model and the most tokens that an example may have; the tokens are on the disk then."""
     say(f"Loading the model {job.config.model_name}.")
     path = Path(job.dataset.path)
-    language_model = _model(job, corpus, folder, _Progress(f"Downloading {job.config.model_name}", path, say, stop))
+    progress = _Progress(f"Downloading {job.config.model_name}", path, say, stop)
+    language_model = _model(job, corpus, folder, progress, precision, device)
     from worker.models.loading import choose_max_length
 
     max_length = choose_max_length(job.config.max_length, language_model.context)
@@ -242,7 +255,9 @@ def _size(count: int) -> str:
     return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
-def _model(job: Job, corpus: Corpus, folder: Path | None, watch: Callable[[int, int], None]) -> LanguageModel:
+def _model(
+    job: Job, corpus: Corpus, folder: Path | None, watch: Callable[[int, int], None], precision: Precision, device: Any
+) -> LanguageModel:
     from worker.models import loading
 
     lora = job.config.method == "lora"
@@ -258,9 +273,10 @@ def _model(job: Job, corpus: Corpus, folder: Path | None, watch: Callable[[int, 
     if job.dataset.reading.kind == "chat":
         _stop_at(loaded, turn_ends(loaded.tokenizer))
     if lora:
-        from worker.models.lora import add_adapters  # takes long to import
+        from worker.models.lora import add_adapters, shrink_base  # takes long to import
 
         add_adapters(loaded.model, job.config)
+        shrink_base(loaded.model, job.config, precision, device)
     return loaded
 
 

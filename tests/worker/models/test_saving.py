@@ -25,6 +25,16 @@ FORMATS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 Train = Callable[..., Path]
 
 
+def job_of(folder: Path, dataset: Path = Path("none"), **config: Any) -> Job:
+    return Job(
+        run_id="run",
+        config=RunConfig(**config),
+        model=ModelSource(kind="folder", location=str(folder)),
+        dataset=DatasetSource(path=str(dataset)),
+        device="cpu",
+    )
+
+
 @pytest.fixture
 def base(fragments: Path, tmp_path: Path) -> Path:
     """A small model whose weights are bf16, as those of most models are."""
@@ -41,13 +51,7 @@ def train(base: Path, fragments: Path, tmp_path: Path) -> Train:
         run_dir = tmp_path / name
         run_dir.mkdir()
         chosen = {"model_name": "local:base", "max_steps": 2, "save_steps": 1, "max_length": 24, "sample_prompts": []}
-        job = Job(
-            run_id="run",
-            config=RunConfig(**{**chosen, **config}),
-            model=ModelSource(kind="folder", location=str(folder)),
-            dataset=DatasetSource(path=str(fragments)),
-            device="cpu",
-        )
+        job = job_of(folder, fragments, **{**chosen, **config})
         prepare(job, run_dir, lambda event: None, StopSwitch(run_dir))[0].train()
         return run_dir
 
@@ -70,6 +74,18 @@ def test_the_result_has_its_base_s_format_and_size(base: Path, train: Train) -> 
     assert formats(run_dir / "model") == formats(base) == ("bfloat16", {torch.bfloat16})
     assert AutoModelForCausalLM.from_pretrained(run_dir / "model").dtype == torch.bfloat16
     assert "saved as bfloat16" in (run_dir / "model" / "README.md").read_text()
+
+
+def test_all_that_a_run_leaves_can_be_read_by_transformers_4(base: Path, train: Train) -> None:
+    tokenizer = json.loads((base / "tokenizer_config.json").read_text())
+    (base / "tokenizer_config.json").write_text(json.dumps({**tokenizer, "tokenizer_class": "TokenizersBackend"}))
+    assert "n_ctx" not in json.loads((base / "config.json").read_text())
+    run_dir = train(method="lora", lora_rank=2)
+    for folder in ("model", "adapter", "checkpoints/step-000002"):
+        said = json.loads((run_dir / folder / "tokenizer_config.json").read_text())
+        assert said["tokenizer_class"] == "PreTrainedTokenizerFast"
+    for folder in (run_dir / "model", train(name="full") / "checkpoints" / "step-000002"):
+        assert json.loads((folder / "config.json").read_text())["n_ctx"] == 64
 
 
 def test_a_checkpoint_keeps_all_bits_and_the_result_is_what_they_round_to(train: Train) -> None:
@@ -167,7 +183,7 @@ def test_an_adapter_whose_base_is_gone_or_another_is_told(base: Path, train: Tra
 def test_weights_that_are_tied_stay_so_and_what_must_be_fp32_does(base: Path, tmp_path: Path) -> None:
     loaded = load_model(ModelSource(kind="folder", location=str(base)))
     loaded.model._keep_in_fp32_modules_strict = {"ln_f"}
-    saving.write_model(loaded, RunConfig(), None, tmp_path)
+    saving.write_model(loaded, job_of(base), None, tmp_path)
     written = load_file(tmp_path / "model.safetensors")
     assert "lm_head.weight" not in written
     assert {name for name, weight in written.items() if weight.dtype == torch.float32} == {
@@ -181,4 +197,4 @@ def test_a_weight_that_fp16_cannot_hold_is_named(base: Path, tmp_path: Path) -> 
         loaded.model.transformer.ln_f.weight[0] = 70_000
     fp16 = LanguageModel(loaded.model, loaded.tokenizer, loaded.context, torch.float16)
     with pytest.raises(CheckpointError, match="holds numbers up to 7e"):
-        saving.write_model(fp16, RunConfig(), None, tmp_path)
+        saving.write_model(fp16, job_of(base), None, tmp_path)

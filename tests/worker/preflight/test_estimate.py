@@ -21,6 +21,8 @@ from worker.datasets.cache import Samples
 from worker.devices.machine import machine
 from worker.errors import DataError, ModelError
 from worker.models.attention import PACKED, packed_arguments
+from worker.models.frozen import held_bytes, numbers
+from worker.models.lora import add_adapters, shrink_base
 from worker.models.loss import linear_cross_entropy_sum
 from worker.preflight.architecture import Design, design_of
 from worker.preflight.estimate import Estimate, estimate
@@ -219,6 +221,30 @@ def test_checkpointing_and_lora_take_less(footprint: Callable[..., Footprint]) -
     few = footprint(method="lora", lora_rank=2, lora_target_modules=["q_proj"], use_dora=True)
     assert few.design.trained_parameters == 3 * (2 * 2 * 32 + 32)  # A, B and the lengths in each layer
     assert few.peak_bytes(4) < lora.peak_bytes(4)
+
+
+@pytest.mark.parametrize("config", [{}, {"load_in_4bit": True}], ids=["in bf16", "in 4 bits"])
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen2"])
+def test_a_frozen_base_takes_what_it_does_in_a_run(name: str, config: dict[str, Any], dataset: Path, tmp_path: Path) -> None:
+    lora = {"model_name": "local:model", "method": "lora", "lora_rank": 2, **config}
+    design = design_of(job_of(saved(tmp_path / "model", name), dataset, **lora), 0, "bf16")
+    model = designs.make(name)
+    add_adapters(model, RunConfig(**lora))
+    whole = held_bytes(model)
+    shrink_base(model, RunConfig(**lora), "bf16", CPU)
+    assert design.held_bytes == held_bytes(model) < 0.7 * whole
+    assert design.parameters == numbers(model)
+
+
+def test_a_base_in_fewer_bytes_is_whole_while_it_is_read_and_merged(footprint: Callable[..., Footprint]) -> None:
+    whole, held = footprint(method="lora", lora_rank=2), footprint(method="lora", lora_rank=2, load_in_4bit=True)
+    assert held.design.parameters == whole.design.parameters
+    assert 0 < held.parts(4)["weights"] < whole.parts(4)["weights"] / 2
+    short = replace(held.passes, train=random_examples([3], 97), batch_size=1, window_size=1)
+    idle = replace(held, passes=short, program_bytes=0)
+    assert idle.parts(1)["weights"] == 4 * held.design.parameters
+    on_gpu = replace(idle, device=torch.device("cuda"))
+    assert on_gpu.parts(1)["weights"] == held.design.held_bytes
 
 
 def test_a_gpu_holds_no_program_and_has_no_gaps(footprint: Callable[..., Footprint]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from tests.worker import designs
 from tests.worker.texts import random_examples
 from worker.contract import RunConfig
-from worker.data.batching import Batch, Sizes, lay_out
+from worker.data.batching import Batch, Sizes, lay_out, shuffled_windows
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
 from worker.training.compilation import compile_body, filled_share, should_compile
@@ -37,10 +38,31 @@ def test_auto_compiles_where_it_pays(setting: Any, device: str, total_steps: int
 @pytest.mark.parametrize(("lengths", "share"), [([128] * 8, 1.0), ([96] * 8, 0.75), ([1, 128, 127] + [64] * 5, 576 / 640)])
 def test_what_compiled_passes_would_be_filled_with_is_told(lengths: list[int], share: float) -> None:
     """Passes of 128 tokens: two of them for the last three texts of 64, and an example has a token more than it reads."""
-    config = RunConfig(batch_size=2, gradient_accumulation_steps=4)
-    job: Any = SimpleNamespace(config=config)
-    setup: Any = SimpleNamespace(job=job, max_length=64, train=random_examples([n + 1 for n in lengths], designs.VOCABULARY))
-    assert filled_share(setup, 2) == pytest.approx(share)
+    assert filled_share(setup_of(lengths, accumulation=4), 2, 1) == pytest.approx(share)
+
+
+def test_what_passes_are_filled_with_is_told_of_all_updates_and_devices() -> None:
+    lengths = [128, 40, 90, 128, 128]
+    alone, together = setup_of(lengths, accumulation=1), setup_of(lengths, accumulation=1, devices=2)
+    windows = list(islice(shuffled_windows(5, 2, alone.job.config.seed), 5))
+    assert len({sum(lengths[example] for example in window) for window in windows}) > 1, "or one would tell of all"
+    made = [lay_out(alone.train, window, "packed", 2, 64, "budget") for window in windows]
+    cells = sum(batch.inputs.numel() for batches in made for batch in batches)
+    assert filled_share(alone, 2, 5) == pytest.approx(sum(lengths[one] for window in windows for one in window) / cells)
+    # Of four texts, as many passes for each device, though three would hold them.
+    window = next(shuffled_windows(5, 4, together.job.config.seed))
+    passes = len(lay_out(together.train, window, "packed", 2, 64))
+    expected = sum(lengths[one] for one in window) / (128 * (passes + passes % 2))
+    assert filled_share(together, 2, 1) == pytest.approx(expected)
+
+
+def setup_of(lengths: list[int], accumulation: int, devices: int = 1) -> Any:
+    """Texts from which the model reads so many tokens; they have one more."""
+    config = RunConfig(batch_size=2, gradient_accumulation_steps=accumulation)
+    train = random_examples([length + 1 for length in lengths], designs.VOCABULARY)
+    return SimpleNamespace(
+        job=SimpleNamespace(config=config), max_length=64, train=train, group=SimpleNamespace(size=devices)
+    )
 
 
 def passes(sizes: Sizes = "budget") -> list[Batch]:

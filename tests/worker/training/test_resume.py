@@ -300,11 +300,15 @@ def test_a_run_that_is_beyond_its_end_ends(model: ModelSource, data: Path, tmp_p
     assert outcome.steps == {}
 
 
-@pytest.mark.parametrize("kind", [{}, {"use_dora": True, "use_rslora": True}], ids=["LoRA", "DoRA and rsLoRA"])
+@pytest.mark.parametrize(
+    "kind",
+    [{}, {"use_dora": True, "use_rslora": True}, {"precision": "bf16"}, {"load_in_4bit": True}],
+    ids=["LoRA", "DoRA and rsLoRA", "in bf16", "in 4 bits"],
+)
 def test_a_run_with_lora_goes_on_exactly_and_leaves_an_adapter(
-    kind: dict[str, bool], model: ModelSource, data: Path, tmp_path: Path
+    kind: dict[str, Any], model: ModelSource, data: Path, tmp_path: Path
 ) -> None:
-    runs = Runs(model, data, "fp32")
+    runs = Runs(model, data, kind.get("precision", "fp32"))
     config = {"model_name": "local:small", "method": "lora", "lora_rank": 4, "lora_dropout": 0.1, **kind}
     expected = runs.whole(tmp_path / "uncut", Outcome(), **config)
     for cut_at in (4, 18, expected.events - 3):
