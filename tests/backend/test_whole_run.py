@@ -78,6 +78,32 @@ def test_from_upload_to_generated_text(server: Server, tmp_path: Path) -> None:
     assert server.client.delete(f"/api/runs/{run_id}").status_code == 204
 
 
+def test_a_model_that_learned_from_chats_is_asked_as_in_its_samples(server: Server) -> None:
+    question = "What is 2+2?"
+    rows = [(f"What is {n}+{n}?", f"It is {n + n}, my friend.") for n in range(20)]
+    chats = [
+        {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]} for asked, said in rows
+    ]
+    content = "".join(json.dumps(chat) + "\n" for chat in chats).encode()
+    dataset = server.client.post("/api/datasets", files={"file": ("friend.jsonl", content)}).json()
+    assert dataset["reading"]["kind"] == "chat"
+    run_id = server.create(dataset=dataset["id"], **{**SMALL, "sample_prompts": [question], "learning_rate": 1e-2})["id"]
+    assert server.end(run_id)["status"] == "completed"
+    sample = server.client.get(f"/api/runs/{run_id}/samples").json()["items"][-1]
+    assert sample["prompt"] == question
+    as_samples = {"prompt": question, "max_new_tokens": 60, "temperature": 0.8, "top_p": 0.95, "seed": 0}
+    told = {
+        chat: answers(server, model=f"run:{run_id}", **as_samples, **({} if chat is None else {"chat": chat}))[-1][1]
+        for chat in (None, True, False)
+    }
+    assert told[None]["text"] == told[True]["text"] == sample["text"]
+    assert told[None]["prompt_tokens"] > told[False]["prompt_tokens"]
+    models = {model["id"]: model for model in server.client.get("/api/models").json()["items"]}
+    assert models[f"run:{run_id}"]["chat"] is True
+    refused = server.client.post("/api/generate", json={"model": "tiny", "prompt": question, "chat": True})
+    assert refused.status_code in (404, 422)
+
+
 def command(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRAINBOARD_DATA_DIR": str(data_dir)}
     return subprocess.run(
