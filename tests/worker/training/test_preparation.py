@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tests.worker.data.test_encoding import CHATML, STRICT
+from tests.worker.designs import save_small_gpt2
 from worker.contract import DatasetSource, Job, ModelSource, Reading, RunConfig
 from worker.data.split import find_split
 from worker.errors import DataError
@@ -132,3 +135,58 @@ def test_a_validation_dataset_is_tested_on_whole_and_read_in_its_own_way(tmp_pat
     assert (tmp_path / "tokens" / "about.json").stat().st_mtime_ns == made, "tokens that are there are used again"
     tested.write_text(tested.read_text() * 2)
     assert len(setup().validation) == 14, "those of another text are not"
+
+
+def chats(tmp_path: Path, template: str, tokens: list[str], rows: list[list[tuple[str, str]]], **config: Any) -> Any:
+    """The Trainer of a run over these conversations, by a small model with this chat template, and what was said."""
+    texts, data = tmp_path / "texts.txt", tmp_path / "chats.jsonl"
+    texts.write_text("What is it? It is four, my friend.\n" * 20)
+    source = save_small_gpt2(tmp_path / "base", texts)
+    tokenizer = AutoTokenizer.from_pretrained(source.location)
+    tokenizer.add_special_tokens({"additional_special_tokens": tokens})
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(source.location)
+    model = AutoModelForCausalLM.from_pretrained(source.location)
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(source.location)
+    messages = [[{"role": role, "content": content} for role, content in row] for row in rows]
+    data.write_text("".join(json.dumps({"messages": row}) + "\n" for row in messages))
+    job = Job(
+        run_id="run",
+        config=RunConfig(max_length=32, sample_prompts=[], **config),
+        model=source,
+        dataset=DatasetSource(path=str(data), format="jsonl", reading=Reading(kind="chat", messages="messages")),
+        device="cpu",
+    )
+    said: list[Any] = []
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    trainer, _ = preparation.prepare(job, run_dir, said.append, StopSwitch(run_dir))
+    return trainer, [event.text for event in said if event.type == "message"]
+
+
+MARKS = ["<|im_start|>", "<|im_end|>"]
+GOOD = [("user", "What is it?"), ("assistant", "It is four.")]
+
+
+def test_conversations_that_the_template_refuses_can_be_left_out_of_a_run(tmp_path: Path) -> None:
+    rows = [GOOD] * 7 + [[("system", "Be brief."), *GOOD]] + [GOOD] * 2
+    for name, skip in (("stops", False), ("leaves", True)):
+        (tmp_path / name).mkdir()
+        if not skip:
+            with pytest.raises(DataError, match="Row 8 cannot be put into this model's chat format: No system messages"):
+                chats(tmp_path / name, STRICT, MARKS, rows)
+            continue
+        trainer, said = chats(tmp_path / name, STRICT, MARKS, rows, skip_refused_rows=True)
+        assert len(trainer.setup.train) + len(trainer.setup.validation) == 9
+        assert any("row 8" in text for text in said), said
+
+
+def test_answers_end_where_a_turn_does_for_whoever_loads_the_model(tmp_path: Path) -> None:
+    trainer, _ = chats(tmp_path, CHATML, MARKS, [GOOD] * 8, max_steps=1)
+    tokenizer = trainer.setup.language_model.tokenizer
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert tokenizer.eos_token_id != end
+    trainer.train()
+    saved = json.loads((trainer.setup.run_dir / "model" / "generation_config.json").read_text())
+    assert saved["eos_token_id"] == [tokenizer.eos_token_id, end]
