@@ -206,7 +206,9 @@ def test_where_4_bits_do_not_run_a_run_is_refused_in_words(train: Train, monkeyp
         frozen.require_four_bits(torch.device("mps"), tried=False)
 
 
-@pytest.mark.parametrize("config", [{"method": "full"}, {"use_dora": True}])
-def test_4_bits_are_for_lora_alone(config: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="4 bits"):
+@pytest.mark.parametrize(
+    ("config", "why"), [({"method": "full"}, "weights that are not trained"), ({"use_dora": True}, "DoRA")]
+)
+def test_4_bits_are_for_lora_alone(config: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
         settings(load_in_4bit=True, **config)
