@@ -13,7 +13,7 @@ import pytest
 import torch
 from peft import PeftModel
 from pydantic import ValidationError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModelForCausalLM
 
@@ -162,11 +162,19 @@ def test_the_result_has_the_digits_that_its_base_had(base: Path, train: Train) -
     assert not torch.equal(expected["transformer.wte.weight"], expected["transformer.wte.weight"].bfloat16().float())
 
 
-def test_a_base_that_changed_under_a_run_is_told_and_its_result_saved(base: Path, train: Train) -> None:
+@pytest.mark.parametrize("what", ["gone", "changed"])
+def test_a_base_that_is_another_in_the_end_is_told_and_its_result_saved(what: str, base: Path, train: Train) -> None:
     weights = base / "model.safetensors"
-    run_dir, told, _ = train(precision="bf16", meanwhile=weights.unlink)
+
+    def change() -> None:
+        other = {name: weight + 1 for name, weight in load_file(weights).items()}
+        weights.unlink()
+        if what == "changed":
+            save_file(other, weights, {"format": "pt"})
+
+    run_dir, told, _ = train(precision="bf16", meanwhile=change)
     assert [event for event in told if event.type == "message" and "rounded for training" in event.text]
-    assert (run_dir / "model" / "model.safetensors").exists()
+    assert load_file(run_dir / "model" / "model.safetensors")["transformer.wte.weight"].abs().max() < 1
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
