@@ -91,9 +91,9 @@ class MethodSettings(DataSettings):
     @classmethod
     def _four_bits_are_not_trained(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("method") == "full":
-            raise ValueError("weights in 4 bits cannot be trained: choose the method lora, or switch them off")
+            raise ValueError("is for weights that are not trained: choose the method lora, or switch it off")
         if value and info.data.get("use_dora"):
-            raise ValueError("DoRA goes by the lengths of whole weights, so it cannot have 4 bits: switch one of them off")
+            raise ValueError("cannot be had with DoRA, which goes by the lengths of whole weights: switch one of them off")
         return value
 
     @field_validator("method")

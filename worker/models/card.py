@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from worker.contract import EvaluationEvent, Job
+from worker.contract import EvaluationEvent, Job, is_adapter
 
 _LOAD = """```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -84,6 +85,8 @@ def adapter_card(job: Job) -> str:
     name = job.config.model_name
     if job.model.kind == "hub":
         where = "which transformers fetches from the Hugging Face hub."
+    elif is_adapter(Path(job.model.location)):
+        where = "an adapter itself, which peft would leave out without a word. Use the merged model in `model/` instead."
     elif job.model.kind == "folder":
         where = "a folder whose place `adapter_config.json` names. On another machine, write there where it is."
     else:

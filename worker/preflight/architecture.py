@@ -22,7 +22,7 @@ from worker.models import hub
 from worker.models.adjustments import adjust
 from worker.models.attention import PACKED, packed_arguments
 from worker.models.forward import recompute_activations
-from worker.models.frozen import held_bytes, numbers
+from worker.models.frozen import held_bytes, is_rounded, numbers
 from worker.models.loading import _gpt2, base_source, kept_dtype, quiet_libraries
 from worker.models.parts import context_of
 from worker.models.saving import result_dtype
@@ -37,13 +37,14 @@ _DECIDES = {
 class Design:
     """``model`` is to be called under ``mode``, which works out shapes alone, as on a CPU. ``layout`` is how its examples
     will lie; ``context`` is the longest text in tokens that it can read, None if there is no limit. ``result`` is the number
-    format that the finished model is saved in."""
+    format that the finished model is saved in. ``read_again``: the base is, for its digits, before an adapter is merged."""
 
     model: Any
     mode: FakeTensorMode
     layout: Layout
     context: int | None
     result: torch.dtype
+    read_again: bool
 
     @property
     def parameters(self) -> int:
@@ -111,7 +112,7 @@ def _made(source_json: str, changed: int, vocabulary: int, config_json: str, pre
     if config.gradient_checkpointing:
         recompute_activations(model)
     layout = _layout(model, mode, config.packing)
-    return Design(model.train(), mode, layout, context_of(model), result_dtype(config, kept))
+    return Design(model.train(), mode, layout, context_of(model), result_dtype(config, kept), is_rounded(model, kept))
 
 
 def _outline(source: ModelSource, vocabulary: int) -> tuple[Any, torch.dtype]:

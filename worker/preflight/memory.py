@@ -80,7 +80,8 @@ class Footprint:
             moments_of_time.append(always | moments | self._with_gaps(part))
         if self.device.type == "cpu":  # where a model is read, and merged, whatever it is trained on
             saving = self.design.result.itemsize * self.design.parameters if self.design.result != torch.float32 else 0
-            moments_of_time.append({**whole, **moments, "saving": saving})
+            again = whole["weights"] if self.design.read_again else 0
+            moments_of_time.append({**whole, **moments, "saving": saving, "reading": again})
             if self.loaded:
                 moments_of_time.append({**whole, "reading": weights})
         most = max(moments_of_time, key=lambda parts: sum(parts.values()))

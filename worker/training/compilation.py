@@ -32,8 +32,9 @@ def compile_if_wanted(setup: Setup, forward: Forward, batch_size: int, steps: in
     config = setup.job.config
     if not should_compile(config.compile, setup.device, steps):
         return False
-    if setup.layout != "packed" or setup.sharded or config.neftune_noise_alpha:
-        why = "The model is not compiled: that needs packing, a model that fits into one device, and no NEFTune noise."
+    if setup.layout != "packed" or setup.sharded or config.neftune_noise_alpha or config.load_in_4bit:
+        needs = "packing, a model that fits into one device, no NEFTune noise, and no base in 4 bits"
+        why = f"The model is not compiled: that needs {needs}."
         report(MessageEvent(level="warning" if config.compile == "on" else "info", text=why))
         return False
     filled = filled_share(setup, batch_size, steps)

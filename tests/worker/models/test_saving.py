@@ -155,7 +155,9 @@ def test_a_run_begins_from_a_checkpoint_of_lora(train: Train) -> None:
     expected = load_model(folder_source(checkpoint)).model.state_dict()
     for name, weight in whole.items():
         torch.testing.assert_close(weight.float(), expected[name], rtol=0.01, atol=1e-6)  # rounded to bf16
-    upon = load_model(folder_source(train(checkpoint, "upon", **LORA) / "checkpoints" / "step-000002"))
+    run_dir = train(checkpoint, "upon", **LORA)
+    assert "Use the merged model" in (run_dir / "adapter" / "README.md").read_text()
+    upon = load_model(folder_source(run_dir / "checkpoints" / "step-000002"))
     assert upon.tokenizer.encode("the story")
 
 

@@ -21,7 +21,7 @@ from worker.datasets.cache import Samples
 from worker.devices.machine import machine
 from worker.errors import DataError, ModelError
 from worker.models.attention import PACKED, packed_arguments
-from worker.models.frozen import held_bytes, numbers
+from worker.models.frozen import held_bytes, is_rounded, numbers
 from worker.models.lora import add_adapters, shrink_base
 from worker.models.loss import linear_cross_entropy_sum
 from worker.preflight.architecture import Design, design_of
@@ -234,6 +234,8 @@ def test_a_frozen_base_takes_what_it_does_in_a_run(name: str, config: dict[str, 
     shrink_base(model, RunConfig(**lora), "bf16", CPU)
     assert design.held_bytes == held_bytes(model) < 0.7 * whole
     assert design.parameters == numbers(model)
+    assert (design.read_again, is_rounded(model, torch.float32)) == (True, True)
+    assert not is_rounded(model, torch.bfloat16)
 
 
 def test_a_base_in_fewer_bytes_is_whole_while_it_is_read_and_merged(footprint: Callable[..., Footprint]) -> None:

@@ -16,7 +16,7 @@ from worker.contract import RunConfig
 from worker.data.batching import Batch, Sizes, lay_out, shuffled_windows
 from worker.models.forward import Forward
 from worker.models.packing import choose_layout
-from worker.training.compilation import compile_body, filled_share, should_compile
+from worker.training.compilation import compile_body, compile_if_wanted, filled_share, should_compile
 
 CPU = torch.device("cpu")
 
@@ -144,3 +144,14 @@ def test_a_failure_to_compile_is_told_and_training_goes_on(monkeypatch: pytest.M
     assert torch.equal(found, expected)
     assert_close(grads, expected_grads)
     torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("config", [{"neftune_noise_alpha": 5.0}, {"method": "lora", "load_in_4bit": True}])
+def test_what_cannot_be_compiled_is_told_and_left(config: dict[str, Any]) -> None:
+    settings = RunConfig(model_name="some/model", compile="on", **config)
+    setup: Any = SimpleNamespace(job=SimpleNamespace(config=settings), device=CPU, layout="packed", sharded=False)
+    told: list[Any] = []
+    forward: Any = None
+    assert not compile_if_wanted(setup, forward, 2, 100, told.append)
+    assert [event.level for event in told] == ["warning"]
+    assert "no NEFTune noise, and no base in 4 bits" in told[0].text
