@@ -55,6 +55,19 @@ def test_leaks_are_told_with_examples_and_gone_after_the_split_by_group(
     assert together["validation_rows"] != found["validation_rows"]
 
 
+def test_text_read_in_a_wrong_encoding_is_told_with_what_was_meant(shared_server: Server) -> None:
+    lines = [f"Line {number} is as it should be." for number in range(40)]
+    lines[6] = "Der Mann isst fÃ¼nf BrÃ¶tchen."
+    created = shared_server.client.post("/api/datasets", files={"file": ("misread.txt", "\n".join(lines))}).json()
+    [told] = statistics(shared_server, created["id"], model_name="tiny")["text_problems"]
+    assert told == {
+        "kind": "mojibake",
+        "rows": 1,
+        "examples": [{"row": 7, "text": lines[6], "meant": "Der Mann isst fünf Brötchen."}],
+    }
+    shared_server.client.delete(f"/api/datasets/{created['id']}")
+
+
 def test_the_split_is_the_same_in_preflight_token_view_and_run(
     shared_server: Server, leaky: dict[str, Any], tmp_path: Path
 ) -> None:
