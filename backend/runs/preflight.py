@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from backend.datasets.store import SAMPLE
 from backend.errors import DoesNotFitError
 from backend.processes.helper import Helper
 from backend.runs.jobs import Plan
@@ -146,7 +147,15 @@ def _problems(config: RunConfig, preflight: Preflight) -> Iterator[Problem]:
             else "Add examples that differ, or raise Validation split.",
             blocking=False,
         )
-    if preflight.leaked_examples:
+    if preflight.leaked_examples and config.validation_dataset:
+        yield Problem(
+            field="validation_dataset",
+            message=f"{preflight.leaked_examples:,} examples of the validation dataset are nearly the same as one that is"
+            " learned, so validation loss will look better than the model is.",
+            hint="Take them out of one of the two, or choose another validation dataset.",
+            blocking=False,
+        )
+    elif preflight.leaked_examples and config.dataset != SAMPLE:  # nobody can mend it: its stories are made from templates
         yield Problem(
             field="split_by_group",
             message=f"{preflight.leaked_examples:,} of {preflight.validation_examples:,} validation examples are nearly the"

@@ -121,6 +121,25 @@ class NearDuplicates(Schema):
     examples: list[NearDuplicatePair]
 
 
+class TextExample(Schema):
+    """``row`` is the record's place in the file; ``text`` what stands there, or a length in words; ``meant`` what probably
+    should, where it is known."""
+
+    row: int
+    text: str
+    meant: str | None
+
+
+class TextProblem(Schema):
+    """What looks wrong in ``rows`` of the texts, with the first ``examples``. ``mojibake``: UTF-8 that was read in another
+    encoding. ``control_characters``: these, or signs that stand for lost ones. ``extreme_length``: over ten times as long as
+    19 of 20 others, or a tenth of the whole text."""
+
+    kind: Literal["mojibake", "control_characters", "extreme_length"]
+    rows: int
+    examples: list[TextExample]
+
+
 class Statistics(Schema):
     """What a dataset holds. ``duplicate_rows`` counts examples that stood there before; ``longest_row`` is its place."""
 
@@ -128,6 +147,7 @@ class Statistics(Schema):
     empty_rows: int
     duplicate_rows: int
     near_duplicates: NearDuplicates
+    text_problems: list[TextProblem]
     train_rows: int
     validation_rows: int
     characters: int

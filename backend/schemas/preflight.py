@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.schemas.base import Schema
+from backend.schemas.data import NearDuplicatePair
 
 
 class MemoryPart(Schema):
@@ -37,8 +38,8 @@ class Problem(Schema):
 class Preflight(Schema):
     """What a configuration comes to. ``exact`` is false where token counts are estimates from a part of the text.
 
-    ``leaked_examples`` counts different ones for validation that are nearly the same as one that is learned; null of a large
-    dataset, and where another dataset is for validation.
+    ``leaked_examples`` counts different ones for validation that are nearly the same as one that is learned; null where
+    there is much text. ``leaks`` are some of them where another dataset is for validation.
 
     ``formula`` is computed; ``measured`` is from real updates on this machine, null until asked for. ``fits`` compares the
     better of the two with ``memory_available_bytes``; ``largest_batch_size`` is the largest that fits, with the
@@ -54,6 +55,7 @@ class Preflight(Schema):
     truncated_share: float
     untrained_examples: int
     leaked_examples: int | None
+    leaks: list[NearDuplicatePair]
     steps_per_epoch: int
     total_steps: int
     max_length: int

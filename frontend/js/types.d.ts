@@ -66,6 +66,7 @@ export type Reading = Pick<Schemas["Reading"], "kind"> & Partial<Schemas["Readin
 export type Kind = Reading["kind"];
 export type Preview = Schemas["Preview"];
 export type NearDuplicates = Schemas["NearDuplicates"];
+export type TextProblem = Schemas["TextProblem"];
 export type Statistics = Schemas["Statistics"];
 export type TokenView = Schemas["TokenView"];
 export type TokenRow = Schemas["TokenRow"];

@@ -52,7 +52,8 @@ _BLOCK = _ROWS_AT_ONCE * _BANDS * 4  # bytes
 
 class NearDuplicates(NamedTuple):
     """``groups``: texts that are nearly the same, directly or through others. ``pairs`` [n, 2]: rows, by their order in the
-    file from 0, enough to link all of a group; ``places`` [n, 2]: those of their texts; ``in_common`` [n]: of their words.
+    file from 0 and on through the next file, enough to link all of a group; ``places`` [n, 2]: those of their texts;
+    ``in_common`` [n]: of their words.
     """
 
     groups: Groups
@@ -62,18 +63,24 @@ class NearDuplicates(NamedTuple):
 
 
 def find(
-    source: DatasetSource, max_length: int | None, progress: Progress = silent, folder: Path | None = None
+    source: DatasetSource,
+    max_length: int | None,
+    progress: Progress = silent,
+    folder: Path | None = None,
+    test: DatasetSource | None = None,
 ) -> NearDuplicates:
-    """Goes through the whole file. ``max_length`` as in Corpus.read; ``folder``: for temporary files.
+    """Goes through the whole file, and then through that of ``test``, if there is one. ``max_length`` as in Corpus.read;
+    ``folder``: for temporary files.
 
-    Raises DataError if the file cannot be read or the disk is full.
+    Raises DataError if a file cannot be read or the disk is full.
     """
     path = Path(source.path)
     try:
         with ExitStack() as files:
             rows = _Rows(*(files.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(3)))
-            for chunk in read_rows(source, section_characters(max_length), progress):
-                rows.add(chunk.rows)
+            for each in (source, test) if test else (source,):
+                for chunk in read_rows(each, section_characters(max_length), progress):
+                    rows.add(chunk.rows)
             return _Search(rows).run(lambda: progress(path.stat().st_size))
     except OSError as error:
         raise no_space(error) from error

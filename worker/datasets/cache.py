@@ -18,6 +18,7 @@ from worker.data.formats import silent
 from worker.data.formats.text import Progress
 from worker.data.near_duplicates import NearDuplicates, find
 from worker.data.split import ALONE
+from worker.datasets.leaks import leaks_between
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -69,11 +70,19 @@ class Samples:
         key = f"{_of_file(job.dataset)} {section_characters(job.config.max_length)}"
         return self._keep("groups", key, lambda: find(job.dataset, job.config.max_length, progress))
 
-    def leaked(self, job: Job) -> int | None:
-        """How many texts for testing are nearly the same as one that is learned; None if it is not known, as the dataset is
-        large or another one is tested on."""
-        if job.validation_share == 0 or Path(job.dataset.path).stat().st_size > _BYTES_SEARCHED:
-            return None
+    def leaks(self, job: Job) -> tuple[int | None, list[dict[str, Any]]]:
+        """How many texts for testing are nearly the same as one that is learned, and examples of those in a dataset of their
+        own; None if it is not known, as there is much text."""
+        sources = [source for source in (job.dataset, job.validation) if source]
+        if not job.is_evaluated or sum(Path(source.path).stat().st_size for source in sources) > _BYTES_SEARCHED:
+            return None, []
+        if job.validation is None:
+            return self._leaked(job), []
+        key = f"{_of_file(job.dataset)} {_of_file(job.validation)} {section_characters(job.config.max_length)}"
+        test, length = job.validation, job.config.max_length
+        return self._keep("leaks", key, lambda: leaks_between(job.dataset, test, length))
+
+    def _leaked(self, job: Job) -> int:
         groups = self.near_duplicates(job).groups
         places, shared = groups.places[:-1], groups.shared[:-1]
         is_test = self.corpus(job).split.tests(places)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from worker.data.formats import Row, plain_text
-from worker.data.near_duplicates import NearDuplicates
-from worker.data.split import Split
+from worker.contract import DatasetSource
+from worker.data.corpus import section_characters
+from worker.data.formats import Row, key, plain_text, read_rows, silent
+from worker.data.near_duplicates import NearDuplicates, find
+from worker.data.split import Split, places_of
 from worker.datasets.preview import SHOWN_CHARACTERS
 
 if TYPE_CHECKING:
@@ -54,6 +56,44 @@ class Pairs:
                 for (number, row), test in zip(found, self._is_test[pair], strict=True)
             ],
         }
+
+
+def leaks_between(learned: DatasetSource, test: DatasetSource, max_length: int | None) -> tuple[int, list[dict[str, Any]]]:
+    """How many different texts of ``test`` are the same or nearly the same as one that is learned, and examples, as
+    backend/schemas/data.py's NearDuplicatePair. ``max_length`` as in Corpus.read. Raises DataError."""
+    near = find(learned, max_length, test=test)
+    ours, theirs = _Texts(learned, max_length), _Texts(test, max_length)
+    leaked = np.isin(near.groups.of(theirs.places), near.groups.of(ours.places))
+    copies = np.intersect1d(ours.places, theirs.places)[:_MOST_SHOWN]
+    pairs = [(ours.row_of(place), theirs.row_of(place), 1.0) for place in copies]
+    across = (near.pairs < len(ours.places)).sum(axis=1) == 1
+    for pair in _spread(near, np.flatnonzero(across))[: _MOST_SHOWN - len(pairs)]:
+        one, two = near.pairs[pair]
+        pairs.append((int(one), int(two) - len(ours.places), float(near.in_common[pair])))
+    return len(np.unique(theirs.places[leaked])), [
+        {"in_common": in_common, "rows": [ours.told(one, "train"), theirs.told(two, "validation")]}
+        for one, two, in_common in pairs
+    ]
+
+
+class _Texts:
+    """The rows of a small file: the ``places`` of their texts, and what to tell of one by its order from 0."""
+
+    def __init__(self, source: DatasetSource, max_length: int | None) -> None:
+        chunks = list(read_rows(source, section_characters(max_length), silent))
+        self._rows = [row for chunk in chunks for row in chunk.rows]
+        numbers = [number for chunk in chunks for number in chunk.numbers]
+        sections = source.format == "txt" and source.reading.kind == "document"  # of one record, told by their own order
+        self._numbers = range(1, len(numbers) + 1) if sections else numbers
+        self.places = places_of([key(row) for row in self._rows])
+
+    def row_of(self, place: float) -> int:
+        """The first row whose text has this place."""
+        return int(np.argmax(self.places == place))
+
+    def told(self, row: int, side: str) -> dict[str, Any]:
+        """backend/schemas/data.py's PlacedRow."""
+        return {"row": self._numbers[row], "side": side, "text": plain_text(self._rows[row])[:SHOWN_CHARACTERS]}
 
 
 def _spread(near: NearDuplicates, pairs: NDArray[np.intp]) -> list[int]:

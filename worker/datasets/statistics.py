@@ -16,6 +16,7 @@ from worker.data.formats import Row, Section, key
 from worker.data.split import ALONE, places_of
 from worker.datasets.cache import Samples
 from worker.datasets.leaks import Pairs
+from worker.datasets.text_problems import TextProblems
 from worker.errors import DataError, StopRequested
 from worker.protocol import Reply
 
@@ -44,6 +45,7 @@ def statistics(job: Job, samples: Samples, empty_rows: int, reply: Reply) -> dic
         "empty_rows": empty_rows,
         "duplicate_rows": texts - len(np.unique(draw.places)),
         "near_duplicates": pairs.found(draw.places, draw.wanted),
+        "text_problems": draw.problems.found(),
         "train_rows": texts - corpus.split.test_texts,
         "validation_rows": corpus.split.test_texts,
         "characters": draw.characters,
@@ -74,13 +76,14 @@ class _Progress:
 
 
 class _Draw:
-    """One pass over all rows: the place of each one's text, the longest, some drawn evenly, and those that are ``wanted``,
-    by their order from 0, with their numbers."""
+    """One pass over all rows: the place of each one's text, what looks wrong, the longest, some drawn evenly, and those that
+    are ``wanted``, by their order from 0, with their numbers."""
 
     def __init__(self, corpus: Corpus, progress: _Progress, wanted: Collection[int]) -> None:
         self.characters = 0
         self.longest: tuple[int | None, int] = (None, 0)
         self.drawn: list[tuple[int, Row]] = []
+        self.problems = TextProblems()
         chance = np.random.default_rng(0)
         places = []
         self.wanted: dict[int, tuple[int, Row]] = {}
@@ -90,6 +93,7 @@ class _Draw:
             for number, row in zip(chunk.numbers, chunk.rows, strict=True):
                 text = key(row)
                 place = count + 1 if isinstance(row, Section) and corpus.source.format == "txt" else number
+                self.problems.add(place, row)
                 self.characters += len(text)
                 if len(text) > self.longest[1]:
                     self.longest = (place, len(text))

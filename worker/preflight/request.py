@@ -23,6 +23,7 @@ def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[s
     sample = samples.sample(job)
     precision = _precision(job)
     found = estimate(job, design_of(job, sample.vocabulary, precision), sample, precision, memory_available_bytes)
+    leaked, leaks = samples.leaks(job)
     train, validation = sample.train, sample.validation
     rows = len(train) + len(validation) + train.dropped + validation.dropped
     return {
@@ -31,7 +32,8 @@ def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[s
         "exact": sample.share == sample.validation_share == 1.0,
         "max_length": sample.max_length,
         "truncated_share": (train.cut + validation.cut) / max(1, rows),
-        "leaked_examples": samples.leaked(job),
+        "leaked_examples": leaked,
+        "leaks": leaks,
         "untrained_examples": round((train.dropped + validation.dropped) / sample.share),
     }
 

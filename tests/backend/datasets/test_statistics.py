@@ -55,6 +55,54 @@ def test_leaks_are_told_with_examples_and_gone_after_the_split_by_group(
     assert together["validation_rows"] != found["validation_rows"]
 
 
+def test_what_a_validation_dataset_has_in_common_with_the_dataset_is_told_before_start(shared_server: Server) -> None:
+    made = planted(200, 40, seed=3)
+    place = {one: two for pair in made.pairs for one, two in (pair, pair[::-1])}
+    held = [one for one, _ in made.pairs[:15]]  # each nearly the same as one that stays
+    others = [number for number in range(200) if number not in held and number not in place]
+    learned = [number for number in range(200) if number not in held and number not in others[:20]]
+    tested = [*held, *others[:20], learned[50]]  # 15 near, 20 that are new, and a copy
+    files = [[made.texts[number] for number in numbers] for numbers in (learned, tested)]
+    one, two = (
+        shared_server.client.post("/api/datasets", files={"file": (name, "\n".join(lines))}).json()["id"]
+        for name, lines in zip(("learned.txt", "tested.txt"), files, strict=True)
+    )
+    config = {"dataset": one, "validation_dataset": two, "model_name": "tiny"}
+    found = shared_server.client.post("/api/preflight", json=config).json()
+    assert found["leaked_examples"] == 16
+    told = next(problem for problem in found["problems"] if problem["field"] == "validation_dataset")
+    assert "16 examples of the validation dataset are nearly the same" in told["message"]
+    first, *rest = found["leaks"]
+    assert (first["in_common"], len(rest)) == (1, 5)
+    for pair in found["leaks"]:
+        ours, theirs = pair["rows"]
+        assert (ours["side"], theirs["side"]) == ("train", "validation")
+        numbers = learned[ours["row"] - 1], tested[theirs["row"] - 1]
+        assert numbers[0] == numbers[1] or place[numbers[0]] == numbers[1]
+        assert [ours["text"], theirs["text"]] == [made.texts[number] for number in numbers]
+    for dataset in (one, two):
+        shared_server.client.delete(f"/api/datasets/{dataset}")
+
+
+def test_nothing_is_said_of_the_samples_templates(shared_server: Server) -> None:
+    found = shared_server.client.post("/api/preflight", json={"dataset": "sample", "model_name": "tiny"}).json()
+    assert found["leaked_examples"] > 100
+    assert all(problem["field"] != "split_by_group" for problem in found["problems"])
+
+
+def test_text_read_in_a_wrong_encoding_is_told_with_what_was_meant(shared_server: Server) -> None:
+    lines = [f"Line {number} is as it should be." for number in range(40)]
+    lines[6] = "Der Mann isst fÃ¼nf BrÃ¶tchen."
+    created = shared_server.client.post("/api/datasets", files={"file": ("misread.txt", "\n".join(lines))}).json()
+    [told] = statistics(shared_server, created["id"], model_name="tiny")["text_problems"]
+    assert told == {
+        "kind": "mojibake",
+        "rows": 1,
+        "examples": [{"row": 7, "text": lines[6], "meant": "Der Mann isst fünf Brötchen."}],
+    }
+    shared_server.client.delete(f"/api/datasets/{created['id']}")
+
+
 def test_the_split_is_the_same_in_preflight_token_view_and_run(
     shared_server: Server, leaky: dict[str, Any], tmp_path: Path
 ) -> None:

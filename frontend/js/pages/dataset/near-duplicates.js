@@ -6,7 +6,8 @@
  */
 import { html } from "htm/preact";
 import { Notice } from "../../components/notice.js";
-import { count, share } from "../../format.js";
+import { Pair } from "../../components/pair.js";
+import { count } from "../../format.js";
 import { trainOnLink } from "../../router.js";
 
 /**
@@ -54,23 +55,5 @@ function Actions({ dataset, byGroup }) {
       ${byGroup.value &&
       html`<a class="button small" href=${trainOnLink(dataset.id, true)}>Train on it, split by group</a>`}
     </div>
-  `;
-}
-
-/** @param {{ pair: NearDuplicates["examples"][number], onRow: Props["onRow"] }} props */
-function Pair({ pair, onRow }) {
-  return html`
-    <figure class="pair">
-      <figcaption class="muted">${share(pair.in_common, 1)} of the words in common</figcaption>
-      ${pair.rows.map(
-        ({ row, side, text }) => html`
-          <div>
-            <button type="button" class="link" onClick=${() => onRow(row)}>row ${count(row)}</button>${" "}
-            <span class="tag">${side}</span>
-            <p>${text}</p>
-          </div>
-        `,
-      )}
-    </figure>
   `;
 }

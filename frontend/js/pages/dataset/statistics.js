@@ -12,6 +12,7 @@ import { useTask } from "../../components/use-task.js";
 import { count, share } from "../../format.js";
 import { Histogram } from "./histogram.js";
 import { NearDuplicatesSection } from "./near-duplicates.js";
+import { TextProblems } from "./text-problems.js";
 
 const COUNTED_AT_ONCE_BYTES = 5e6;
 const PAUSE_MS = 500;
@@ -63,6 +64,7 @@ export function StatisticsCard({ dataset, model, longest, byGroup, onRow }) {
       !error.value &&
       html`
         <${Figures} statistics=${result.value} documents=${documents} onRow=${onRow} />
+        <${TextProblems} problems=${result.value.text_problems} onRow=${onRow} />
         <${NearDuplicatesSection}
           dataset=${dataset}
           found=${result.value.near_duplicates}

@@ -7,6 +7,7 @@
 import { html } from "htm/preact";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
+import { Pair } from "../../components/pair.js";
 import * as format from "../../format.js";
 import { factsOf, stepTime, timeOf } from "../../stores/preflight.js";
 import { MemoryBar } from "./memory-bar.js";
@@ -143,10 +144,21 @@ function Problems({ preflight, fields, onReveal }) {
               ${message} ${hint && html`<span class="muted">${hint}</span>`}${" "}
               ${field &&
               html`<button type="button" class="link" onClick=${() => onReveal(field.name)}>${field.label}</button>`}
+              ${name === "validation_dataset" && preflight.leaks.length > 0 && html`<${Leaks} pairs=${preflight.leaks} />`}
             </div>
           </li>
         `;
       })}
     </ul>
+  `;
+}
+
+/** @param {{ pairs: Preflight["leaks"] }} props */
+function Leaks({ pairs }) {
+  return html`
+    <details>
+      <summary>Examples that leak</summary>
+      ${pairs.map((pair) => html`<${Pair} key=${pair.rows.map(({ row }) => row).join()} pair=${pair} />`)}
+    </details>
   `;
 }
