@@ -147,6 +147,14 @@ def _problems(config: RunConfig, preflight: Preflight) -> Iterator[Problem]:
             else "Add examples that differ, or raise Validation split.",
             blocking=False,
         )
+    if preflight.chat_format_unused:
+        yield Problem(
+            field="dataset",
+            message="This model answers in a chat format, and prompts and completions are learned without it.",
+            hint="If it is to answer chats, have the dataset read as chats: on its page choose Chat, with the prompt as what the"
+            " user says.",
+            blocking=False,
+        )
     if preflight.leaked_examples and config.validation_dataset:
         yield Problem(
             field="validation_dataset",

@@ -41,6 +41,8 @@ class Preflight(Schema):
     ``leaked_examples`` counts different ones for validation that are nearly the same as one that is learned; null where
     there is much text. ``leaks`` are some of them where another dataset is for validation.
 
+    ``chat_format_unused``: prompts and completions are to be learned as they are by a model that has a chat format.
+
     ``formula`` is computed; ``measured`` is from real updates on this machine, null until asked for. ``fits`` compares the
     better of the two with ``memory_available_bytes``; ``largest_batch_size`` is the largest that fits, with the
     accumulation that keeps the examples of an update, null if none does.
@@ -56,6 +58,7 @@ class Preflight(Schema):
     untrained_examples: int
     leaked_examples: int | None
     leaks: list[NearDuplicatePair]
+    chat_format_unused: bool
     steps_per_epoch: int
     total_steps: int
     max_length: int

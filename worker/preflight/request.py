@@ -34,6 +34,7 @@ def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[s
         "truncated_share": (train.cut + validation.cut) / max(1, rows),
         "leaked_examples": leaked,
         "leaks": leaks,
+        "chat_format_unused": job.dataset.reading.kind == "completion" and bool(samples.tokenizer(job).chat_template),
         "untrained_examples": round((train.dropped + validation.dropped) / sample.share),
     }
 

@@ -54,7 +54,7 @@ def test_what_is_estimated_is_what_the_run_then_does(server: Server, short_text:
     run = server.end(server.create(**config)["id"])
 
     assert run["status"] == "completed", run["reason"]
-    assert (told["exact"], told["fits"], told["device"], told["precision"]) == (True, True, "cpu", "fp32")
+    assert (told["exact"], told["fits"], told["device"], told["precision"]) == (True, True, "cpu", run["precision"])
     for name in ("train_examples", "validation_examples", "total_steps", "parameters"):
         assert told[name] == run[name], name
     last = [event for event in server.events(run["id"]) if event["type"] == "step"][-1]
@@ -121,3 +121,19 @@ def test_a_run_that_cannot_fit_is_blocked_with_the_batch_that_does_and_may_be_ov
     for run_id in (forced.json()["id"], first["id"]):
         server.client.post(f"/api/runs/{run_id}/stop")
     assert server.end(first["id"])["status"] == "stopped"
+
+
+def test_a_chat_format_that_is_not_used_is_told(server: Server, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("7+1? 8\n" * 20)
+    folder = Path(server.data_dir) / "models" / "instruct"
+    source = save_small_gpt2(folder, texts)
+    tokenizer = AutoTokenizer.from_pretrained(source.location)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}"
+    tokenizer.save_pretrained(source.location)
+    rows = "".join(json.dumps({"prompt": f"7+{n}?", "completion": str(7 + n)}) + "\n" for n in range(30))
+    dataset = server.client.post("/api/datasets", files={"file": ("sums.jsonl", rows)}).json()["id"]
+    for model, told in (("local:instruct", True), ("tiny", False)):
+        found = preflight(server, **{**SMALL, "model_name": model, "dataset": dataset})
+        assert found["chat_format_unused"] is told
+        assert any("answers in a chat format" in problem["message"] for problem in found["problems"]) is told
