@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from httpx_sse import connect_sse
+from transformers import AutoTokenizer
 
 from backend.datasets.sample_corpus import sample_lines
 from tests.serving import Server
+from tests.worker.designs import save_small_gpt2
 
 SMALL = {"model_name": "tiny", "num_epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 2, "sample_prompts": []}
 
@@ -126,7 +130,7 @@ def test_a_run_that_cannot_fit_is_blocked_with_the_batch_that_does_and_may_be_ov
 def test_a_chat_format_that_is_not_used_is_told(server: Server, tmp_path: Path) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("7+1? 8\n" * 20)
-    folder = Path(server.data_dir) / "models" / "instruct"
+    folder = server.data_dir / "models" / "instruct"
     source = save_small_gpt2(folder, texts)
     tokenizer = AutoTokenizer.from_pretrained(source.location)
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}"
