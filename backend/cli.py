@@ -57,8 +57,18 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     if reading and not file:
         check_reading(config.dataset, datasets.source(config.dataset, reading))
     test = _own_file("validation_dataset", config.validation_dataset)
+    further = {name: source for name in config.evaluation_datasets if (source := _own_file("evaluation_datasets", name))}
     found = devices.find_devices()
-    planned = plan(config, catalog, datasets, found, file=file, validation_file=test, reading=reading)
+    planned = plan(
+        config,
+        catalog,
+        datasets,
+        found,
+        file=file,
+        validation_file=test,
+        evaluation_files=further,
+        reading=reading,
+    )
     run_id = lifecycle.new_id()
     directory = settings.runs_dir / run_id
     directory.mkdir(parents=True)

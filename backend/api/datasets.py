@@ -211,7 +211,7 @@ def delete_dataset(dataset_id: str, services: ServicesDep) -> None:
 
 
 def _datasets_of(config: dict[str, Any]) -> tuple[str | None, ...]:
-    return config["dataset"], config.get("validation_dataset")
+    return config["dataset"], config.get("validation_dataset"), *config.get("evaluation_datasets", [])
 
 
 def _plan(services: Services, config: RunConfig, reading: Reading | None) -> Any:

@@ -30,16 +30,18 @@ class Plan(NamedTuple):
     model: ModelSource
     dataset: DatasetSource
     validation: DatasetSource | None
+    evaluation: dict[str, DatasetSource]
     name: str
 
     def job(self, run_id: str = "", device: str = "auto") -> Job:
         """What a worker is given."""
         parts = {"config": self.config, "model": self.model, "dataset": self.dataset, "validation": self.validation}
-        return Job(run_id=run_id, device=device, **parts)
+        return Job(run_id=run_id, device=device, evaluation=self.evaluation, **parts)
 
     def check(self) -> None:
         """Raises InvalidFieldError if the data or the model has been deleted since the plan was made."""
-        for field, source in (("dataset", self.dataset), ("validation_dataset", self.validation)):
+        further = (("evaluation_datasets", source) for source in self.evaluation.values())
+        for field, source in (("dataset", self.dataset), ("validation_dataset", self.validation), *further):
             if source and not Path(source.path).exists():
                 raise InvalidFieldError(field, "This dataset has just been deleted.", hint="Choose another one.")
         if self.model.kind in ("folder", "gguf") and not Path(self.model.location).exists():
@@ -54,11 +56,13 @@ def plan(
     *,
     file: DatasetSource | None = None,
     validation_file: DatasetSource | None = None,
+    evaluation_files: dict[str, DatasetSource] | None = None,
     reading: Reading | None = None,
 ) -> Plan:
     """Find what a configuration names and fill in what it leaves open.
 
-    ``file``: train on this instead of a dataset, and ``validation_file``: test on that; ``reading``: read the dataset so,
+    ``file``: train on this instead of a dataset, and ``validation_file``: test on that; ``evaluation_files``: those
+    that ``evaluation_datasets`` names by their path; ``reading``: read the dataset so,
     and not as it is set to.
 
     Raises InvalidFieldError, naming the field.
@@ -85,6 +89,7 @@ def plan(
                 "A model cannot be tested on what it has learned: this is the dataset itself.",
                 hint="Choose another one, or leave it empty and let Validation split keep a part aside.",
             )
+    evaluation = _further(config, datasets, evaluation_files or {}, dataset)
     model_name = config.model_name if "model_name" in config.model_fields_set else catalog.default()
     model, context = catalog.resolve(model_name)
     if context is not None and config.max_length is not None and config.max_length > context:
@@ -102,7 +107,7 @@ def plan(
             "max_length": config.max_length or (min(DEFAULT_MAX_LENGTH, context) if context else None),
         }
     )
-    return Plan(filled, model, dataset, validation, config.name or f"{model_name} on {dataset_name}")
+    return Plan(filled, model, dataset, validation, evaluation, config.name or f"{model_name} on {dataset_name}")
 
 
 def _dataset(
@@ -115,6 +120,22 @@ def _dataset(
         return datasets.source(name, reading), datasets.get(name).id
     except NotFoundError as error:
         raise InvalidFieldError(field, error.detail.message, hint="Upload a file first, or use sample.") from error
+
+
+def _further(
+    config: RunConfig, datasets: Datasets, files: dict[str, DatasetSource], dataset: DatasetSource
+) -> dict[str, DatasetSource]:
+    """The further datasets to evaluate on, by names that differ. Raises InvalidFieldError."""
+    field, found = "evaluation_datasets", dict[str, DatasetSource]()
+    for wanted in config.evaluation_datasets:
+        source, _ = _dataset(field, wanted, datasets, files.get(wanted))
+        if source.path in {dataset.path, *(other.path for other in found.values())}:
+            raise InvalidFieldError(
+                field, f"{wanted} is the dataset itself, or stands there twice.", hint="Name each other dataset once."
+            )
+        name = Path(source.path).name if wanted in files else datasets.get(wanted).name
+        found[f"{name} ({wanted})" if name in found else name] = source
+    return found
 
 
 def _check_count(config: RunConfig, devices: list[str]) -> None:

@@ -206,4 +206,5 @@ def _available(device: Device) -> int:
 def _key(planned: Plan) -> str:
     """What decides every estimate."""
     config = planned.config.model_dump_json(exclude={"name"})
-    return "\n".join((config, planned.model.model_dump_json(), planned.dataset.model_dump_json(), str(planned.validation)))
+    texts = planned.dataset.model_dump_json(), str(planned.validation), str(planned.evaluation)
+    return "\n".join((config, planned.model.model_dump_json(), *texts))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import field_validator
+from typing import Annotated
+
+from pydantic import Field, field_validator
 
 from worker.contract.setting import Settings, setting
 
@@ -57,6 +59,14 @@ class DataSettings(Settings):
         group="essentials",
         min_length=1,
         max_length=200,
+    )
+    evaluation_datasets: list[Annotated[str, Field(min_length=1, max_length=200)]] = setting(
+        [],
+        "Further datasets to evaluate on, one a line. Each has a loss of its own, which no decision follows.",
+        label="Further evaluation datasets",
+        group="evaluation",
+        advice="Such as texts of another kind, to see what the model forgets. Early stopping follows validation loss alone.",
+        max_length=8,
     )
     split_by_group: bool = setting(
         False,

@@ -82,7 +82,8 @@ class StepEvent(_Event):
 class EvaluationEvent(_Event):
     """Validation loss (mean over all validation tokens, nats) and perplexity exp(loss). Step 0 is the untrained model.
 
-    ``train_loss`` is the mean training loss since the evaluation before; ``best`` tells whether none was lower.
+    ``train_loss`` is the mean training loss since the evaluation before; ``best`` tells whether none was lower. ``losses``
+    are those of the further datasets, by name; of one that was NaN or infinite null.
     """
 
     type: Literal["evaluation"] = "evaluation"
@@ -93,6 +94,7 @@ class EvaluationEvent(_Event):
     best: bool
     train_loss: float | None = None
     nonfinite: list[str] = []
+    losses: dict[str, float | None] = {}
 
 
 class SampleEvent(_Event):

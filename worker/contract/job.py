@@ -9,6 +9,7 @@ checkpoints/   one Hugging Face folder per kept checkpoint, or with LoRA an adap
 model/         the final model, a plain Hugging Face folder
 adapter/       what LoRA trained, a peft folder; model/ holds it merged into the base model
 tokens/        the tokenized dataset, memory-mapped; removed once the run has completed
+evaluation/    tokens of further datasets to evaluate on; removed once the run has completed
 groups/        which texts are near-duplicates, of a run that is split by group; removed once the run has completed
 """
 
@@ -37,6 +38,7 @@ MODEL_DIR = "model"
 ADAPTER_DIR = "adapter"
 TOKENS_DIR = "tokens"
 GROUPS_DIR = "groups"
+EVALUATION_DIR = "evaluation"
 MANIFEST_FILE = "manifest.json"
 
 LOCK_FD_VARIABLE = "TRAINBOARD_LOCK_FD"
@@ -75,6 +77,7 @@ class Job(BaseModel):
     model: ModelSource
     dataset: DatasetSource
     validation: DatasetSource | None = None
+    evaluation: dict[str, DatasetSource] = {}  # by the names that people know them by
     device: str = "auto"
 
     @property

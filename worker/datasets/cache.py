@@ -33,7 +33,7 @@ Made = TypeVar("Made")
 
 class Sample(NamedTuple):
     """The examples of a text's beginning; ``share`` of the file is in it, 1.0 being all, and ``validation_share`` of the one
-    that the validation examples are from."""
+    that the validation examples are from. ``further``: other examples to evaluate on, and the share of their file."""
 
     train: Examples
     validation: Examples
@@ -41,6 +41,7 @@ class Sample(NamedTuple):
     validation_share: float
     max_length: int
     vocabulary: int
+    further: tuple[tuple[Examples, float], ...] = ()
 
 
 class Samples:
@@ -104,7 +105,8 @@ class Samples:
     def sample(self, job: Job) -> Sample:
         """The first examples of the run, in tokens. Raises DataError, ModelError."""
         max_length = self.max_length(job)
-        test = _of_file(job.validation) if job.validation else ""
+        tests = [*([job.validation] if job.validation else []), *job.evaluation.values()]
+        test = " ".join(map(_of_file, tests))
         key = f"{job.model.model_dump_json()} {_of_text(job)} {max_length} {test} {job.config.skip_refused_rows}"
         return self._keep("sample", key, lambda: self._make_sample(job, max_length))
 
@@ -123,7 +125,7 @@ class Samples:
         return tokenizer
 
     def _make_sample(self, job: Job, max_length: int) -> Sample:
-        from worker.data import token_store
+        from worker.data import evaluation_store, token_store
 
         tokenizer = self.tokenizer(job)
         corpus, length = self.corpus(job, _CHARACTERS_TOKENIZED), job.config.max_length
@@ -134,8 +136,11 @@ class Samples:
             skip, share = job.config.skip_refused_rows, job.validation_share
             token_store.ensure(Path(folder), corpus, share, tokenizer, max_length, silent, skip_refused=skip)
             train, validation = token_store.load_tokens(Path(folder))
+            known = evaluation_store.ensure(Path(folder), job, tokenizer, max_length, silent, _CHARACTERS_TOKENIZED)
+            loaded = evaluation_store.load(Path(folder), job)
+            further = tuple((loaded[name].in_memory(), share) for name, share in known.items())
             shares = corpus.share, (corpus.test or corpus).share
-            return Sample(train.in_memory(), validation.in_memory(), *shares, max_length, len(tokenizer))
+            return Sample(train.in_memory(), validation.in_memory(), *shares, max_length, len(tokenizer), further)
 
     def _keep(self, kind: str, key: str, make: Callable[[], Made]) -> Made:
         kept = self._kept.setdefault(kind, OrderedDict())

@@ -65,6 +65,7 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
             for e in evaluations
         ),
         "",
+        *_further(evaluations),
         "## Settings",
         "",
         "| setting | value |",
@@ -78,6 +79,20 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
         *(["## GGUF", "", _GGUF, ""] if job.model.kind == "built_in" else []),
     ]
     return "\n".join(lines)
+
+
+def _further(evaluations: Sequence[EvaluationEvent]) -> list[str]:
+    """The losses on further datasets, a column each."""
+    names = list(dict.fromkeys(name for event in evaluations for name in event.losses))
+    if not names:
+        return []
+    rows = (" | ".join(_cell(event.losses.get(name)) for name in names) for event in evaluations)
+    return [
+        f"| step | {' | '.join(name.replace('|', ' ') for name in names)} |",
+        "|---:" * (len(names) + 1) + "|",
+        *(f"| {event.step} | {row} |" for event, row in zip(evaluations, rows, strict=True)),
+        "",
+    ]
 
 
 def adapter_card(job: Job) -> str:

@@ -75,7 +75,15 @@ def estimate(job: Job, design: Design, sample: Sample, precision: Precision, mem
     epoch_steps = math.ceil(train_examples / window_size)
     total_steps = config.max_steps or config.num_epochs * epoch_steps
     passes = Passes(
-        train, validation, design.layout, sample.max_length, config.batch_size, window_size, total_steps, config.seed
+        train,
+        validation,
+        design.layout,
+        sample.max_length,
+        config.batch_size,
+        window_size,
+        total_steps,
+        config.seed,
+        sample.further,
     )
     measured = machine(name_of(device), precision)
     loaded = job.model.kind != "built_in" and not config.from_scratch

@@ -46,7 +46,8 @@ class Mean(NamedTuple):
 class Passes:
     """Those of ``total_steps`` updates that learn from ``window_size`` of ``train`` each; of a long run, of its beginning.
 
-    ``train`` and ``validation`` may be the first part of a text.
+    ``train`` and ``validation`` may be the first part of a text. ``further``: other examples to evaluate on, and the share
+    of their text that they are.
     """
 
     train: Examples
@@ -57,6 +58,7 @@ class Passes:
     window_size: int
     total_steps: int
     seed: int
+    further: tuple[tuple[Examples, float], ...] = ()
 
     @cached_property
     def windows(self) -> list[list[int]]:
@@ -115,14 +117,17 @@ class Passes:
 
     def evaluation_seconds(self, evaluations: int, seconds_a_cell: float, share: float) -> float:
         """Of so many, where an update takes ``seconds_a_cell``, going forward and back; ``share`` of the text is here."""
-        return evaluations * _FORWARD * seconds_a_cell * float(self.validation.lengths.sum()) / share
+        sets = ((self.validation, share), *self.further)
+        cells = sum(float(examples.lengths.sum()) / part for examples, part in sets)
+        return evaluations * _FORWARD * seconds_a_cell * cells
 
     def largest_evaluation(self, batch_size: int) -> Pass | None:
-        """The largest pass over the validation examples; None if there are none."""
-        if not len(self.validation):
-            return None
-        longest = np.argsort(-self.validation.lengths, kind="stable")[:_EVALUATED].tolist()
-        return max(self._laid_out(self.validation, longest, batch_size), key=lambda one: one.cells)
+        """The largest pass over examples to evaluate on; None if there are none."""
+        passes = []
+        for examples in (self.validation, *(examples for examples, _ in self.further)):
+            longest = np.argsort(-examples.lengths, kind="stable")[:_EVALUATED].tolist()
+            passes += self._laid_out(examples, longest, batch_size) if longest else []
+        return max(passes, key=lambda one: one.cells, default=None)
 
     def _laid_out(self, examples: Examples, window: Sequence[int], batch_size: int) -> list[Pass]:
         """As ``batching.lay_out`` does it."""

@@ -199,7 +199,7 @@ def _shortened(setup: Setup, passes: Passes, windows: list[list[int]]) -> Setup:
     longest = np.argsort(-setup.validation.lengths, kind="stable")
     room = 2 * passes.batch_size * passes.max_length  # two passes
     few = longest[: int(np.searchsorted(np.cumsum(setup.validation.lengths[longest]), room)) + 1]
-    setup = replace(setup, validation=_taken(setup.validation, few.tolist()))
+    setup = replace(setup, validation=_taken(setup.validation, few.tolist()), evaluation={})
     if len(windows[0]) < passes.window_size:
         return setup  # fewer examples than an update wants: each is of all there are
     wanted = [example for window in windows for example in window]

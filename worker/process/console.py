@@ -69,6 +69,8 @@ class Console:
                 f"After epoch {event.epoch:.2f}: train loss {_number(event.train_loss, '.4f')},"
                 f" validation loss {_number(event.loss, '.4f')}{before if event.best else ''}"
             )
+        for name, loss in event.losses.items():
+            self._line(f"  {name}: loss {_number(loss, '.4f')}")
         if event.best:
             self._best = event.loss
 

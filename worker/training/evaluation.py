@@ -11,6 +11,7 @@ import torch
 
 from worker.contract import EvaluationEvent, SampleEvent
 from worker.data.batching import Batch, lay_out
+from worker.data.corpus import Examples
 from worker.distributed.sharding import gathered
 from worker.generation.sampling import Sampling, encode_prompt, stream
 from worker.models.forward import Forward
@@ -33,16 +34,22 @@ class Evaluator:
         self._setup = setup
         self._language_model = setup.language_model
         self._forward = forward
-        self._validation = setup.validation
-        self._by_length = np.argsort(-setup.validation.lengths, kind="stable")
         self._report = report
         self._stop = stop
         self.history: list[EvaluationEvent] = []
         self.best_loss = math.inf
         self.misses = 0
 
-    def tell(self, step: int, epoch: float, train_loss: float | None, loss: float | None) -> bool:
-        """Reports ``loss``, which ``measure`` gave, if there is one, and a sample for each prompt.
+    def tell(
+        self,
+        step: int,
+        epoch: float,
+        train_loss: float | None,
+        loss: float | None,
+        further: dict[str, float],
+    ) -> bool:
+        """Reports ``loss``, which ``measure`` gave, and those that ``measure_further`` gave, if there are any, and a sample
+        for each prompt.
 
         Returns whether the loss was the lowest so far.
         """
@@ -52,8 +59,18 @@ class Evaluator:
             best = loss < self.best_loss
             self.misses = 0 if best else self.misses + 1
             self.best_loss = min(loss, self.best_loss) if best else self.best_loss
-            numbers, nonfinite = without_nonfinite(loss=loss, perplexity=_perplexity(loss))
-            event = EvaluationEvent(step=step, epoch=epoch, best=best, train_loss=train_loss, nonfinite=nonfinite, **numbers)
+        if loss is not None or further:
+            known = {} if loss is None else {"loss": loss, "perplexity": _perplexity(loss)}
+            numbers, nonfinite = without_nonfinite(**known)
+            event = EvaluationEvent(
+                step=step,
+                epoch=epoch,
+                best=best,
+                train_loss=train_loss,
+                nonfinite=nonfinite,
+                losses=without_nonfinite(**further)[0],
+                **{"loss": None, "perplexity": None, **numbers},
+            )
             self.history.append(event)
             self._report(event)
         with gathered(self._forward):
@@ -62,29 +79,37 @@ class Evaluator:
         self._language_model.model.train()
         return best
 
-    @torch.inference_mode()
     def measure(self, batch_size: int) -> float | None:
         """Mean loss of a validation token in nats; None if there are none. Raises StopRequested on a stop."""
-        if not len(self._validation):
+        return self._loss(self._setup.validation, batch_size)
+
+    def measure_further(self, batch_size: int) -> dict[str, float]:
+        """The same of each further dataset that has any, by name."""
+        losses = {name: self._loss(examples, batch_size) for name, examples in self._setup.evaluation.items()}
+        return {name: loss for name, loss in losses.items() if loss is not None}
+
+    @torch.inference_mode()
+    def _loss(self, examples: Examples, batch_size: int) -> float | None:
+        if not len(examples):
             return None
         self._language_model.model.eval()
         total = torch.zeros((), dtype=torch.float64)
-        for batch, share in self._batches(batch_size):
+        for batch, share in self._batches(examples, batch_size):
             self._stop.check()
             loss_sum = self._forward(batch.to(self._language_model.model.device))
             total += share * loss_sum.cpu().double()  # in this order: Apple's GPUs have no float64
         self._language_model.model.train()
-        return float(self._setup.group.sum(total)) / int(self._validation.trained.sum())
+        return float(self._setup.group.sum(total)) / int(examples.trained.sum())
 
-    def _batches(self, batch_size: int) -> Iterator[tuple[Batch, int]]:
-        """The validation examples as forward passes, laid out some at a time, those of like length together.
+    def _batches(self, examples: Examples, batch_size: int) -> Iterator[tuple[Batch, int]]:
+        """The examples as forward passes, laid out some at a time, those of like length together.
 
         With each comes how often it counts, as in ``Group.share``.
         """
-        for start in range(0, len(self._by_length), _LAID_OUT_AT_ONCE):
-            window = self._by_length[start : start + _LAID_OUT_AT_ONCE].tolist()
-            setup = self._setup
-            batches = lay_out(self._validation, window, setup.layout, batch_size, setup.max_length, setup.sizes)
+        setup, by_length = self._setup, np.argsort(-examples.lengths, kind="stable")
+        for start in range(0, len(by_length), _LAID_OUT_AT_ONCE):
+            window = by_length[start : start + _LAID_OUT_AT_ONCE].tolist()
+            batches = lay_out(examples, window, setup.layout, batch_size, setup.max_length, setup.sizes)
             yield from setup.group.share(batches)
 
     def _sample(self, prompt: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from worker.checkpoints import saver
 from worker.checkpoints.folder import sweep
 from worker.contract import Job, MessageEvent, ModelSource, learning_rate
-from worker.data import group_store, token_store
+from worker.data import evaluation_store, group_store, token_store
 from worker.data.corpus import Corpus, Examples
 from worker.data.encoding import plain_chat_template, turn_ends
 from worker.data.split import ALONE
@@ -119,7 +119,9 @@ def make_setup(
     with group.first_goes_first():  # downloads and tokens are for all
         language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop, precision, device)
     train, validation = token_store.load_tokens(run_dir)
+    evaluation = evaluation_store.load(run_dir, job)
     found = [*_findings(train, validation, max_length), *token_store.left_out(run_dir)]
+    found += [f"{name}: no example has anything to learn." for name, examples in evaluation.items() if not len(examples)]
     for warning in (*found, *_without_validation(job, corpus, validation, max_length)):
         say(warning, "warning")
     _require_usable(train, validation, language_model, max_length)
@@ -146,6 +148,7 @@ def make_setup(
         base_sha256=_base_digest(job, language_model),
         group=group,
         sharded=sharded,
+        evaluation=evaluation,
     )
 
 
@@ -189,6 +192,8 @@ def _model_and_tokens(
     if group.first:
         tokenizer, skip = language_model.tokenizer, job.config.skip_refused_rows
         token_store.ensure(run_dir, corpus, job.validation_share, tokenizer, max_length, progress, skip_refused=skip)
+        progress = _Progress("Reading the further evaluation datasets", path, say, stop)
+        evaluation_store.ensure(run_dir, job, tokenizer, max_length, progress, corpus.most_characters)
     return language_model, max_length
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ class Setup:
     """What a Trainer works with. ``learning_rate`` is the full one; the language model is moved to ``device``.
 
     ``dataset_sha256`` and ``base_sha256`` (of LoRA's frozen weights) tell a resumed run what has changed. ``sharded``: the
-    model is too large for one device of the group.
+    model is too large for one device of the group. ``evaluation``: further datasets to evaluate on, by name.
     """
 
     job: Job
@@ -37,6 +37,7 @@ class Setup:
     base_sha256: str
     group: Group
     sharded: bool = False
+    evaluation: dict[str, Examples] = field(default_factory=dict)
 
     @property
     def sizes(self) -> Sizes:

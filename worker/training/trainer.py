@@ -13,7 +13,7 @@ import torch
 
 from worker.checkpoints import saver
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
-from worker.data import group_store, token_store
+from worker.data import evaluation_store, group_store, token_store
 from worker.data.batching import Sizes, shuffled_windows
 from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
@@ -122,6 +122,7 @@ class Trainer:
         if end.phase == "completed" and self.group.first:
             token_store.discard(self.setup.run_dir)
             group_store.discard(self.setup.run_dir)
+            evaluation_store.discard(self.setup.run_dir)
         return end.model_copy(update=self._usage())
 
     def report(self, event: Any) -> None:
@@ -297,7 +298,8 @@ class Trainer:
         tally = self.since_evaluation
         train_loss = tally.loss_sum / tally.tokens if tally.tokens else None
         loss = self._within_memory(lambda: self.evaluator.measure(self.batch_size))
-        best = self.evaluator.tell(self.step, self.step / self.epoch_steps, train_loss, loss)
+        further = self._within_memory(lambda: self.evaluator.measure_further(self.batch_size))
+        best = self.evaluator.tell(self.step, self.step / self.epoch_steps, train_loss, loss, further)
         self.since_evaluation = Tally()
         self.evaluated_step = self.step
         if best:

@@ -31,6 +31,27 @@ def test_a_run_is_tested_on_the_dataset_that_was_chosen_for_it(shared_server: Se
         assert shared_server.client.delete(f"/api/datasets/{dataset}").status_code == 204
 
 
+def test_further_datasets_are_evaluated_on_and_kept_as_long_as_they_are_needed(shared_server: Server) -> None:
+    learned, other = upload(shared_server, "learned.txt", LINES[:31]), upload(shared_server, "other.txt", LINES[31:])
+    config: dict[str, Any] = {"model_name": "tiny", "max_steps": 2, "sample_prompts": [], "dataset": learned}
+    without = shared_server.client.post("/api/preflight", json=config).json()
+    told = shared_server.client.post("/api/preflight", json=config | {"evaluation_datasets": [other]}).json()
+    assert told["formula"]["evaluation_seconds"] > 2 * without["formula"]["evaluation_seconds"]
+    run = shared_server.create(**config, evaluation_datasets=[other])
+    assert shared_server.client.delete(f"/api/datasets/{other}").status_code == 409
+    run = shared_server.end(run["id"])
+    assert run["config"]["evaluation_datasets"] == [other]
+    events = shared_server.client.get(f"/api/runs/{run['id']}/events", params={"type": "evaluation"}).json()["items"]
+    losses = [event["losses"]["other.txt"] for event in events if event["type"] == "evaluation"]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]
+    for wrong in ([learned], [other, other], ["nothing"]):
+        answer = shared_server.client.post("/api/runs", json=config | {"evaluation_datasets": wrong})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (422, "evaluation_datasets")
+    for dataset in (learned, other):
+        assert shared_server.client.delete(f"/api/datasets/{dataset}").status_code == 204
+
+
 def test_what_cannot_be_tested_on_is_refused(shared_server: Server) -> None:
     for wrong, told in (("sample", "the dataset itself"), ("nothing", "no dataset")):
         answer = shared_server.client.post("/api/runs", json={"dataset": "sample", "validation_dataset": wrong})

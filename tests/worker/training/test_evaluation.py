@@ -46,7 +46,7 @@ def measured(layout: Layout, batch_size: int, tmp_path: Path) -> float:
     events: list[Any] = []
     setup = setup_of(designs.language_model(model), layout, tmp_path)
     evaluator = Evaluator(setup, forward, events.append, StopSwitch(tmp_path))
-    assert evaluator.tell(step=0, epoch=0.0, train_loss=None, loss=evaluator.measure(batch_size))
+    assert evaluator.tell(step=0, epoch=0.0, train_loss=None, loss=evaluator.measure(batch_size), further={})
     assert model.training
     loss: float = events[0].loss
     return loss

@@ -107,6 +107,45 @@ def test_an_evaluation_that_is_left_without_examples_is_told(tmp_path: Path) -> 
     )
 
 
+def test_each_further_evaluation_dataset_has_the_loss_that_it_has_as_the_validation_dataset(tmp_path: Path) -> None:
+    learned, prompts, lines = tmp_path / "learned.txt", tmp_path / "prompts.jsonl", tmp_path / "lines.txt"
+    learned.write_text("".join(f"A line of text, number {number}.\n" for number in range(30)))
+    prompts.write_text("".join(json.dumps({"prompt": f"Say {number}", "completion": "ok"}) + "\n" for number in range(7)))
+    lines.write_text("".join(f"Other words, {number} of them.\n" for number in range(9)))
+    sources = {
+        "prompts": DatasetSource(path=str(prompts), format="jsonl", reading=PAIRS),
+        "lines": DatasetSource(path=str(lines)),
+    }
+
+    def evaluated(folder: str, **parts: Any) -> list[Any]:
+        """The evaluations of a run of two updates."""
+        (tmp_path / folder).mkdir()
+        job = Job(
+            run_id="run",
+            config=RunConfig(max_length=32, sample_prompts=[], max_steps=2, validation_split=0, precision="fp32"),
+            model=ModelSource(kind="built_in", location="tiny"),
+            dataset=DatasetSource(path=str(learned)),
+            device="cpu",
+            **parts,
+        )
+        said: list[Any] = []
+        trainer, _ = preparation.prepare(job, tmp_path / folder, said.append, StopSwitch(tmp_path / folder))
+        trainer.train()
+        assert not (tmp_path / folder / "evaluation").exists(), "tokens are not kept once the run has completed"
+        return [event for event in said if event.type == "evaluation"]
+
+    together = evaluated("all", evaluation=sources)
+    assert [event.step for event in together] == [0, 2]
+    assert {event.loss for event in together} == {None}
+    for name, source in sources.items():
+        alone = evaluated(name, validation=source)
+        assert [event.loss for event in alone] == pytest.approx([event.losses[name] for event in together], abs=1e-6)
+        assert not alone[0].losses
+    both = evaluated("both", validation=sources["lines"], evaluation={"prompts": sources["prompts"]})
+    assert [event.best for event in both] == [True, True], "the best checkpoint follows the validation dataset"
+    assert [list(event.losses) for event in both] == [["prompts"]] * 2
+
+
 def test_a_validation_dataset_is_tested_on_whole_and_read_in_its_own_way(tmp_path: Path) -> None:
     learned, tested = tmp_path / "learned.txt", tmp_path / "tested.jsonl"
     learned.write_text("".join(f"A line of text, number {number}.\n" for number in range(30)))
