@@ -151,7 +151,7 @@ def _problems(config: RunConfig, preflight: Preflight) -> Iterator[Problem]:
         yield Problem(
             field="dataset",
             message="This model answers in a chat format, and prompts and completions are learned without it.",
-            hint="If it is to answer chats, have the dataset read as chats, with the prompt as what the user says: on its page.",
+            hint="If it is to answer chats, have the dataset read as chats on its page, with the prompt as what the user says.",
             blocking=False,
         )
     if preflight.leaked_examples and config.validation_dataset:
