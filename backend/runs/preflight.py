@@ -151,7 +151,7 @@ def _problems(config: RunConfig, preflight: Preflight) -> Iterator[Problem]:
         yield Problem(
             field="dataset",
             message="This model answers in a chat format, and prompts and completions are learned without it.",
-            hint="If it is to answer chats, have the dataset read as chats on its page, with the prompt as what the user says.",
+            hint="To have it answer chats, choose on the page of the dataset that its rows are chats with the prompt as a question.",
             blocking=False,
         )
     if preflight.leaked_examples and config.validation_dataset:
