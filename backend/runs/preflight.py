@@ -151,7 +151,7 @@ def _problems(config: RunConfig, preflight: Preflight) -> Iterator[Problem]:
         yield Problem(
             field="dataset",
             message="This model answers in a chat format, and prompts and completions are learned without it.",
-            hint="To have it answer chats, choose on the page of the dataset that its rows are chats with the prompt as a question.",
+            hint="To have it answer chats, choose on the page of the dataset that its rows are chats, asked by the prompt.",
             blocking=False,
         )
     if preflight.leaked_examples and config.validation_dataset:

@@ -25,26 +25,29 @@ class MethodSettings(DataSettings):
     )
     lora_rank: int = setting(
         16,
-        "Width of LoRA's added matrices: how much they can learn. Used with method lora only.",
+        "Width of LoRA's added matrices: how much they can learn.",
         label="LoRA rank",
         group="method",
+        only_with=("method", "lora"),
         ge=1,
         le=512,
     )
     lora_alpha: int = setting(
         32,
-        "How strongly LoRA's part counts: it is multiplied by alpha / rank. Used with method lora only.",
+        "How strongly LoRA's part counts: it is multiplied by alpha / rank.",
         label="LoRA alpha",
         group="method",
+        only_with=("method", "lora"),
         advice="Twice the rank is a good start.",
         ge=1,
         le=4096,
     )
     lora_dropout: float = setting(
         0.0,
-        "Share of LoRA's inputs dropped at random at each update, against memorising. Used with method lora only.",
+        "Share of LoRA's inputs dropped at random at each update, against memorising.",
         label="LoRA dropout",
         group="method",
+        only_with=("method", "lora"),
         ge=0,
         le=0.9,
     )
@@ -54,7 +57,8 @@ class MethodSettings(DataSettings):
         "The layers that LoRA adds to, by how their names end, such as q_proj. all-linear: every one but the head.",
         label="LoRA layers",
         group="method",
-        advice="A name that the model has not is answered with those that it has. Used with method lora only.",
+        only_with=("method", "lora"),
+        advice="A name that the model has not is answered with those that it has.",
         min_length=1,
         max_length=100,
     )
@@ -63,6 +67,7 @@ class MethodSettings(DataSettings):
         "Weights that LoRA adds to besides, such as a mixture's experts, by how their names end: experts.down_proj.",
         label="LoRA weights",
         group="method",
+        only_with=("method", "lora"),
         advice="Each expert gets matrices of its own, so this takes far more memory. LoRA dropout and DoRA must be off.",
         max_length=100,
     )
@@ -71,12 +76,14 @@ class MethodSettings(DataSettings):
         "Multiply LoRA's part by alpha / √rank instead of alpha / rank, which suits ranks above 64.",
         label="rsLoRA",
         group="method",
+        only_with=("method", "lora"),
     )
     use_dora: bool = setting(
         False,
         "Learn how long each weight vector is apart from where it points: nearer to full at low ranks, and slower.",
         label="DoRA",
         group="method",
+        only_with=("method", "lora"),
     )
 
     load_in_4bit: bool = setting(
@@ -84,7 +91,8 @@ class MethodSettings(DataSettings):
         "QLoRA: hold the weights that LoRA leaves alone in 4 bits each (NF4): an eighth of the memory, and slower updates.",
         label="4-bit base",
         group="method",
-        advice="With method lora, and without DoRA. Needs the extra bitsandbytes.",
+        only_with=("method", "lora"),
+        advice="Without DoRA. Needs the extra bitsandbytes.",
     )
 
     @field_validator("load_in_4bit")

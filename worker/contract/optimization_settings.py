@@ -47,18 +47,20 @@ class OptimizationSettings(MethodSettings):
     )
     num_cycles: int = setting(
         2,
-        "How many times the learning rate falls and starts again at full. Used with schedule cosine_with_restarts only.",
+        "How many times the learning rate falls and starts again at full.",
         label="Cycles",
         group="rate",
+        only_with=("lr_scheduler", "cosine_with_restarts"),
         unit="cycles",
         ge=1,
         le=1000,
     )
     decay_ratio: float = setting(
         0.2,
-        "Share of the run, at its end, in which the learning rate falls. Used with schedule warmup_stable_decay only.",
+        "Share of the run, at its end, in which the learning rate falls.",
         label="Decay ratio",
         group="rate",
+        only_with=("lr_scheduler", "warmup_stable_decay"),
         ge=0,
         le=1,
     )

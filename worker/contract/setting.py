@@ -18,10 +18,25 @@ GROUPS = {
 
 
 def setting(
-    default: Any, help: str, *, label: str, group: str, unit: str | None = None, advice: str | None = None, **bounds: Any
+    default: Any,
+    help: str,
+    *,
+    label: str,
+    group: str,
+    unit: str | None = None,
+    advice: str | None = None,
+    only_with: tuple[str, str] | None = None,
+    **bounds: Any,
 ) -> Any:
-    """A RunConfig field whose schema carries what the form, the documentation and the command line show."""
-    extra = {"label": label, "group": group, "unit": unit, "advice": advice}
+    """A RunConfig field whose schema carries what the form, the documentation and the command line show.
+
+    ``only_with`` is a setting of choices and the choice of it without which this one has no meaning.
+    """
+    extra: dict[str, Any] = {"label": label, "group": group, "unit": unit, "advice": advice}
+    if only_with:
+        name, option = only_with
+        extra["only_with"] = {"name": name, "option": option}
+        help = f"{help} Used with {name} {option} only."
     return Field(
         default,
         description=help,

@@ -23,7 +23,7 @@
  * @returns {FormField[]}
  */
 export function fieldsOf(schema) {
-  const fields = Object.entries(schema.properties).map(([name, property]) => {
+  return Object.entries(schema.properties).map(([name, property]) => {
     const variant = (property.anyOf ?? [property]).find((/** @type {any} */ each) => each.type !== "null");
     return {
       name,
@@ -35,25 +35,9 @@ export function fieldsOf(schema) {
       advice: property.advice ?? null,
       options: variant.enum ?? [],
       initial: property.default ?? null,
-      only: null,
+      only: property.only_with ?? null,
     };
   });
-  return fields.map((field) => ({ ...field, only: conditionOf(field, fields) }));
-}
-
-/**
- * Fields named after an option of a choice of their group, as lora_rank after method's option lora, belong to it.
- *
- * @param {Omit<FormField, "only">} field
- * @param {Omit<FormField, "only">[]} fields
- * @returns {FormField["only"]}
- */
-function conditionOf(field, fields) {
-  for (const choice of fields.filter((each) => each.group === field.group)) {
-    const option = choice.options.find((each) => field.name.startsWith(`${each}_`));
-    if (option) return { name: choice.name, option };
-  }
-  return null;
 }
 
 /** @param {FormField} field @param {Typed} typed */

@@ -53,12 +53,18 @@ test("a preset stands over the defaults and shows in the summary", () => {
   assert.ok(!isChanged(field("batch_size"), { batch_size: "4" }));
 });
 
-test("fields that belong to an option of a choice of their group are shown and sent with it alone", () => {
+test("fields that have a meaning with one option of a choice are shown and sent with it alone", () => {
   const choice = (/** @type {string[]} */ ...options) => ({ type: "string", enum: options, default: options[0] });
   const fields = fieldsOf({
     properties: {
       method: { ...choice("full", "lora"), group: "m" },
-      lora_rank: { type: "integer", default: 16, label: "LoRA rank", group: "m" },
+      lora_rank: {
+        type: "integer",
+        default: 16,
+        label: "LoRA rank",
+        group: "m",
+        only_with: { name: "method", option: "lora" },
+      },
       on_oom: { ...choice("retry", "fail"), group: "b" },
       compile: { ...choice("auto", "on"), group: "s" },
     },
