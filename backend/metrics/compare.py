@@ -31,7 +31,8 @@ class Difference(Schema):
 
 class Outcome(Schema):
     """How a run ended, or how far it is. ``seconds`` is the time it had a worker; ``tokens`` are those it was trained on;
-    ``tokens_per_s`` is the latest that it reported; ``steps`` are the updates that count.
+    ``tokens_per_s`` is the latest that it reported; ``steps`` are the updates that count; ``losses`` are the latest
+    on further datasets, by name.
     """
 
     run: str
@@ -46,6 +47,7 @@ class Outcome(Schema):
     tokens_per_s: float | None
     peak_memory_bytes: int | None
     parameters: int | None
+    losses: dict[str, float | None] = {}
 
 
 class SeedGroup(Schema):

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from backend.db import tables
 from backend.db.database import Database
+from backend.runs import history
 from backend.series import curves
 
 BATCH = 5000
@@ -33,8 +34,10 @@ def columns(database: Database, run_id: str) -> list[str]:
     query = select(_events.cursor).where(_events.run_id == run_id, _events.type == "system").limit(1)
     with database.read() as connection:
         sampled = connection.execute(query).first() is not None
+        losses = [event.get("losses", {}) for event in history.of_type(connection, run_id, "evaluation")]
     kinds = ("step", "evaluation", "system") if sampled else ("step", "evaluation")
-    return list(dict.fromkeys(("step", "epoch", "time", *(name for kind in kinds for name in FIELDS[kind]))))
+    further = (curves.LOSSES + name for each in losses for name in each)
+    return list(dict.fromkeys(("step", "epoch", "time", *(name for kind in kinds for name in FIELDS[kind]), *further)))
 
 
 def events(database: Database, run_id: str) -> Iterator[list[dict[str, Any]]]:
@@ -78,7 +81,10 @@ def rows(batches: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any
 
 
 def _add(row: dict[str, Any], event: dict[str, Any]) -> None:
-    fields, nonfinite = FIELDS[event["type"]], event.get("nonfinite")
+    losses = {curves.LOSSES + name: loss for name, loss in event.get("losses", {}).items()}
+    event = event | losses
+    fields = FIELDS[event["type"]] | {name: name for name in losses}
+    nonfinite = [*event.get("nonfinite", ()), *(name for name, loss in losses.items() if loss is None)]
     row.setdefault("step", event["step"])
     row.setdefault("time", event["time"])
     before = row.setdefault("nonfinite", [])
@@ -87,7 +93,7 @@ def _add(row: dict[str, Any], event: dict[str, Any]) -> None:
     for column, field in fields.items():
         row[column] = event.get(field)
     if nonfinite or before:
-        now = [column for column, field in fields.items() if field in (nonfinite or ())]
+        now = [column for column, field in fields.items() if field in nonfinite]
         row["nonfinite"] = [column for column in before if column not in fields] + now
 
 

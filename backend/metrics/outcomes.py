@@ -17,8 +17,8 @@ from worker.contract import now
 
 def outcome(connection: Connection, run: Run) -> Outcome:
     """How a run ended, or how far it is."""
-    evaluations = [event for event in history.of_type(connection, run.id, "evaluation") if event["loss"] is not None]
-    best = min(evaluations, key=lambda event: event["loss"], default=None)
+    evaluations = history.of_type(connection, run.id, "evaluation")
+    best = min((event for event in evaluations if event["loss"] is not None), key=lambda event: event["loss"], default=None)
     last = history.latest(connection, run.id, "step")
     facts = [(event["status"], times.seconds(event["time"])) for event in history.of_type(connection, run.id, "server")]
     return Outcome(
@@ -27,6 +27,7 @@ def outcome(connection: Connection, run: Run) -> Outcome:
         best_validation_loss=best["loss"] if best else None,
         best_step=best["step"] if best else None,
         validation_loss=run.validation_loss,
+        losses=evaluations[-1].get("losses", {}) if evaluations else {},
         loss=run.loss,
         seconds=seconds_with_a_worker(facts, times.seconds(now())),
         steps=run.step,

@@ -53,6 +53,7 @@ class Record(NamedTuple):
     samples: list[Sample]
     warnings: list[str]
     dataset: Dataset | None
+    losses: dict[str, float | None]  # the latest on further datasets
 
 
 def gather(connection: Connection, run_id: str, datasets: Datasets) -> Record:
@@ -66,6 +67,7 @@ def gather(connection: Connection, run_id: str, datasets: Datasets) -> Record:
         samples=history.samples(connection, run_id),
         warnings=list(warnings)[-MOST_WARNINGS:],
         dataset=_dataset(datasets, run.config.dataset),
+        losses=history.latest(connection, run_id, "evaluation").get("losses", {}),
     )
 
 
@@ -82,7 +84,7 @@ def render(record: Record) -> str:
     return _template().render(
         run=run,
         outcome=outcome(run, record.series),
-        facts=facts(run),
+        facts=facts(run, record.losses),
         pictures=pictures(record.series),
         samples=_by_step(record.samples),
         prompts=list(dict.fromkeys(sample.prompt for sample in record.samples)),
@@ -136,7 +138,7 @@ def _change(name: str, first: float, last: float) -> str:
     return f"{name} {verb} from {number_text.loss(first)} to {number_text.loss(last)}; lower is better."
 
 
-def facts(run: Run) -> list[tuple[str, str]]:
+def facts(run: Run, losses: dict[str, float | None]) -> list[tuple[str, str]]:
     """Label and value, those that are known."""
     told = [
         ("updates", f"{run.step:,} of {run.total_steps:,}" if run.total_steps else ""),
@@ -144,6 +146,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("training loss", number_text.loss(run.loss)),
         ("validation loss", number_text.loss(run.validation_loss)),
         ("best validation loss", number_text.loss(run.best_validation_loss)),
+        *((f"loss on {name}", number_text.loss(loss)) for name, loss in losses.items()),
         # Of a run that went on after an end nobody knows the sum of its workers' times.
         ("time", "" if run.resumed_step else number_text.duration(_seconds_between(run.started_at, run.ended_at))),
         ("speed", "" if run.tokens_per_s is None else f"{number_text.short(run.tokens_per_s)} tokens/s"),

@@ -45,6 +45,9 @@ def _encoded(batch: list[dict[str, Any]], heads: dict[str, dict[str, bytes]], pr
     for event in batch:
         summary = b""
         if event["type"] in heads:
+            for name in event.get("losses", ()):
+                field = curves.LOSSES + name
+                heads["evaluation"].setdefault(field, _scalar_head(f"validation/{field}"))
             summary = _scalars(event, heads[event["type"]])
         elif event["type"] == "sample":
             tag = prompts.setdefault(event["prompt"], f"samples/{len(prompts) + 1}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,6 +135,7 @@ def _further(
                 field, f"{wanted} is the dataset itself, or stands there twice.", hint="Name each other dataset once."
             )
         name = Path(source.path).name if wanted in files else datasets.get(wanted).name
+        name = re.sub(r'[\s,"]+', " ", name)  # a series' key, and the head of a column
         found[f"{name} ({wanted})" if name in found else name] = source
     return found
 

@@ -28,6 +28,9 @@ KEYS = {
 }
 """Key of a curve → type of event, and the event's field. ``time`` is in seconds since 1970."""
 
+LOSSES = "losses/"
+"""What the keys of the losses on further datasets begin with, before the dataset's name."""
+
 ROLL_EVERY = 1024
 """Events that may wait until they are put into blocks."""
 
@@ -54,7 +57,8 @@ _events, _curves = tables.events.c, tables.curves.c
 
 def roll(connection: Connection, run_id: str, rolled_seq: int) -> None:
     """Put the run's events after ``rolled_seq`` into blocks."""
-    for key, entries in _waiting(connection, run_id, rolled_seq, KEYS).items():
+    keys = [*KEYS, *_further(connection, run_id, rolled_seq)]
+    for key, entries in _waiting(connection, run_id, rolled_seq, keys).items():
         if (
             max(_ends(connection, run_id, key), default=-1) >= entries[0, 0]
         ):  # a worker that starts over evaluates step 0 anew
@@ -138,15 +142,25 @@ def _entries(points: NDArray[np.float64]) -> Entries:
 _NONE: Entries = np.empty((0, 6))
 
 
+def _further(connection: Connection, run_id: str, rolled_seq: int) -> list[str]:
+    """The keys of further datasets that events after ``rolled_seq`` tell of."""
+    query = select(_events.data).where(_events.run_id == run_id, _events.seq > rolled_seq, _events.type == "evaluation")
+    told = (json.loads(data).get("losses", {}) for data in connection.execute(query).scalars())
+    return list(dict.fromkeys(LOSSES + name for losses in told for name in losses))
+
+
 def _waiting(connection: Connection, run_id: str, rolled_seq: int, keys: Iterable[str]) -> dict[str, Entries]:
     """What the events after ``rolled_seq`` say, of those keys of which they say anything. The last word on a step holds."""
+    wanted: dict[str, list[tuple[str, str]]] = {}
+    for key in keys:
+        kind, field = KEYS.get(key, ("evaluation", key))
+        wanted.setdefault(kind, []).append((key, field))
     query = select(_events.type, _events.step, _events.data).where(
         _events.run_id == run_id,
         _events.seq > rolled_seq,
-        _events.type.in_({kind for kind, _ in (KEYS[key] for key in keys)}),
+        _events.type.in_(wanted),
         ~_events.superseded,
     )
-    wanted = {kind: [(key, field) for key in keys for its, field in [KEYS[key]] if its == kind] for kind, _ in KEYS.values()}
     points: dict[str, dict[int, float]] = {}
     for kind, step, data in connection.execute(query.order_by(_events.seq)):
         event = json.loads(data)
@@ -161,6 +175,10 @@ def value(event: dict[str, Any], field: str) -> float | None:
     """NaN if it was not finite, None if the event does not tell."""
     if field == "time":
         return times.seconds(event["time"])
+    if field.startswith(LOSSES):
+        losses = event.get("losses", {})
+        name = field.removeprefix(LOSSES)
+        return None if name not in losses else float("nan") if losses[name] is None else float(losses[name])
     number = event.get(field)
     if number is None:
         return float("nan") if field in event.get("nonfinite", ()) else None

@@ -15,6 +15,7 @@ import { Failure } from "./run/failure.js";
 import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
 import { Log } from "./run/log.js";
+import { FurtherLosses } from "./run/further-losses.js";
 import { Metrics } from "./run/metrics.js";
 import { Samples } from "./run/samples.js";
 import { Settings } from "./run/settings.js";
@@ -68,6 +69,7 @@ function RunView({ store, view }) {
         </div>
         <div>
           <${Samples} store=${store} view=${view} />
+          <${FurtherLosses} store=${store} />
           <${Checkpoints} store=${store} />
           <${ForecastCard} store=${store} />
           <${Settings} store=${store} />

@@ -167,6 +167,9 @@ export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/dele
 /** @param {string} id @returns {Promise<{ items: T.MessageEvent[], stream_cursor: number }>} */
 export const getMessages = (id) => get(`${runPath(id)}/events?type=message`);
 
+/** @param {string} id @returns {Promise<{ items: T.EvaluationEvent[], stream_cursor: number }>} */
+export const getEvaluations = (id) => get(`${runPath(id)}/events?type=evaluation`);
+
 /** @param {string} id @returns {Promise<{ items: T.Sample[], stream_cursor: number }>} */
 export const getSamples = (id) => get(`${runPath(id)}/samples`);
 

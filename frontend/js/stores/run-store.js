@@ -1,7 +1,7 @@
 /**
  * All that the page of one run shows, kept current by one stream.
  *
- * @import { Checkpoint, MessageEvent, Run, RunEvent, Sample } from "../types.js"
+ * @import { Checkpoint, EvaluationEvent, MessageEvent, Run, RunEvent, Sample } from "../types.js"
  * @import { Connection } from "../server/stream.js"
  */
 import { batch, signal } from "@preact/signals";
@@ -19,6 +19,8 @@ export class RunStore {
   series = signal(emptySeries());
   samples = signal(/** @type {Sample[]} */ ([]));
   checkpoints = signal(/** @type {Checkpoint[]} */ ([]));
+  /** Only of a run that evaluates on further datasets. */
+  evaluations = signal(/** @type {EvaluationEvent[]} */ ([]));
   messages = signal(/** @type {MessageEvent[]} */ ([]));
   connection = signal(/** @type {Connection} */ ("connecting"));
   /** Why the page could not be loaded. */
@@ -55,6 +57,9 @@ export class RunStore {
         this.take(run);
         this.error.value = null;
       });
+      if (String(run.config.evaluation_datasets)) {
+        this.evaluations.value = (await api.getEvaluations(this.id)).items.reduce(withEvaluation, []);
+      }
       if (!this.#closed) this.#follow(cursor); // unless the visitor has already left
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
@@ -114,6 +119,7 @@ export class RunStore {
     this.zoom.append(events);
     for (const event of events) {
       if (event.type === "sample") this.#addSample(event);
+      else if (event.type === "evaluation") this.evaluations.value = withEvaluation(this.evaluations.value, event);
       else if (event.type === "message") this.#addMessage(event);
       else if (event.type === "checkpoint") this.refreshCheckpoints();
       else if (event.type === "server") this.refreshRun();
@@ -140,3 +146,11 @@ export class RunStore {
     if (!known) this.messages.value = [...this.messages.value, message];
   }
 }
+
+/**
+ * What a worker that goes on evaluates anew takes the place of what was told before.
+ *
+ * @param {EvaluationEvent[]} before
+ * @param {EvaluationEvent} event
+ */
+const withEvaluation = (before, event) => [...before.filter(({ step }) => step < event.step), event];

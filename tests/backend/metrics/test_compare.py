@@ -24,7 +24,7 @@ def run(name: str, **config: Any) -> Run:
 
 def ended(name: str, loss: float | None, status: str = "completed") -> Outcome:
     return Outcome(**dict.fromkeys(Outcome.model_fields) | {
-        "run": name, "status": status, "steps": 10, "best_validation_loss": loss
+        "run": name, "status": status, "steps": 10, "best_validation_loss": loss, "losses": {}
     })  # fmt: skip
 
 

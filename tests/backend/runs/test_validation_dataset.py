@@ -45,6 +45,16 @@ def test_further_datasets_are_evaluated_on_and_kept_as_long_as_they_are_needed(s
     losses = [event["losses"]["other.txt"] for event in events if event["type"] == "evaluation"]
     assert len(losses) == 2
     assert losses[1] < losses[0]
+    series = shared_server.client.get(f"/api/runs/{run['id']}/series", params={"keys": "loss,losses/other.txt"}).json()
+    assert [loss for loss in series["series"]["losses/other.txt"]["mean"] if loss is not None] == losses
+    head, *rows = shared_server.client.get(f"/api/runs/{run['id']}/files/metrics.csv").text.splitlines()
+    cells = [row.split(",")[head.split(",").index("losses/other.txt")] for row in rows]
+    assert [float(cell) for cell in cells if cell] == losses
+    plain = shared_server.end(shared_server.create(**config)["id"])
+    compared = shared_server.client.get("/api/compare", params={"runs": f"{run['id']},{plain['id']}"}).json()
+    assert [outcome["losses"] for outcome in compared["outcomes"]] == [{"other.txt": losses[1]}, {}]
+    report = shared_server.client.get(f"/api/runs/{run['id']}/files/report.html").text
+    assert "loss on other.txt" in report
     for wrong in ([learned], [other, other], ["nothing"]):
         answer = shared_server.client.post("/api/runs", json=config | {"evaluation_datasets": wrong})
         assert (answer.status_code, answer.json()["error"]["field"]) == (422, "evaluation_datasets")

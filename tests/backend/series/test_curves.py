@@ -72,7 +72,7 @@ class LongRun:
     def check(self) -> EvaluationEvent:
         value = self.random.gauss(3, 1)
         self.validation[self.step] = value
-        return EvaluationEvent(step=self.step, epoch=0, loss=value, perplexity=1.0, best=False)
+        return EvaluationEvent(step=self.step, epoch=0, loss=value, perplexity=1.0, best=False, losses={"b": value})
 
     def read(self, *keys: str, first: int | None = None, last: int | None = None, px: int = 1000) -> Curves:
         with self.records.database.read() as connection:
@@ -127,10 +127,10 @@ def test_curves_are_what_the_log_says_whatever_happened(
 
 def check(run: LongRun, first: int | None, last: int | None, px: int) -> None:
     """Each bucket against the values of its steps."""
-    shown = run.read("loss", "validation_loss", first=first, last=last, px=px)
+    shown = run.read("loss", "validation_loss", "losses/b", first=first, last=last, px=px)
     low, high = (0 if first is None else first), (run.step if last is None else last)
     assert len(shown.x) <= px
-    for key, truth in (("loss", run.loss), ("validation_loss", run.validation)):
+    for key, truth in (("loss", run.loss), ("validation_loss", run.validation), ("losses/b", run.validation)):
         band = shown.series[key]
         inside = {step for step in truth if low <= step <= high}
         if not shown.x:

@@ -24,6 +24,11 @@ const COLUMNS = [
 export function Outcomes({ comparison: { runs, outcomes, groups } }) {
   const losses = outcomes.map((one) => one.best_validation_loss).filter((loss) => loss !== null);
   const best = losses.length > 1 ? Math.min(...losses) : null;
+  const further = [...new Set(outcomes.flatMap((one) => Object.keys(one.losses)))];
+  const columns = [
+    ...COLUMNS,
+    ...further.map((name) => ({ title: `Loss on ${name}`, of: (/** @type {Outcome} */ one) => format.loss(one.losses[name]) })),
+  ];
   return html`
     <section class="card">
       <div class="card-head"><h2>How they ended</h2></div>
@@ -33,11 +38,11 @@ export function Outcomes({ comparison: { runs, outcomes, groups } }) {
             <tr>
               <th scope="col">Run</th>
               <th scope="col">Status</th>
-              ${COLUMNS.map(({ title }) => html`<th key=${title} scope="col">${title}</th>`)}
+              ${columns.map(({ title }) => html`<th key=${title} scope="col">${title}</th>`)}
             </tr>
           </thead>
           <tbody>
-            ${runs.map((run, i) => html`<${Row} key=${run.id} run=${run} outcome=${outcomes[i]} best=${best} />`)}
+            ${runs.map((run, i) => html`<${Row} key=${run.id} columns=${columns} run=${run} outcome=${outcomes[i]} best=${best} />`)}
           </tbody>
         </table>
       </div>
@@ -46,14 +51,14 @@ export function Outcomes({ comparison: { runs, outcomes, groups } }) {
   `;
 }
 
-/** @param {{ run: Run, outcome: Outcome, best: number | null }} props */
-function Row({ run, outcome, best }) {
+/** @param {{ columns: typeof COLUMNS, run: Run, outcome: Outcome, best: number | null }} props */
+function Row({ columns, run, outcome, best }) {
   const isBest = best !== null && outcome.best_validation_loss === best;
   return html`
     <tr class=${isBest ? "best" : undefined}>
       <th scope="row"><a href=${runLink(run.id)}>${run.name}</a></th>
       <td><${StatusBadge} status=${run.status} /></td>
-      ${COLUMNS.map(
+      ${columns.map(
         ({ title, of }, i) => html`<td key=${title}>${of(outcome)}${i === 0 && isBest && html`<small>lowest</small>`}</td>`,
       )}
     </tr>
