@@ -161,6 +161,33 @@ def resume(bench: Bench) -> Iterator[Check]:
         yield losses < 1e-3 and first == (9 if SMALL else 10), f"resume {name}", {"from_step": first, "loss": losses}
 
 
+def memory_savers(bench: Bench) -> Iterator[Check]:
+    """Other optimizers, and a frozen base in fewer bytes, learn nearly what AdamW and a whole base do, and go on alike."""
+    lora = {"method": "lora", "lora_rank": 64}
+    for settings in ({"optimizer": "muon"}, {"optimizer": "adamw_8bit"}, lora, lora | {"load_in_4bit": True}):
+        usual = {"precision": "bf16", "max_steps": 10, "save_steps": 6}
+        plain = bench.run("Llama", run_id="plain", **(usual | (lora if "method" in settings else {})))
+        if not SMALL:
+            free_unused()
+            torch.cuda.reset_peak_memory_stats()
+        whole = bench.run("Llama", run_id="whole", **usual, **settings)
+        memory = {} if SMALL else {"memory_GB": torch.cuda.max_memory_allocated() / 1e9}
+
+        def stop(event: Any, run_dir: Path) -> None:
+            if event.type == "step" and event.step == 8:
+                (run_dir / "control.json").write_text('{"command": "stop"}')
+
+        stopped = bench.run("Llama", run_id="cut", watch=stop, **usual, **settings)
+        (stopped.run_dir / "control.json").unlink(missing_ok=True)
+        rest = bench.run("Llama", run_id="cut", going_on=True, **usual, **settings)
+        apart = difference(whole.steps("loss")[:1], plain.steps("loss")[:1])  # of the first update, before any was made
+        gone_on = difference(rest.steps("loss"), whole.steps("loss")[-len(rest.steps("loss")) :])
+        name = ", ".join(f"{key} {value}" for key, value in settings.items())
+        falls = whole.steps("loss")[-1] < whole.steps("loss")[0]
+        figures = {"first_loss": apart, "resumed": gone_on, **memory}
+        yield apart < 0.05 and gone_on < 1e-3 and falls, f"memory savers {name}", figures
+
+
 def lora(bench: Bench) -> Iterator[Check]:
     """The adapter is merged into a model that others load."""
     for design in ("Llama", "GPT-2 without dropout", "Qwen3 MoE"):
@@ -233,5 +260,5 @@ def compile_(bench: Bench) -> Iterator[Check]:
 
 PARTS: dict[str, Callable[[Bench], Iterator[Check]]] = {
     "parity": parity, "speed": speed, "oom": out_of_memory, "nan": not_a_number, "resume": resume, "lora": lora,
-    "telemetry": telemetry, "preflight": preflight, "compile": compile_,
+    "savers": memory_savers, "telemetry": telemetry, "preflight": preflight, "compile": compile_,
 }  # fmt: skip
