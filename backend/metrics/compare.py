@@ -13,6 +13,7 @@ from worker.contract import RunConfig
 
 SAME_BUT_FOR_CHANCE = frozenset(
     {"name", "seed", "device", "num_workers", "save_steps", "log_steps", "keep_checkpoints", "sample_prompts"}
+    | {"evaluation_datasets"}
 )
 """Settings that change nothing of what is learned but what is random in it: where a run happens, what it is called, what it
 tells and keeps."""

@@ -62,10 +62,10 @@ class DataSettings(Settings):
     )
     evaluation_datasets: list[Annotated[str, Field(min_length=1, max_length=200)]] = setting(
         [],
-        "Further datasets to evaluate on, one a line. Each has a loss of its own, which no decision follows.",
+        "Further datasets to evaluate on, by the id in their page's address, one a line. Each has a loss of its own.",
         label="Further evaluation datasets",
         group="evaluation",
-        advice="Such as texts of another kind, to see what the model forgets. Early stopping follows validation loss alone.",
+        advice="Such as texts of another kind, to see what the model forgets. Early stopping does not follow them.",
         max_length=8,
     )
     split_by_group: bool = setting(
