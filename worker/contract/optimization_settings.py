@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from worker.contract.method_settings import MethodSettings
+from worker.contract.length_settings import LengthSettings
 from worker.contract.setting import setting
 
 
-class OptimizationSettings(MethodSettings):
+class OptimizationSettings(LengthSettings):
     """The optimizer and the learning rate's path."""
 
     optimizer: Literal["adamw", "muon", "adamw_8bit"] = setting(
