@@ -129,6 +129,7 @@ def start(
         warmup_ratio=0.0,
         max_length=24,
         sample_prompts=["Once"],
+        precision="fp32",
         **settings,
     )
     job = Job(run_id="run", config=config, model=source, dataset=DatasetSource(path=str(texts)), device="cpu")

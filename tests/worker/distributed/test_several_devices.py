@@ -20,7 +20,9 @@ from worker.contract import Job, ModelSource, StatusEvent
 from worker.distributed import launch
 from worker.process.control import StopSwitch
 
-SETTINGS: dict[str, Any] = {"max_steps": 12, "eval_steps": 6, "max_length": 32, "learning_rate": 0.01, "sample_prompts": []}
+SETTINGS: dict[str, Any] = {
+    "max_steps": 12, "eval_steps": 6, "max_length": 32, "learning_rate": 0.01, "sample_prompts": [], "precision": "fp32",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
