@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -161,7 +162,13 @@ async def preview_dataset(
     return Preview(**await services.inspector.answer(request), total=dataset.rows)
 
 
-@router.get("/{dataset_id}/statistics", response_class=EventSourceResponse)
+async def _place(services: ServicesDep) -> AsyncGenerator[None, None]:
+    """One in the queue, until the answer has been sent."""
+    with services.inspector.place():
+        yield
+
+
+@router.get("/{dataset_id}/statistics", response_class=EventSourceResponse, dependencies=[Depends(_place)])
 async def dataset_statistics(
     dataset_id: str,
     services: ServicesDep,
@@ -176,7 +183,6 @@ async def dataset_statistics(
     config = RunConfig(dataset=dataset_id, **chosen)
     dataset = await run_in_threadpool(services.datasets.get, dataset_id)
     planned = await run_in_threadpool(_plan, services, config, None)
-    services.inspector.reserve()
     request = {"op": "statistics", "job": planned.job().model_dump(mode="json"), "empty_rows": dataset.empty_rows}
     return EventSourceResponse(as_events(services.inspector.ask(request)), sep="\n")
 

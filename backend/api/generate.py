@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
@@ -39,10 +39,15 @@ class GenerateRequest(BaseModel):
     logprobs: bool = False
 
 
-@router.post("")
+async def _place(services: ServicesDep) -> AsyncGenerator[None, None]:
+    """One in the queue, until the answer has been sent."""
+    with services.generator.place():
+        yield
+
+
+@router.post("", dependencies=[Depends(_place)])
 async def generate(request: GenerateRequest, services: ServicesDep) -> EventSourceResponse:
     """Events ``loading``, ``token`` and a last ``done``, or ``error`` if it breaks midway. Closing the stream cancels."""
-    services.generator.reserve()
     # Not in asyncio's own threads: the hub may take seconds to answer, and live curves go through those.
     source = (await run_in_threadpool(services.catalog.resolve, request.model, field="model")).source
     if source.kind == "built_in":

@@ -12,8 +12,8 @@ import itertools
 import json
 import logging
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,34 +46,36 @@ class Helper:
         self._waiting = 0
         self._idle: asyncio.TimerHandle | None = None
 
-    def reserve(self) -> None:
-        """Raises BusyError if too many requests wait already. Call before ``ask``."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue, to be had before ``ask`` and until its end. Raises BusyError if too many wait already."""
         if self._waiting >= MOST_WAITING:
             raise BusyError("Too many requests are waiting for an answer.", hint="Try again in a moment.")
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            self._end_when_idle()
 
     async def ask(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """The events that answer a request: {"event", "data"}, the last being ``done`` or ``error``.
 
         ``request``: its op and what that takes. Leaving early cancels it.
         """
-        self._waiting += 1
-        try:
-            async with self._turn, aclosing(self._answer(request)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self._waiting -= 1
-            self._end_when_idle()
+        async with self._turn, aclosing(self._answer(request)) as events:
+            async for event in events:
+                yield event
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The data of the request's ``done``. Raises BusyError, or InvalidFieldError with what went wrong."""
-        self.reserve()
-        async with aclosing(self.ask(request)) as events:
-            async for event in events:
-                if event["event"] == "done":
-                    return dict(event["data"])
-                if event["event"] == "error":
-                    raise failure(event["data"])
+        with self.place():
+            async with aclosing(self.ask(request)) as events:
+                async for event in events:
+                    if event["event"] == "done":
+                        return dict(event["data"])
+                    if event["event"] == "error":
+                        raise failure(event["data"])
         raise AssertionError("an answer ends with done or error")
 
     async def release(self) -> None:
