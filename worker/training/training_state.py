@@ -202,8 +202,11 @@ def write_state(folder: Path, state: TrainingState, tensors: dict[str, torch.Ten
 def read_state(folder: Path) -> tuple[TrainingState, dict[str, torch.Tensor]]:
     """Both parts. Raises CheckpointError if the checkpoint has none, or not of this version."""
     state = _read_progress(folder)
-    # Copied: what is computed from a mapped file may differ in its last bits, for the numbers lie elsewhere in memory.
-    return state, {name: tensor.clone() for name, tensor in load_file(folder / TENSORS_FILE).items()}
+    try:
+        # Copied: what is computed from a mapped file may differ in its last bits, for the numbers lie elsewhere in memory.
+        return state, {name: tensor.clone() for name, tensor in load_file(folder / TENSORS_FILE).items()}
+    except FileNotFoundError:
+        raise _without_state(folder) from None
 
 
 def precision_on(device: torch.device, folder: Path) -> Precision | None:
@@ -216,6 +219,10 @@ def _read_progress(folder: Path) -> TrainingState:
     try:
         return TrainingState.model_validate_json((folder / STATE_FILE).read_bytes())
     except FileNotFoundError:
-        raise CheckpointError(f"{folder.name} holds weights only, so no run can go on from it.") from None
+        raise _without_state(folder) from None
     except ValidationError as error:
         raise CheckpointError(f"{folder.name} was saved by another version of Trainboard: {error}") from error
+
+
+def _without_state(folder: Path) -> CheckpointError:
+    return CheckpointError(f"{folder.name} holds weights only, so no run can go on from it.")

@@ -21,7 +21,7 @@ from tests.worker.designs import save_small_gpt2
 from worker.checkpoints import folder as checkpoint
 from worker.checkpoints import saver
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
-from worker.errors import StopRequested
+from worker.errors import CheckpointError, StopRequested
 from worker.process.control import StopSwitch
 from worker.training import resume, training_state
 
@@ -359,6 +359,16 @@ def test_a_run_that_chose_its_precision_keeps_it(model: ModelSource, data: Path,
     assert folder is not None
     assert training_state.precision_on(torch.device("cpu"), folder) == "bf16"
     assert training_state.precision_on(torch.device("cuda"), folder) is None
+
+
+@pytest.mark.parametrize("file", [training_state.STATE_FILE, training_state.TENSORS_FILE])
+def test_a_checkpoint_without_its_state_says_so(file: str, tmp_path: Path, model: ModelSource, data: Path) -> None:
+    Runs(model, data, "fp32").whole(tmp_path / "run", Outcome(), max_steps=4)
+    folder = saver.latest_whole(tmp_path / "run", pytest.fail)
+    assert folder is not None
+    (folder / file).unlink()
+    with pytest.raises(CheckpointError, match="holds weights only"):
+        training_state.read_state(folder)
 
 
 def test_a_run_that_goes_on_with_another_optimizer_says_so_and_begins_it_anew(
