@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from backend.api.deps import ServicesDep
+from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
 from backend.datasets import hub
 from backend.datasets.uploads import receive
@@ -162,13 +161,11 @@ async def preview_dataset(
     return Preview(**await services.inspector.answer(request), total=dataset.rows)
 
 
-async def _place(services: ServicesDep) -> AsyncGenerator[None, None]:
-    """One in the queue, until the answer has been sent."""
-    with services.inspector.place():
-        yield
-
-
-@router.get("/{dataset_id}/statistics", response_class=EventSourceResponse, dependencies=[Depends(_place)])
+@router.get(
+    "/{dataset_id}/statistics",
+    response_class=EventSourceResponse,
+    dependencies=[place_in(lambda services: services.inspector)],
+)
 async def dataset_statistics(
     dataset_id: str,
     services: ServicesDep,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
 from backend.errors import InvalidFieldError
+from backend.processes.helper import Helper
 from backend.services import Services
 
 
@@ -35,3 +37,13 @@ def parts_of(text: str) -> list[str]:
 
 ServicesDep = Annotated[Services, Depends(services)]
 AfterCursor = Annotated[int | None, Depends(after_cursor)]
+
+
+def place_in(helper: Callable[[Services], Helper]) -> Any:
+    """What a route depends on that answers by ``helper``: a place in its queue, until the answer has been sent."""
+
+    async def place(found: ServicesDep) -> AsyncGenerator[None, None]:
+        with helper(found).place():
+            yield
+
+    return Depends(place)

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from backend.api.deps import ServicesDep
+from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
 from backend.errors import InvalidFieldError
 from backend.services import Services
@@ -39,13 +39,7 @@ class GenerateRequest(BaseModel):
     logprobs: bool = False
 
 
-async def _place(services: ServicesDep) -> AsyncGenerator[None, None]:
-    """One in the queue, until the answer has been sent."""
-    with services.generator.place():
-        yield
-
-
-@router.post("", dependencies=[Depends(_place)])
+@router.post("", dependencies=[place_in(lambda services: services.generator)])
 async def generate(request: GenerateRequest, services: ServicesDep) -> EventSourceResponse:
     """Events ``loading``, ``token`` and a last ``done``, or ``error`` if it breaks midway. Closing the stream cancels."""
     # Not in asyncio's own threads: the hub may take seconds to answer, and live curves go through those.

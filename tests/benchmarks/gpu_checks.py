@@ -141,21 +141,30 @@ def not_a_number(bench: Bench) -> Iterator[Check]:
         yield "step 5" in said and kept, f"NaN in {precision}", {"said": said[:60], "weights": "kept" if kept else "moved"}
 
 
+def _cut_and_gone_on(bench: Bench, design: str, settings: dict[str, Any]) -> Done:
+    """What a run tells that was stopped after update 8 and goes on."""
+
+    def stop(event: Any, run_dir: Path) -> None:
+        if event.type == "step" and event.step == 8:
+            (run_dir / "control.json").write_text('{"command": "stop"}')
+
+    stopped = bench.run(design, run_id="cut", watch=stop, **settings)
+    (stopped.run_dir / "control.json").unlink(missing_ok=True)
+    return bench.run(design, run_id="cut", going_on=True, **settings)
+
+
+def _apart(rest: Done, whole: Done) -> float:
+    """Of the losses of a run that went on, and of one that was not stopped."""
+    return difference(rest.steps("loss"), whole.steps("loss")[-len(rest.steps("loss")) :])
+
+
 def resume(bench: Bench) -> Iterator[Check]:
     """A run that was stopped goes on to the numbers of one that was not."""
     for settings in [{"precision": half} for half in HALF] + [{"precision": "bf16", "method": "lora", "lora_dropout": 0.1}]:
         usual = {"max_steps": 10, "save_steps": 6, **settings}
-
-        def stop(event: Any, run_dir: Path) -> None:
-            if event.type == "step" and event.step == 8:
-                (run_dir / "control.json").write_text('{"command": "stop"}')
-
         whole = bench.run("GPT-2", run_id="whole", **usual)
-        stopped = bench.run("GPT-2", run_id="cut", watch=stop, **usual)
-        (stopped.run_dir / "control.json").unlink(missing_ok=True)
-        rest = bench.run("GPT-2", run_id="cut", going_on=True, **usual)
-        losses = difference(rest.steps("loss"), whole.steps("loss")[-len(rest.steps("loss")) :])
-        first = int(rest.steps("step")[0])
+        rest = _cut_and_gone_on(bench, "GPT-2", usual)
+        losses, first = _apart(rest, whole), int(rest.steps("step")[0])
         name = " ".join(map(str, settings.values()))
         # A GPU's step is told one update late.
         yield losses < 1e-3 and first == (9 if SMALL else 10), f"resume {name}", {"from_step": first, "loss": losses}
@@ -172,16 +181,8 @@ def memory_savers(bench: Bench) -> Iterator[Check]:
             torch.cuda.reset_peak_memory_stats()
         whole = bench.run("Llama", run_id="whole", **usual, **settings)
         memory = {} if SMALL else {"memory_GB": torch.cuda.max_memory_allocated() / 1e9}
-
-        def stop(event: Any, run_dir: Path) -> None:
-            if event.type == "step" and event.step == 8:
-                (run_dir / "control.json").write_text('{"command": "stop"}')
-
-        stopped = bench.run("Llama", run_id="cut", watch=stop, **usual, **settings)
-        (stopped.run_dir / "control.json").unlink(missing_ok=True)
-        rest = bench.run("Llama", run_id="cut", going_on=True, **usual, **settings)
+        gone_on = _apart(_cut_and_gone_on(bench, "Llama", usual | settings), whole)
         apart = difference(whole.steps("loss")[:1], plain.steps("loss")[:1])  # of the first update, before any was made
-        gone_on = difference(rest.steps("loss"), whole.steps("loss")[-len(rest.steps("loss")) :])
         name = ", ".join(f"{key} {value}" for key, value in settings.items())
         falls = whole.steps("loss")[-1] < whole.steps("loss")[0]
         figures = {"first_loss": apart, "resumed": gone_on, **memory}

@@ -114,6 +114,11 @@ class Report(TrainerCallback):
         self._reporter.updated(state.global_step, sum(self._collator.trained[: state.global_step * self._batches]))
 
 
+def in_bf16(device: torch.device, variant: str) -> bool:
+    """Whether an arm computes in bf16, else in fp32."""
+    return device.type == "cuda" or "b" in variant
+
+
 def settings(task: Task, run_dir: Path, device: torch.device, micro: int, accumulation: int, variant: str) -> dict[str, Any]:
     """TrainingArguments that every arm on Trainer has."""
     return {
@@ -125,7 +130,7 @@ def settings(task: Task, run_dir: Path, device: torch.device, micro: int, accumu
         "weight_decay": task.weight_decay,
         "max_grad_norm": task.max_grad_norm,
         "optim": "adamw_torch_fused",
-        "bf16": device.type == "cuda" or "b" in variant,
+        "bf16": in_bf16(device, variant),
         "use_cpu": device.type == "cpu",
         "torch_compile": "c" in variant,
         "gradient_checkpointing": False,
@@ -209,7 +214,7 @@ def main(arm: str, folder: Path, run_dir: Path, variant: str) -> None:
     torch.manual_seed(SEED)
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32).to(device)
     emitter = Emitter(run_dir / EVENTS_FILE)
-    half = device.type == "cuda" or "b" in variant
+    half = in_bf16(device, variant)
     reporter = Reporter(task, emitter, model, test, tokenizer.pad_token_id, "bf16" if half else "fp32")
     if arm == "guide":
         guide(task, model, learn, reporter, tokenizer.pad_token_id, half)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ Sizes = Literal["any", "few", "budget"]
 for each and keeps that; or always as many as fit, for a compiled model. Texts without a target fill up what is missing."""
 
 _SIZES_AN_OCTAVE = 8
+_MOST_EXAMPLES = 30_000
 _PADDED_SHARE = 1.25  # cells of a block of texts, padding counted, for each of its tokens
 
 
@@ -35,6 +37,11 @@ def shuffled_windows(count: int, size: int, seed: int, start: int = 0) -> Iterat
         for first in range(skipped * size, count, size):
             yield order[first : first + size]
         epoch, skipped = epoch + 1, 0
+
+
+def first_windows(count: int, size: int, seed: int, updates: int) -> list[list[int]]:
+    """The windows of a run's first ``updates``; of many those at its beginning, laid out in a tenth of a second."""
+    return list(islice(shuffled_windows(count, size, seed), max(1, min(updates, _MOST_EXAMPLES // size))))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ Precision = Literal["fp32", "fp16", "bf16"]
 AUTOCAST: dict[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
 """The number format of products; fp32 needs no autocast."""
 
-_WORTH_IT = (
-    1.5  # times as fast. What knows bf16 multiplies 2 (avx512_bf16) to 5 times (AMX) as fast in it, what does not slower.
-)
+# Times as fast. A CPU that knows bf16 multiplies 2 (avx512_bf16) to 5 times (AMX) as fast in it, one that does not slower.
+_WORTH_IT = 1.5
 _SHAPE = (256, 256, 1024)  # of the products tried: what a feed-forward layer of a small model does
 _PAIRS = 30
 
@@ -36,6 +35,12 @@ def choose_precision(wanted: str, device: torch.device) -> Precision:
     if wanted == "bf16":
         return "bf16"
     return "fp16" if wanted == "fp16" else "fp32"
+
+
+def dtype_of_products(tensor: torch.Tensor) -> torch.dtype:
+    """What products of ``tensor`` are computed in: autocast's format where there is one, else its own."""
+    kind = tensor.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tensor.dtype
 
 
 @cache

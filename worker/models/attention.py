@@ -13,6 +13,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from worker.data.batching import Batch, Block, PackedTexts
+from worker.devices.precision import dtype_of_products
 
 PACKED = "packed_or_sdpa"
 """The name by which transformers knows this attention; never written to a file."""
@@ -65,7 +66,7 @@ def _attend_packed(
     tensors: tuple[torch.Tensor, ...], texts: PackedTexts, dropout: float, scale: float | None, window: int | None
 ) -> torch.Tensor:
     """Query, key and value [tokens, heads, width] to [tokens, heads, width]."""
-    kind, dtype = tensors[0].device.type, _dtype_of_products(tensors[0])
+    kind, dtype = tensors[0].device.type, dtype_of_products(tensors[0])
     if varlen_serves(kind, _capability(tensors[0].device), dtype, tensors[0].shape[-1]):
         return _attend_varlen(tensors, texts, dtype, dropout, scale, window)
     return torch.cat([_attend_block(tensors, block, dropout, scale, window) for block in texts.blocks])
@@ -163,12 +164,6 @@ def _attend_by_products(
         weights = scores.view(rows, heads, longest, longest).masked_fill(hidden, -math.inf).softmax(dim=-1)
         out = F.dropout(weights, dropout).view(*share[:2], -1, longest) @ value.float()
     return out.view(query.shape).to(query.dtype)
-
-
-def _dtype_of_products(tensor: torch.Tensor) -> torch.dtype:
-    """What products of ``tensor`` are computed in."""
-    kind = tensor.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tensor.dtype
 
 
 def _padded(tensor: torch.Tensor, block: Block) -> torch.Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any, cast
 
 import torch
@@ -16,7 +15,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from transformers.pytorch_utils import Conv1D
 
-from worker.errors import DeviceError
+from worker.devices.bits import require_bitsandbytes
+from worker.devices.precision import dtype_of_products
 from worker.models.parts import words_part
 
 _IN_BLOCK, _IN_BLOCK_OF_SCALES = 64, 256  # numbers that share a scale, and scales that share one in fp32: bitsandbytes' own
@@ -76,9 +76,8 @@ _KINDS: dict[type, Any] = {nn.Linear: FrozenLinear, Conv1D: FrozenConv1D, nn.Emb
 
 def _product(inputs: torch.Tensor, layer: Any) -> torch.Tensor:
     """In autocast's format where there is one, else in that of ``inputs``."""
-    kind = inputs.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else inputs.dtype
-    with torch.autocast(kind, enabled=False):
+    dtype = dtype_of_products(inputs)
+    with torch.autocast(inputs.device.type, enabled=False):
         output: torch.Tensor = _Product.apply(inputs.to(dtype), layer)  # type: ignore[no-untyped-call]
     return output
 
@@ -181,21 +180,12 @@ def _in_four_bits(model: nn.Module) -> Iterator[Any]:
 def require_four_bits(device: torch.device, *, tried: bool) -> None:
     """Raises DeviceError if weights cannot be held in 4 bits for ``device``. If ``tried``, a small one is, which
     takes memory of a GPU."""
-    hint = "Set 4-bit base off."
-    if device.type not in ("cpu", "cuda"):
-        raise DeviceError(f"A base in 4 bits has not been made to work on {device.type}.", hint)
-    if find_spec("bitsandbytes") is None:
-        raise DeviceError(
-            "A base in 4 bits needs the package bitsandbytes, which is not installed.",
-            f"Install it with: pip install 'trainboard[bitsandbytes]'. Or: {hint}",
-        )
-    if not tried:
-        return
-    layer = FrozenLinear(_IN_BLOCK, _IN_BLOCK, bias=False, device=device).requires_grad_(False)
-    try:
+
+    def multiply() -> None:
+        layer = FrozenLinear(_IN_BLOCK, _IN_BLOCK, bias=False, device=device).requires_grad_(False)
         with torch.no_grad():
             _quantize(layer, device)
             layer(torch.ones(1, _IN_BLOCK, device=device))
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:  # each of its missing parts fails in its own way
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DeviceError(f"4 bits do not work on {device.type} here: bitsandbytes says {first_line}", hint) from error
+
+    hint, failed = "Set 4-bit base off.", "4 bits do not work"
+    require_bitsandbytes("A base in 4 bits", device, hint, failed, multiply if tried else None)

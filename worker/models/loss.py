@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from worker.data.batching import next_of_few
+from worker.devices.precision import dtype_of_products
 
 _LOGITS_AT_ONCE = {"cpu": 1 << 25, "cuda": 1 << 27}  # numbers; a GPU needs more of them to be busy
 _IN_CACHE = 1 << 18  # numbers that a CPU goes through several times without fetching them from its memory again
@@ -37,7 +38,7 @@ def linear_cross_entropy_sum(
     are in fp32.
     """
     kind = hidden.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+    dtype = dtype_of_products(hidden)
     with torch.autocast(kind, enabled=False):
         if torch.is_grad_enabled():
             loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, targets, dtype, smoothing)  # type: ignore[no-untyped-call]

@@ -150,14 +150,11 @@ def _new_bytes(footprint: Footprint) -> float:
     vocabulary, width = (int(size) for size in design.head.shape)
     rows = min(mean.targets / mean.passes, chunk_rows(footprint.device.type, vocabulary))
     both = 2 * vocabulary * width if design.tied and design.head.requires_grad else 0
-    logit = 2 if footprint.precision != "fp32" else _BYTES
     made = [
         (_BYTES * design.trained_parameters, 1.0),
         (_BYTES * both, mean.passes),
-        (logit * rows * vocabulary, mean.targets / rows),
+        *((size * rows * vocabulary, mean.targets / rows) for size in footprint.logit_bytes),
     ]
-    if footprint.device.type != "cpu":
-        made.append((_BYTES * rows * vocabulary, mean.targets / rows))
     return sum(size * times for size, times in made if size >= _LARGE)
 
 

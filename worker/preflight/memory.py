@@ -51,6 +51,12 @@ class Footprint:
     loaded: bool
     optimizer_bytes: int
 
+    @property
+    def logit_bytes(self) -> list[int]:
+        """Of what is made of each logit: itself, which becomes its gradient, and on a GPU what softmax makes of it, as there
+        that is made of all of them at once."""
+        return [2 if self.precision != "fp32" else _BYTES, *([_BYTES] if self.device.type != "cpu" else [])]
+
     def rehearsal(self, cells: float) -> Rehearsal:
         """What a pass of so many cells takes, judged by the run's largest and by a very short one."""
         largest, _ = self.passes.largest(self.passes.batch_size)
@@ -116,11 +122,10 @@ class Footprint:
         }
 
     def _logits_bytes(self, targets: int) -> int:
-        """Of one chunk: the logits, which become their gradients, and on a GPU what softmax makes of them all at once."""
+        """Of one chunk."""
         vocabulary = int(self.design.head.shape[0])
         rows = chunk_rows(self.device.type, vocabulary)
-        each = (2 if self.precision != "fp32" else _BYTES) + (_BYTES if self.device.type != "cpu" else 0)
-        return min(targets, rows) * vocabulary * each
+        return min(targets, rows) * vocabulary * sum(self.logit_bytes)
 
     def _with_gaps(self, parts: dict[str, float]) -> dict[str, float]:
         """A GPU's memory is handed out by torch, and what it counts there has no gaps. Logits are large enough to be handed

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
 from worker.contract import RunConfig
-from worker.data.batching import Layout, first_fit, in_order, pack, shuffled_windows
+from worker.data.batching import Layout, first_fit, first_windows, in_order, pack
 from worker.data.corpus import Examples
 
-_MOST_EXAMPLES = 30_000  # that are laid out to find the largest pass: a tenth of a second
 _HEAVIEST = 16  # windows among which the largest pass is looked for when batches had another size
 _EVALUATED = 1024  # examples, the longest ones first, as worker.training.evaluation lays them out
 _FORWARD = 1 / 3  # of the time that a pass takes forward and back: one product for each weight, of three
@@ -63,8 +61,7 @@ class Passes:
     @cached_property
     def windows(self) -> list[list[int]]:
         """The examples of each update, by number."""
-        most = max(1, min(self.total_steps, _MOST_EXAMPLES // self.window_size))
-        return list(islice(shuffled_windows(len(self.train), self.window_size, self.seed), most))
+        return first_windows(len(self.train), self.window_size, self.seed, self.total_steps)
 
     @cached_property
     def of_windows(self) -> list[list[Pass]]:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import islice
 from typing import Any, Literal
 
 import torch
 
 from worker.contract import MessageEvent
-from worker.data.batching import Batch, first_fit, lay_out, shuffled_windows
+from worker.data.batching import Batch, first_fit, first_windows, lay_out
 from worker.models.forward import Forward
 from worker.training.setup import Setup
 
 _UPDATES_TO_PAY = 2000  # below, compiling takes longer than it saves
 # Compiled passes all have one size. On an H200 compiling saves a tenth, and half was lost with passes filled to four tenths.
 _FEWEST_FILLED = 0.95
-_MOST_EXAMPLES = 30_000  # that are laid out to find that out: a tenth of a second
 
 
 def should_compile(setting: Literal["auto", "on", "off"], device: torch.device, total_steps: int) -> bool:
@@ -58,9 +56,8 @@ def filled_share(setup: Setup, batch_size: int, steps: int) -> float:
     config, lengths, budget = setup.job.config, setup.train.lengths, batch_size * setup.max_length
     devices = setup.group.size
     window_size = config.batch_size * config.gradient_accumulation_steps * devices
-    updates = max(1, min(steps, _MOST_EXAMPLES // window_size))
     tokens = passes = 0
-    for window in islice(shuffled_windows(len(setup.train), window_size, config.seed), updates):
+    for window in first_windows(len(setup.train), window_size, config.seed, steps):
         tokens += int(lengths[window].sum())
         passes += devices * math.ceil(len(first_fit(window, lengths, budget)) / devices)
     return tokens / (passes * budget)

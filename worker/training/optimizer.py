@@ -7,14 +7,14 @@ they always are: the rows of an embedding are no directions of one map, and rare
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from worker.errors import DeviceError, ModelError
+from worker.devices.bits import require_bitsandbytes
+from worker.errors import ModelError
 
 OptimizerName = Literal["adamw", "muon", "adamw_8bit"]
 
@@ -91,23 +91,14 @@ def require_optimizer(name: OptimizerName, device: torch.device, *, tried: bool)
     which takes memory of a GPU."""
     if name != "adamw_8bit":
         return
-    hint = "Set Optimizer to adamw."
-    if device.type not in ("cpu", "cuda"):
-        raise DeviceError(f"8-bit AdamW has not been made to work on {device.type}.", hint)
-    if find_spec("bitsandbytes") is None:
-        raise DeviceError(
-            "8-bit AdamW needs the package bitsandbytes, which is not installed.",
-            f"Install it with: pip install 'trainboard[bitsandbytes]'. Or: {hint}",
-        )
-    if not tried:
-        return
-    weight = nn.Parameter(torch.zeros(64, _SMALLEST_IN_8_BITS // 64, device=device))
-    weight.grad = torch.zeros_like(weight)
-    try:
+
+    def update() -> None:
+        weight = nn.Parameter(torch.zeros(64, _SMALLEST_IN_8_BITS // 64, device=device))
+        weight.grad = torch.zeros_like(weight)
         _adamw_8bit([weight], 1e-3, 0.0).step()
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:  # each of its missing parts fails in its own way
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DeviceError(f"8-bit AdamW does not run on {device.type} here: bitsandbytes says {first_line}", hint) from error
+
+    hint, failed = "Set Optimizer to adamw.", "8-bit AdamW does not run"
+    require_bitsandbytes("8-bit AdamW", device, hint, failed, update if tried else None)
 
 
 def _adamw(weights: Sequence[nn.Parameter], learning_rate: float, weight_decay: float) -> torch.optim.AdamW:

@@ -100,12 +100,17 @@ function usualOr(role, columns, taken) {
   return free.find((column) => USUAL[role]?.includes(column.toLowerCase())) ?? (role === "completion" ? free.at(-1) : free[0]) ?? columns[0];
 }
 
+/** What a template makes, and the roles that a column each has. @param {Reading} reading */
+function parts(reading) {
+  const made = reading.template ? madeRole(reading) : null;
+  return { made, roles: [...neededRoles(reading).filter((role) => role !== made), ...optionalRoles(reading)] };
+}
+
 /** @param {Reading} reading @param {string} column @returns {Role | null} what the column is used for */
 export function roleOf(reading, column) {
-  const made = reading.template ? madeRole(reading) : null;
+  const { made, roles } = parts(reading);
   const within = (/** @type {string} */ name) => name === column || name.split(".")[0] === column;
   if (made && templateColumns(reading.template ?? "").some(within)) return made;
-  const roles = [...neededRoles(reading).filter((role) => role !== made), ...optionalRoles(reading)];
   return roles.find((role) => within(reading[role] ?? "")) ?? null;
 }
 
@@ -120,8 +125,7 @@ export function isSame(one, other) {
 /** What of a reading has an effect, as text. @param {Reading} reading */
 function canonical(reading) {
   const { kind, separator = null, special_tokens: marks, empty_words: words, system_into_user: into } = reading;
-  const made = reading.template ? madeRole(reading) : null;
-  const roles = [...neededRoles(reading).filter((role) => role !== made), ...optionalRoles(reading)];
+  const { made, roles } = parts(reading);
   return JSON.stringify([
     ...[kind, made && reading.template, roles.map((role) => reading[role] ?? null)],
     ...[Boolean(marks), Boolean(words), kind === "completion" && separator],

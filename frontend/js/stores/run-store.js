@@ -57,7 +57,8 @@ export class RunStore {
         this.take(run);
         this.error.value = null;
       });
-      if (String(run.config.evaluation_datasets)) {
+      const further = run.config.evaluation_datasets;
+      if (Array.isArray(further) && further.length > 0) {
         this.evaluations.value = (await api.getEvaluations(this.id)).items.reduce(withEvaluation, []);
       }
       if (!this.#closed) this.#follow(cursor); // unless the visitor has already left

@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM
 from tests.worker import architectures, designs
 from tests.worker.designs import save_small_gpt2
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
+from worker.devices import bits
 from worker.errors import DeviceError
 from worker.models import frozen, lora
 from worker.process.control import StopSwitch
@@ -222,7 +223,7 @@ def test_where_4_bits_do_not_run_a_run_is_refused_in_words(train: Train, monkeyp
     with pytest.raises(DeviceError, match=r"4 bits do not work on cpu here: bitsandbytes says no kernel$"):
         train(load_in_4bit=True)
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
-    monkeypatch.setattr(frozen, "find_spec", lambda name: None)
+    monkeypatch.setattr(bits, "find_spec", lambda name: None)
     with pytest.raises(DeviceError, match="not installed") as caught:
         train("other", load_in_4bit=True)
     assert "pip install 'trainboard[bitsandbytes]'" in str(caught.value.hint)

@@ -40,7 +40,7 @@ export function TextProblems({ problems, onRow }) {
       <section class="text-problems" key=${problem.kind} aria-label=${problem.kind.replace("_", " ")}>
         <${Notice} tone="warning" title=${TOLD[problem.kind].title(problem.rows)}>${TOLD[problem.kind].advice}<//>
         <details>
-          <summary>${problem.rows > problem.examples.length ? `Some of these examples` : "These examples"}</summary>
+          <summary>${problem.rows > problem.examples.length ? "Some of these examples" : "These examples"}</summary>
           ${problem.examples.map((example) => html`<${Example} key=${example.row} example=${example} onRow=${onRow} />`)}
         </details>
       </section>
