@@ -19,7 +19,7 @@ from backend.runs import lifecycle
 from backend.runs.jobs import plan, write_job
 from backend.settings import ROOT, Settings
 from backend.system import devices
-from worker.contract import MODEL_DIR, Checked, DatasetSource, Reading, RunConfig
+from worker.contract import MODEL_DIR, Checked, DatasetSource, Reading, RunConfig, mixed_share
 
 _EXAMPLE = """'{"kind": "completion", "template": "{instruction}\\n\\n{input}", "completion": "output"}'"""
 
@@ -53,22 +53,10 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     datasets.prepare()
     catalog = Catalog(settings.models_dir, settings.runs_dir)
     reading = _reading(options.reading)
-    file = _own_file("dataset", config.dataset, reading, options.header)
-    if reading and not file:
+    files = _own_files(config, reading, options.header)
+    if reading and config.dataset not in files:
         check_reading(config.dataset, datasets.source(config.dataset, reading))
-    test = _own_file("validation_dataset", config.validation_dataset)
-    further = {name: source for name in config.evaluation_datasets if (source := _own_file("evaluation_datasets", name))}
-    found = devices.find_devices()
-    planned = plan(
-        config,
-        catalog,
-        datasets,
-        found,
-        file=file,
-        validation_file=test,
-        evaluation_files=further,
-        reading=reading,
-    )
+    planned = plan(config, catalog, datasets, devices.find_devices(), files=files, reading=reading)
     run_id = lifecycle.new_id()
     directory = settings.runs_dir / run_id
     directory.mkdir(parents=True)
@@ -102,13 +90,21 @@ def _reading(text: str | None) -> Reading | None:
         ) from error
 
 
-def _own_file(
-    field: str, dataset: str | None, reading: Reading | None = None, header: bool | None = None
-) -> DatasetSource | None:
+def _own_files(config: RunConfig, reading: Reading | None, header: bool | None) -> dict[str, DatasetSource]:
+    """All files that the configuration names instead of a dataset, checked. Raises InvalidFieldError."""
+    others = [
+        *(("validation_dataset", name) for name in [config.validation_dataset] if name),
+        *(("mixture", mixed_share(entry)[0]) for entry in config.mixture),
+        *(("evaluation_datasets", name) for name in config.evaluation_datasets),
+    ]
+    found = {config.dataset: _own_file("dataset", config.dataset, reading, header)}
+    found |= {name: _own_file(field, name) for field, name in others if name not in found}
+    return {name: source for name, source in found.items() if source}
+
+
+def _own_file(field: str, dataset: str, reading: Reading | None = None, header: bool | None = None) -> DatasetSource | None:
     """The file that a field names, checked, if it is a path rather than a dataset's id; what there is to know of it is said.
     It is read as ``reading`` and ``header`` say, or as is found. Raises InvalidFieldError."""
-    if dataset is None:
-        return None
     path = Path(dataset).expanduser().resolve()
     if path.is_file():
         checked = check_file(path.name, path)

@@ -22,7 +22,7 @@ from backend.runs.about import OneLine
 from backend.runs.jobs import plan
 from backend.schemas.data import Dataset, DatasetList, Preview, TokenView
 from backend.services import Services
-from worker.contract import Reading, RunConfig
+from worker.contract import Reading, RunConfig, mixed_share
 
 router = APIRouter(prefix="/api/datasets", tags=["datasets"])
 
@@ -214,7 +214,8 @@ def delete_dataset(dataset_id: str, services: ServicesDep) -> None:
 
 
 def _datasets_of(config: dict[str, Any]) -> tuple[str | None, ...]:
-    return config["dataset"], config.get("validation_dataset"), *config.get("evaluation_datasets", [])
+    mixed = (mixed_share(entry)[0] for entry in config.get("mixture", []))
+    return config["dataset"], config.get("validation_dataset"), *mixed, *config.get("evaluation_datasets", [])
 
 
 def _plan(services: Services, config: RunConfig, reading: Reading | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,10 +18,12 @@ from worker.contract import (
     JOB_FILE,
     DatasetSource,
     Job,
+    MixedDataset,
     ModelSource,
     Reading,
     RunConfig,
     learning_rate,
+    mixed_share,
 )
 
 
@@ -31,18 +34,20 @@ class Plan(NamedTuple):
     model: ModelSource
     dataset: DatasetSource
     validation: DatasetSource | None
+    mixture: dict[str, MixedDataset]
     evaluation: dict[str, DatasetSource]
     name: str
 
     def job(self, run_id: str = "", device: str = "auto") -> Job:
         """What a worker is given."""
         parts = {"config": self.config, "model": self.model, "dataset": self.dataset, "validation": self.validation}
-        return Job(run_id=run_id, device=device, evaluation=self.evaluation, **parts)
+        return Job(run_id=run_id, device=device, mixture=self.mixture, evaluation=self.evaluation, **parts)
 
     def check(self) -> None:
         """Raises InvalidFieldError if the data or the model has been deleted since the plan was made."""
+        mixed = (("mixture", part.source) for part in self.mixture.values())
         further = (("evaluation_datasets", source) for source in self.evaluation.values())
-        for field, source in (("dataset", self.dataset), ("validation_dataset", self.validation), *further):
+        for field, source in (("dataset", self.dataset), ("validation_dataset", self.validation), *mixed, *further):
             if source and not Path(source.path).exists():
                 raise InvalidFieldError(field, "This dataset has just been deleted.", hint="Choose another one.")
         if self.model.kind in ("folder", "gguf") and not Path(self.model.location).exists():
@@ -55,16 +60,13 @@ def plan(
     datasets: Datasets,
     devices: list[Device],
     *,
-    file: DatasetSource | None = None,
-    validation_file: DatasetSource | None = None,
-    evaluation_files: dict[str, DatasetSource] | None = None,
+    files: dict[str, DatasetSource] | None = None,
     reading: Reading | None = None,
 ) -> Plan:
     """Find what a configuration names and fill in what it leaves open.
 
-    ``file``: train on this instead of a dataset, and ``validation_file``: test on that; ``evaluation_files``: those
-    that ``evaluation_datasets`` names by their path; ``reading``: read the dataset so,
-    and not as it is set to.
+    ``files``: those that the configuration names by their path, instead of a dataset; ``reading``: read the dataset so, and
+    not as it is set to.
 
     Raises InvalidFieldError, naming the field.
     """
@@ -80,17 +82,20 @@ def plan(
             "Early stopping needs a validation loss, and Validation split is 0.",
             hint="Set Validation split to 0.1, or leave Early stopping empty.",
         )
-    dataset, dataset_name = _dataset("dataset", config.dataset, datasets, file, reading)
+    files = files or {}
+    dataset, dataset_name = _dataset("dataset", config.dataset, datasets, files, reading)
+    mixture = _mixture(config, datasets, files, dataset)
+    learned = [dataset.path, *(part.source.path for part in mixture.values())]
     validation, validation_name = None, None
     if config.validation_dataset:
-        validation, validation_name = _dataset("validation_dataset", config.validation_dataset, datasets, validation_file)
-        if validation.path == dataset.path:
+        validation, validation_name = _dataset("validation_dataset", config.validation_dataset, datasets, files)
+        if validation.path in learned:
             raise InvalidFieldError(
                 "validation_dataset",
-                "A model cannot be tested on what it has learned: this is the dataset itself.",
+                "A model cannot be tested on what it has learned: this is the dataset itself, or one that is mixed with it.",
                 hint="Choose another one, or leave it empty and let Validation split keep a part aside.",
             )
-    evaluation = _further(config, datasets, evaluation_files or {}, dataset)
+    evaluation = _further(config, datasets, files, learned, mixture)
     model_name = config.model_name if "model_name" in config.model_fields_set else catalog.default()
     model, context = catalog.resolve(model_name)
     if context is not None and config.max_length is not None and config.max_length > context:
@@ -108,14 +113,14 @@ def plan(
             "max_length": config.max_length or (min(DEFAULT_MAX_LENGTH, context) if context else None),
         }
     )
-    return Plan(filled, model, dataset, validation, evaluation, config.name or f"{model_name} on {dataset_name}")
+    return Plan(filled, model, dataset, validation, mixture, evaluation, config.name or f"{model_name} on {dataset_name}")
 
 
 def _dataset(
-    field: str, name: str, datasets: Datasets, file: DatasetSource | None, reading: Reading | None = None
+    field: str, name: str, datasets: Datasets, files: dict[str, DatasetSource], reading: Reading | None = None
 ) -> tuple[DatasetSource, str]:
-    """What ``field`` names, or ``file`` if there is one, and what it is called. Raises InvalidFieldError."""
-    if file:
+    """What ``field`` names, if it is not one of ``files``, and what it is called. Raises InvalidFieldError."""
+    if file := files.get(name):
         return file, Path(file.path).name
     try:
         return datasets.source(name, reading), datasets.get(name).id
@@ -123,21 +128,45 @@ def _dataset(
         raise InvalidFieldError(field, error.detail.message, hint="Upload a file first, or use sample.") from error
 
 
-def _further(
+def _mixture(
     config: RunConfig, datasets: Datasets, files: dict[str, DatasetSource], dataset: DatasetSource
+) -> dict[str, MixedDataset]:
+    """The datasets to learn along with ``dataset``, by names that differ. Raises InvalidFieldError."""
+    field, found = "mixture", dict[str, MixedDataset]()
+    for wanted, share in map(mixed_share, config.mixture):
+        source, _ = _dataset(field, wanted, datasets, files)
+        if source.path in {dataset.path, *(part.source.path for part in found.values())}:
+            raise InvalidFieldError(
+                field, f"{wanted} is the dataset itself, or stands there twice.", hint="Name each other dataset once."
+            )
+        found[_name(wanted, datasets, files, found)] = MixedDataset(source=source, share=share)
+    return found
+
+
+def _further(
+    config: RunConfig,
+    datasets: Datasets,
+    files: dict[str, DatasetSource],
+    learned: list[str],
+    mixture: Collection[str],
 ) -> dict[str, DatasetSource]:
     """The further datasets to evaluate on, by names that differ. Raises InvalidFieldError."""
     field, found = "evaluation_datasets", dict[str, DatasetSource]()
     for wanted in config.evaluation_datasets:
-        source, _ = _dataset(field, wanted, datasets, files.get(wanted))
-        if source.path in {dataset.path, *(other.path for other in found.values())}:
+        source, _ = _dataset(field, wanted, datasets, files)
+        if source.path in {*learned, *(other.path for other in found.values())}:
             raise InvalidFieldError(
-                field, f"{wanted} is the dataset itself, or stands there twice.", hint="Name each other dataset once."
+                field, f"{wanted} is learned from, or stands there twice.", hint="Name each other dataset once."
             )
-        name = Path(source.path).name if wanted in files else datasets.get(wanted).name
-        name = re.sub(r'[\s,"]+', " ", name)  # a series' key, and the head of a column
-        found[f"{name} ({wanted})" if name in found else name] = source
+        found[_name(wanted, datasets, files, {*found, *mixture})] = source
     return found
+
+
+def _name(wanted: str, datasets: Datasets, files: Collection[str], taken: Collection[str]) -> str:
+    """What people know a dataset by, and with what they asked for where another one is called so."""
+    name = Path(wanted).name if wanted in files else datasets.get(wanted).name
+    name = re.sub(r'[\s,"]+', " ", name)  # a series' key, and the head of a column
+    return f"{name} ({wanted})" if name in taken else name
 
 
 def _check_count(config: RunConfig, devices: list[str]) -> None:

@@ -206,5 +206,5 @@ def _available(device: Device) -> int:
 def _key(planned: Plan) -> str:
     """What decides every estimate."""
     config = planned.config.model_dump_json(exclude={"name"})
-    texts = planned.dataset.model_dump_json(), str(planned.validation), str(planned.evaluation)
+    texts = planned.dataset.model_dump_json(), str(planned.validation), str(planned.evaluation), str(planned.mixture)
     return "\n".join((config, planned.model.model_dump_json(), *texts))

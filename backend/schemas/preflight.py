@@ -35,11 +35,23 @@ class Problem(Schema):
     blocking: bool
 
 
+class MixedPart(Schema):
+    """What an epoch takes of one of several datasets: ``tokens`` to learn, their ``share`` of all that the epoch has, and
+    ``passes``, how often it is gone through."""
+
+    name: str
+    tokens: int
+    share: float
+    passes: float
+
+
 class Preflight(Schema):
     """What a configuration comes to. ``exact`` is false where token counts are estimates from a part of the text.
 
     ``leaked_examples`` counts different ones for validation that are nearly the same as one that is learned; null where
     there is much text. ``leaks`` are some of them where another dataset is for validation.
+
+    ``mixture``: the dataset and those that are mixed with it; empty for a dataset alone.
 
     ``chat_format_unused``: prompts and completions are to be learned as they are by a model that has a chat format.
 
@@ -58,6 +70,7 @@ class Preflight(Schema):
     untrained_examples: int
     leaked_examples: int | None
     leaks: list[NearDuplicatePair]
+    mixture: list[MixedPart] = []
     chat_format_unused: bool
     steps_per_epoch: int
     total_steps: int

@@ -14,12 +14,18 @@ from typing import Any
 
 from watchfiles import watch
 
-from worker.contract import Control, DatasetSource, Job, ModelSource, RunConfig, decode
+from worker.contract import Control, DatasetSource, Job, MixedDataset, ModelSource, RunConfig, decode
 
 ROOT = Path(__file__).parents[2]
 
 
-def make_run(run_dir: Path, dataset: Path, model: ModelSource | None = None, **config: Any) -> Path:
+def make_run(
+    run_dir: Path,
+    dataset: Path,
+    model: ModelSource | None = None,
+    mixture: dict[str, MixedDataset] | None = None,
+    **config: Any,
+) -> Path:
     """A run directory with its config.json, and nothing else."""
     run_dir.mkdir()
     source = model or ModelSource(kind="built_in", location="tiny")
@@ -28,6 +34,7 @@ def make_run(run_dir: Path, dataset: Path, model: ModelSource | None = None, **c
         config=RunConfig(**config),
         model=source,
         dataset=DatasetSource(path=str(dataset)),
+        mixture=mixture or {},
         device="cpu",
     )
     (run_dir / "config.json").write_text(job.model_dump_json())

@@ -23,7 +23,8 @@ def random_examples(lengths: Sequence[int], vocabulary: int) -> Examples:
 
 
 def _examples(tokens: NDArray[np.int32], lengths: Sequence[int]) -> Examples:
-    return Examples(tokens, np.cumsum([0, *lengths]), np.array(lengths, dtype=np.int64) - 1)
+    ends = np.cumsum(lengths)
+    return Examples(tokens, ends - lengths, ends, np.array(lengths, dtype=np.int64) - 1)
 
 
 def split_texts(texts: Sequence[str], share: float) -> tuple[list[str], list[str]]:

@@ -5,6 +5,7 @@ library. Imports nothing else of ours.
 """
 
 from worker.contract.built_in import BUILT_IN_MODELS, DEFAULT_MAX_LENGTH, BuiltInModel
+from worker.contract.data_settings import mixed_share
 from worker.contract.dataset import FIELD, Checked, DatasetSource, Encoding, Format, Kind, Reading
 from worker.contract.events import (
     TERMINAL_PHASES,
@@ -38,6 +39,7 @@ from worker.contract.job import (
     Control,
     Job,
     LockInfo,
+    MixedDataset,
     ModelSource,
     learning_rate,
 )
@@ -91,6 +93,7 @@ __all__ = [
     "Kind",
     "LockInfo",
     "MessageEvent",
+    "MixedDataset",
     "ModelSource",
     "Phase",
     "Reading",
@@ -106,6 +109,7 @@ __all__ = [
     "is_adapter",
     "is_whole",
     "learning_rate",
+    "mixed_share",
     "now",
     "weight_files",
 ]  # fmt: skip

@@ -9,6 +9,18 @@ from pydantic import Field, field_validator
 from worker.contract.setting import Settings, setting
 
 
+def mixed_share(entry: str) -> tuple[str, float]:
+    """An entry of ``mixture``, such as chats=0.2, as the dataset and its share. Raises ValueError."""
+    name, _, text = entry.rpartition("=")
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not name.strip() or not 0 < share < 1:
+        raise ValueError(f"{entry!r} must be a dataset, = and a share between 0 and 1, such as chats=0.2")
+    return name.strip(), share
+
+
 class DataSettings(Settings):
     """The model, the data and the split."""
 
@@ -42,6 +54,14 @@ class DataSettings(Settings):
         advice="A thousand examples or more make the result worth having.",
         min_length=1,
         max_length=200,
+    )
+    mixture: list[Annotated[str, Field(min_length=1, max_length=200)]] = setting(
+        [],
+        "Datasets to learn along with it, one a line: the id in their page's address, =, and their share of the tokens.",
+        label="Mixed with",
+        group="essentials",
+        advice="chats=0.2: a fifth of the tokens learned are from chats, and the dataset, whole in each epoch, is the rest.",
+        max_length=8,
     )
     validation_split: float = setting(
         0.1,
@@ -82,6 +102,17 @@ class DataSettings(Settings):
         group="essentials",
         advice="Some formats want user and assistant in turn. How many rows were left out is said when the run begins.",
     )
+
+    @field_validator("mixture")
+    @classmethod
+    def _shares(cls, value: list[str]) -> list[str]:
+        """Each has a share, and something is left for the dataset itself."""
+        found = [mixed_share(entry) for entry in value]
+        if len({name for name, _ in found}) < len(found):
+            raise ValueError("each dataset can stand there once")
+        if sum(share for _, share in found) >= 1:
+            raise ValueError("the shares must come to less than 1: the rest is the dataset's own")
+        return value
 
     @field_validator("name", "model_name", "dataset", "validation_dataset")
     @classmethod

@@ -10,7 +10,7 @@ model/         the final model, a plain Hugging Face folder
 adapter/       what LoRA trained, a peft folder; model/ holds it merged into the base model
 tokens/        the tokenized dataset, memory-mapped; removed once the run has completed
 evaluation/    tokens of further datasets to evaluate on; removed once the run has completed
-groups/        which texts are near-duplicates, of a run that is split by group; removed once the run has completed
+groups/        which texts are near-duplicates, of each dataset of a run that is split by group; removed likewise
 """
 
 from __future__ import annotations
@@ -69,6 +69,13 @@ def learning_rate(config: RunConfig, model: ModelSource) -> float:
     return LORA_LEARNING_RATE if config.method == "lora" else FINE_TUNING_LEARNING_RATE
 
 
+class MixedDataset(BaseModel):
+    """A dataset that is learned along with a run's own. ``share``: of all tokens that are learned."""
+
+    source: DatasetSource
+    share: float
+
+
 class Job(BaseModel):
     """The content of config.json: everything the worker needs to know. Paths are absolute."""
 
@@ -77,7 +84,8 @@ class Job(BaseModel):
     model: ModelSource
     dataset: DatasetSource
     validation: DatasetSource | None = None
-    evaluation: dict[str, DatasetSource] = {}  # by the names that people know them by
+    mixture: dict[str, MixedDataset] = {}  # these and the following by the names that people know them by
+    evaluation: dict[str, DatasetSource] = {}
     device: str = "auto"
 
     @property
@@ -89,6 +97,16 @@ class Job(BaseModel):
     def is_split_by_group(self) -> bool:
         """Whether near-duplicates have to be known."""
         return self.config.split_by_group and self.validation_share > 0
+
+    @property
+    def sources(self) -> list[DatasetSource]:
+        """All that is learned from."""
+        return [self.dataset, *(part.source for part in self.mixture.values())]
+
+    @property
+    def has_chats(self) -> bool:
+        """Whether conversations are learned."""
+        return any(source.reading.kind == "chat" for source in self.sources)
 
     @property
     def is_evaluated(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ class Corpus:
     """A dataset's file, read anew each time it is gone through: all of it, or its first ``most_characters``.
 
     ``share`` is the part of the file that this is, in bytes. ``test``: another file, which is for testing instead of a part
-    of this one.
+    of this one. ``mixed``: others that are learned along with it.
     """
 
     source: DatasetSource
@@ -52,6 +53,7 @@ class Corpus:
     split: Split
     share: float
     test: Corpus | None = None
+    mixed: tuple[Corpus, ...] = ()
 
     @classmethod
     def read(
@@ -100,13 +102,22 @@ class Corpus:
         """A digest of the file; computed when it is first asked for."""
         return file_digest(self.path)
 
+    @property
+    def learned_sha256(self) -> str:
+        """The same of all that is learned from: one file's, or several in a row."""
+        return " ".join(part.sha256 for part in (self, *self.mixed))
+
     def chunks(self, progress: Progress = silent) -> Iterator[tuple[Chunk, NDArray[np.bool_]]]:
         """The rows in the file's order, some at a time, and whether each is for testing."""
         for chunk in _first(read_rows(self.source, self.section_characters, progress), self.most_characters):
             yield chunk, self.split.is_test(_keys(chunk))
 
     def learn_texts(self) -> Iterator[str]:
-        """The rows to learn from, each as one text."""
+        """The rows to learn from, each as one text; of several files, one of each in turn."""
+        for texts in zip_longest(self._learn_texts(), *(part.learn_texts() for part in self.mixed)):
+            yield from (text for text in texts if text is not None)
+
+    def _learn_texts(self) -> Iterator[str]:
         for chunk, is_test in self.chunks():
             yield from (plain_text(row) for row, test in zip(chunk.rows, is_test, strict=True) if not test)
 
@@ -127,7 +138,7 @@ def _first(chunks: Iterable[Chunk], most_characters: int | None) -> Iterator[Chu
 
 @dataclass(frozen=True)
 class Examples:
-    """Token ids of many examples, end to end. Example i is ``tokens[offsets[i]:offsets[i + 1]]``.
+    """Token ids of many examples. Example i is ``tokens[starts[i]:ends[i]]``.
 
     ``targets`` [tokens] bool: whether each is learned; None: all but the first of each example are. ``trained`` [examples]
     int64: how many are. All may be files mapped into memory. ``cut`` counts examples that were longer than the limit,
@@ -135,7 +146,8 @@ class Examples:
     """
 
     tokens: NDArray[np.integer[Any]]
-    offsets: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
     trained: NDArray[np.int64]
     targets: NDArray[np.bool_] | None = None
     cut: int = 0
@@ -143,15 +155,19 @@ class Examples:
     dropped_rows: tuple[int, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return len(self.starts)
 
     def __getitem__(self, index: int) -> NDArray[np.integer[Any]]:
-        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+        return self.tokens[self.starts[index] : self.ends[index]]
 
     def learned(self, index: int) -> NDArray[np.bool_]:
         """Which of an example's predictions count: [its tokens - 1] bool, the first being that of its second token."""
-        start, end = self.offsets[index] + 1, self.offsets[index + 1]
+        start, end = self.starts[index] + 1, self.ends[index]
         return np.ones(end - start, dtype=bool) if self.targets is None else self.targets[start:end]
+
+    def taken(self, numbers: slice | Sequence[int] | NDArray[np.int64]) -> Examples:
+        """These examples, in this order, as often as they stand there; the tokens are not copied."""
+        return replace(self, starts=self.starts[numbers], ends=self.ends[numbers], trained=self.trained[numbers])
 
     def require_some(self, max_length: int) -> None:
         """Raises DataError if there is none, saying why nothing can be learned."""
@@ -170,7 +186,8 @@ class Examples:
         return replace(
             self,
             tokens=np.array(self.tokens),
-            offsets=np.array(self.offsets),
+            starts=np.array(self.starts),
+            ends=np.array(self.ends),
             trained=np.array(self.trained),
             targets=targets,
         )
@@ -178,4 +195,4 @@ class Examples:
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens that the model reads of each example: all but the last. Kept, so asking again costs nothing."""
-        return np.diff(self.offsets) - 1
+        return self.ends - self.starts - 1

@@ -39,7 +39,7 @@ def ensure(
 def load(run_dir: Path, job: Job) -> dict[str, Examples]:
     """The examples of each set, by name, in the order they were asked for."""
     folder = run_dir / EVALUATION_DIR
-    return {name: token_store.load_tokens(folder / str(number))[0] for number, name in enumerate(job.evaluation)}
+    return {name: token_store.load_tokens(folder / str(number))[0][0] for number, name in enumerate(job.evaluation)}
 
 
 def discard(run_dir: Path) -> None:

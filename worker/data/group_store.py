@@ -22,12 +22,13 @@ from worker.errors import CheckpointError
 _ORIGIN_FILE, _GROUPS_FILE = "origin.json", "groups.npz"
 
 
-def ensure(run_dir: Path, source: DatasetSource, max_length: int | None, progress: Progress) -> Groups:
-    """Those in RUN_DIR/groups if an earlier worker of this run left them there, undamaged, else found and left there.
+def ensure(run_dir: Path, number: int, source: DatasetSource, max_length: int | None, progress: Progress) -> Groups:
+    """Those in RUN_DIR/groups/NUMBER if an earlier worker of this run left them there, undamaged, else found and left there.
 
     ``max_length`` as in Corpus.read. Raises DataError if the file or the disk fails.
     """
-    folder = run_dir / GROUPS_DIR
+    folder = run_dir / GROUPS_DIR / str(number)
+    folder.parent.mkdir(exist_ok=True)
     origin = {
         "dataset_sha256": file_digest(Path(source.path)),
         "reading": source.reading.model_dump(),

@@ -2,7 +2,8 @@
 
 ``tokens/`` holds for each side its token ids end to end (.tokens, uint16 or int32), where each example begins (.offsets,
 int64, one more than there are examples), how many of its tokens are learned (.trained, int64) and, unless that is all but
-the first, which ones (.targets, bool); about.json with what all depends on; and a manifest of digests.
+the first, which ones (.targets, bool); about.json with what all depends on; and a manifest of digests. Of a mixture the
+datasets' examples lie one after the other.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -43,27 +46,35 @@ class Origin(BaseModel):
     by_group: bool = False
     test_sha256: str | None = None
     test_reading: Reading | None = None
+    mixed: list[tuple[str, Reading]] = []  # digest and reading of each dataset that is learned along with it
     versions: dict[str, str]
     skip_refused_rows: bool = False
 
 
 class Counts(BaseModel):
-    """What happened to one side's texts, as in Examples."""
+    """What happened to the texts of one side of a dataset, as in Examples."""
 
+    examples: int = 0
     cut: int = 0
     dropped: int = 0
     dropped_rows: list[int] = []
 
 
+class Part(BaseModel):
+    """What one dataset has become. ``lost`` and ``refused_rows`` (the first of them) are Encoder's."""
+
+    train: Counts = Counts()
+    validation: Counts = Counts()
+    lost: dict[str, int] = {}
+    refused_rows: list[int] = []
+
+
 class About(BaseModel):
-    """The content of about.json. ``lost`` and ``refused_rows`` (the first of them) are Encoder's."""
+    """The content of about.json."""
 
     origin: Origin
     dtype: Literal["uint16", "int32"]
-    train: Counts
-    validation: Counts
-    lost: dict[str, int] = {}
-    refused_rows: list[int] = []
+    parts: list[Part]
 
 
 def ensure(
@@ -91,6 +102,7 @@ def ensure(
         by_group=corpus.split.by_group,
         test_sha256=corpus.test and corpus.test.sha256,
         test_reading=corpus.test and corpus.test.source.reading,
+        mixed=[(part.sha256, part.source.reading) for part in corpus.mixed],
         versions={library: version(library) for library in ("tokenizers", "transformers")},
         skip_refused_rows=skip_refused,
     )
@@ -102,36 +114,40 @@ def ensure(
     except OSError as error:
         raise DataError(
             f"The text's tokens could not be written: {error}.",
-            f"Free some space: they take about as much as the text itself, {corpus.path.stat().st_size / 1e6:.0f} MB.",
+            f"Free some space: they take about as much as the text itself, {_megabytes(corpus):.0f} MB.",
         ) from error
 
 
-def load_tokens(run_dir: Path) -> tuple[Examples, Examples]:
-    """The examples to learn from and those to test on, mapped into memory from RUN_DIR/tokens."""
+def load_tokens(run_dir: Path) -> list[tuple[Examples, Examples]]:
+    """The examples to learn from and those to test on, mapped into memory from RUN_DIR/tokens: those of the dataset, and of
+    each that is mixed with it."""
     folder = run_dir / TOKENS_DIR
     about = About.model_validate_json((folder / _ABOUT_FILE).read_bytes())
-    train, validation = (_load_side(folder, name, about.dtype, counts) for name, counts in
-                         (("train", about.train), ("validation", about.validation)))  # fmt: skip
-    return train, validation
+    train = _load_side(folder, "train", about.dtype, [part.train for part in about.parts])
+    validation = _load_side(folder, "validation", about.dtype, [part.validation for part in about.parts])
+    return list(zip(train, validation, strict=True))
 
 
-def left_out(run_dir: Path) -> list[str]:
-    """What of the text is not in these tokens as it stands, a sentence each."""
+def left_out(run_dir: Path) -> list[list[str]]:
+    """What of each dataset's text is not in these tokens as it stands, a sentence each."""
     about = About.model_validate_json((run_dir / TOKENS_DIR / _ABOUT_FILE).read_bytes())
-    return told(about.lost, about.refused_rows)
+    return [told(part.lost, part.refused_rows) for part in about.parts]
 
 
-def _load_side(folder: Path, name: str, dtype: str, counts: Counts) -> Examples:
-    targets = folder / f"{name}.targets"
-    return Examples(
+def _load_side(folder: Path, name: str, dtype: str, parts: list[Counts]) -> Iterator[Examples]:
+    offsets, targets = _map(folder / f"{name}.offsets", "int64"), folder / f"{name}.targets"
+    whole = Examples(
         tokens=_map(folder / f"{name}.tokens", dtype),
-        offsets=_map(folder / f"{name}.offsets", "int64"),
+        starts=offsets[:-1],
+        ends=offsets[1:],
         trained=_map(folder / f"{name}.trained", "int64"),
         targets=_map(targets, "bool") if targets.exists() else None,
-        cut=counts.cut,
-        dropped=counts.dropped,
-        dropped_rows=tuple(counts.dropped_rows),
     )
+    end = 0
+    for counts in parts:
+        start, end = end, end + counts.examples
+        own = counts.model_dump(exclude={"examples", "dropped_rows"})
+        yield replace(whole.taken(slice(start, end)), dropped_rows=tuple(counts.dropped_rows), **own)
 
 
 def discard(run_dir: Path) -> None:
@@ -167,59 +183,63 @@ def _map(path: Path, dtype: str) -> np.ndarray[Any, Any]:
 
 def _write(folder: Path, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, origin: Origin, progress: Progress) -> None:
     dtype: Literal["uint16", "int32"] = "uint16" if max(tokenizer.get_vocab().values()) < 2**16 else "int32"
-    tested, lost, refused = corpus.test or corpus, Counter[str](), list[int]()
+    learned, tests = (corpus, *corpus.mixed), (corpus.test,) if corpus.test else ()
+    parts: list[Part] = []
     with (
-        _Side(folder, "train", dtype, _is_masked(corpus)) as train,
-        _Side(folder, "validation", dtype, _is_masked(tested)) as validation,
+        _Side(folder, "train", dtype, any(map(_is_masked, learned))) as train,
+        _Side(folder, "validation", dtype, any(map(_is_masked, tests or learned))) as validation,
     ):
-        for part in [corpus] if tested is corpus else [corpus, tested]:
-            encoder = Encoder(tokenizer, part.source.reading, origin.max_length, skip_refused=origin.skip_refused_rows)
-            for chunk, is_test in part.chunks(progress):
+        for read in (corpus, *tests, *corpus.mixed):
+            if read is not corpus.test:  # which is the validation side of the dataset
+                parts.append(Part())
+            part, skip = parts[-1], origin.skip_refused_rows
+            encoder = Encoder(tokenizer, read.source.reading, origin.max_length, skip_refused=skip)
+            for chunk, is_test in read.chunks(progress):
                 encoded = encoder.whole(chunk.rows, chunk.numbers)
-                for side, wanted in ((train, False), (validation, True)):
-                    own = [place for place, test in enumerate(is_test | (part is not corpus)) if test == wanted]
-                    side.append(encoder, [encoded[place] for place in own], [chunk.numbers[place] for place in own])
-            lost += encoder.lost
-            refused += encoder.refused_rows[:_MOST_NAMED]
-    about = About(
-        origin=origin,
-        dtype=dtype,
-        train=train.counts,
-        validation=validation.counts,
-        lost=lost,
-        refused_rows=refused[:_MOST_NAMED],
-    )
-    (folder / _ABOUT_FILE).write_text(about.model_dump_json())
+                for side, counts, wanted in ((train, part.train, False), (validation, part.validation, True)):
+                    own = [place for place, test in enumerate(is_test | (read is corpus.test)) if test == wanted]
+                    side.append(encoder, counts, [encoded[place] for place in own], [chunk.numbers[place] for place in own])
+            part.lost = dict(Counter(part.lost) + encoder.lost)
+            part.refused_rows = [*part.refused_rows, *encoder.refused_rows][:_MOST_NAMED]
+    (folder / _ABOUT_FILE).write_text(About(origin=origin, dtype=dtype, parts=parts).model_dump_json())
 
 
 def _is_masked(corpus: Corpus) -> bool:
     return corpus.source.reading.kind in ("completion", "chat")
 
 
+def _all_but_first(example: Encoded) -> Iterator[bool]:
+    return (place > 0 for place in range(len(example.ids)))
+
+
+def _megabytes(corpus: Corpus) -> float:
+    return sum(part.path.stat().st_size for part in (corpus, *corpus.mixed)) / 1e6
+
+
 class _Side:
     """The files of one side, being written."""
 
     def __init__(self, folder: Path, name: str, dtype: str, masked: bool) -> None:
-        self.counts = Counts()
         self._dtype = dtype
         self._end = np.zeros(1, dtype=np.int64)
         parts = ("tokens", "offsets", "trained", *(("targets",) if masked else ()))
         self._files = {part: (folder / f"{name}.{part}").open("wb") for part in parts}
         self._files["offsets"].write(self._end.tobytes())
 
-    def append(self, encoder: Encoder, rows: list[Encoded], numbers: list[int]) -> None:
-        """Writes the examples that each row becomes, and counts what was lost."""
+    def append(self, encoder: Encoder, counts: Counts, rows: list[Encoded], numbers: list[int]) -> None:
+        """Writes the examples that each row becomes, and counts them and what was lost."""
         kept: list[Encoded] = []
         for whole, number in zip(rows, numbers, strict=True):
             if whole.ids is REFUSED:
                 continue
-            self.counts.cut += encoder.is_cut(whole)
+            counts.cut += encoder.is_cut(whole)
             examples = list(encoder.windows(whole))
             kept += (useful := [example for example in examples if example.trained])
             if not useful:
-                self.counts.dropped += 1
-                if len(self.counts.dropped_rows) < _MOST_NAMED:
-                    self.counts.dropped_rows.append(number)
+                counts.dropped += 1
+                if len(counts.dropped_rows) < _MOST_NAMED:
+                    counts.dropped_rows.append(number)
+        counts.examples += len(kept)
         if kept:
             ends = self._end + np.cumsum([len(example.ids) for example in kept])
             ids = chain.from_iterable(example.ids for example in kept)
@@ -227,7 +247,7 @@ class _Side:
             self._files["offsets"].write(ends.tobytes())
             self._files["trained"].write(np.array([example.trained for example in kept], dtype=np.int64).tobytes())
             if "targets" in self._files:
-                targets = chain.from_iterable(example.targets or () for example in kept)
+                targets = chain.from_iterable(example.targets or _all_but_first(example) for example in kept)
                 self._files["targets"].write(np.fromiter(targets, dtype=bool).tobytes())
             self._end = ends[-1:]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -58,9 +58,16 @@ class Pairs:
         }
 
 
-def leaks_between(learned: DatasetSource, test: DatasetSource, max_length: int | None) -> tuple[int, list[dict[str, Any]]]:
-    """How many different texts of ``test`` are the same or nearly the same as one that is learned, and examples, as
-    backend/schemas/data.py's NearDuplicatePair. ``max_length`` as in Corpus.read. Raises DataError."""
+class Leaks(NamedTuple):
+    """The different texts for testing that are the same or nearly the same as one that is learned, by their places, and
+    examples as backend/schemas/data.py's NearDuplicatePair."""
+
+    places: NDArray[np.float64]
+    examples: list[dict[str, Any]]
+
+
+def leaks_between(learned: DatasetSource, test: DatasetSource, max_length: int | None) -> Leaks:
+    """Those of ``test``. ``max_length`` as in Corpus.read. Raises DataError."""
     near = find(learned, max_length, test=test)
     ours, theirs = _Texts(learned, max_length), _Texts(test, max_length)
     leaked = np.isin(near.groups.of(theirs.places), near.groups.of(ours.places))
@@ -70,10 +77,11 @@ def leaks_between(learned: DatasetSource, test: DatasetSource, max_length: int |
     for pair in _spread(near, np.flatnonzero(across))[: _MOST_SHOWN - len(pairs)]:
         one, two = near.pairs[pair]
         pairs.append((int(one), int(two) - len(ours.places), float(near.in_common[pair])))
-    return len(np.unique(theirs.places[leaked])), [
+    examples = [
         {"in_common": in_common, "rows": [ours.told(one, "train"), theirs.told(two, "validation")]}
         for one, two, in_common in pairs
     ]
+    return Leaks(np.unique(theirs.places[leaked]), examples)
 
 
 class _Texts:

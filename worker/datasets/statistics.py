@@ -30,7 +30,7 @@ def statistics(job: Job, samples: Samples, empty_rows: int, reply: Reply) -> dic
     """Statistics, as in backend/schemas/data.py. Raises DataError, ModelError; StopRequested if nobody waits any more."""
     progress = _Progress(job, reply)
     progress.what = "Looking for near-duplicates"
-    near = samples.near_duplicates(job, progress)
+    near = samples.near_duplicates(job.dataset, job.config.max_length, progress)
     progress.what = "Reading the file"
     config = job.config
     groups = near.groups if job.is_split_by_group else ALONE

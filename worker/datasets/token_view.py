@@ -45,7 +45,7 @@ def token_view(
     return {
         "max_length": max_length,
         "items": items,
-        "batch": _first_batch(job, sample, names) if sample and sample.share == 1.0 and len(sample.train) else None,
+        "batch": _first_batch(job, sample, names) if sample and sample.exact and len(sample.train) else None,
     }
 
 

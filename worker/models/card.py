@@ -51,7 +51,8 @@ def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence
         "",
         f"Made by Trainboard from `{job.config.model_name}`, starting from {start}.",
         "",
-        f"- Data: `{job.config.dataset}`, {facts['train_examples']} examples to learn from,"
+        f"- Data: {', '.join(f'`{name}`' for name in (job.config.dataset, *job.config.mixture))},"
+        f" {facts['train_examples']} examples to learn from,"
         f" {facts['validation_examples']} kept aside for validation, at most {facts['max_length']} tokens each",
         f"- Weights: {facts['parameters']:,}, saved as {saved_as}",
         f"- Updates: {step} of {facts['total_steps']}, in {facts['precision']} on {facts['device']}",

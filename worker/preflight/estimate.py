@@ -95,7 +95,7 @@ def estimate(job: Job, design: Design, sample: Sample, precision: Precision, mem
     evaluations = evaluations_of(config, epoch_steps, total_steps)
     evaluation_seconds = passes.evaluation_seconds(evaluations, passes_seconds / passes.mean.cells, validation_share)
     largest = _largest_batch_size(footprint, config, memory_available_bytes)
-    tokens = _tokens_bytes(train, validation, design.head.shape[0]) / share
+    tokens = _tokens_bytes(train, validation, design.head.shape[0]) / share  # roughly, where other datasets are mixed in
     checkpoint_bytes = _checkpoint_bytes(design, config, state)
     return Estimate(
         train_examples=train_examples,

@@ -29,7 +29,11 @@ def preflight(job: Job, samples: Samples, memory_available_bytes: int) -> dict[s
     return {
         **found.model_dump(),
         "precision": precision,
-        "exact": sample.share == sample.validation_share == 1.0,
+        "exact": sample.exact,
+        "mixture": [
+            {"name": name, "tokens": part.tokens, "share": part.tokens / found.tokens_per_epoch, "passes": part.passes}
+            for name, part in zip((job.config.dataset, *job.mixture), sample.mixture if job.mixture else (), strict=False)
+        ],
         "max_length": sample.max_length,
         "truncated_share": (train.cut + validation.cut) / max(1, rows),
         "leaked_examples": leaked,

@@ -20,7 +20,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ import numpy as np
 import psutil
 
 from worker.contract import DEFAULT_MAX_LENGTH, Job
-from worker.data.corpus import Corpus, Examples
+from worker.data.corpus import Corpus
 from worker.errors import DeviceError, StopRequested, WorkerError
 from worker.process import lock
 from worker.process.control import StopSwitch
@@ -199,7 +199,7 @@ def _shortened(setup: Setup, passes: Passes, windows: list[list[int]]) -> Setup:
     longest = np.argsort(-setup.validation.lengths, kind="stable")
     room = 2 * passes.batch_size * passes.max_length  # two passes
     few = longest[: int(np.searchsorted(np.cumsum(setup.validation.lengths[longest]), room)) + 1]
-    setup = replace(setup, validation=_taken(setup.validation, few.tolist()), evaluation={})
+    setup = replace(setup, validation=setup.validation.taken(few), evaluation={})
     if len(windows[0]) < passes.window_size:
         return setup  # fewer examples than an update wants: each is of all there are
     wanted = [example for window in windows for example in window]
@@ -208,20 +208,7 @@ def _shortened(setup: Setup, passes: Passes, windows: list[list[int]]) -> Setup:
     numbers = np.zeros(len(wanted), dtype=np.int64)
     shuffled = next(shuffled_windows(len(wanted), len(wanted), passes.seed))
     numbers[shuffled] = wanted
-    return replace(setup, train=_taken(setup.train, numbers.tolist()))
-
-
-def _taken(examples: Examples, numbers: Sequence[int]) -> Examples:
-    """These examples alone, in this order."""
-    if not numbers:
-        return examples
-    spans = [slice(examples.offsets[number], examples.offsets[number + 1]) for number in numbers]
-    return Examples(
-        tokens=np.concatenate([examples.tokens[span] for span in spans]),
-        offsets=np.cumsum([0, *(span.stop - span.start for span in spans)]),
-        trained=examples.trained[numbers],
-        targets=None if examples.targets is None else np.concatenate([examples.targets[span] for span in spans]),
-    )
+    return replace(setup, train=setup.train.taken(numbers))
 
 
 def _save_merged(setup: Setup, run_dir: Path) -> None:

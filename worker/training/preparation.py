@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from worker.checkpoints import saver
 from worker.checkpoints.folder import sweep
-from worker.contract import Job, MessageEvent, ModelSource, learning_rate
+from worker.contract import DatasetSource, Job, MessageEvent, ModelSource, learning_rate
 from worker.data import evaluation_store, group_store, token_store
 from worker.data.corpus import Corpus, Examples
 from worker.data.encoding import plain_chat_template, turn_ends
+from worker.data.mixture import Mixture, mix
 from worker.data.split import ALONE
 from worker.errors import DeviceError, ModelError
 from worker.process.control import StopSwitch
@@ -118,13 +119,15 @@ def make_setup(
     training_state.seed_random(job.config.seed)
     with group.first_goes_first():  # downloads and tokens are for all
         language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop, precision, device)
-    train, validation = token_store.load_tokens(run_dir)
-    evaluation = evaluation_store.load(run_dir, job)
-    found = [*_findings(train, validation, max_length), *token_store.left_out(run_dir)]
-    found += [f"{name}: no example has anything to learn." for name, examples in evaluation.items() if not len(examples)]
-    for warning in (*found, *_without_validation(job, corpus, validation, max_length)):
+    parts, further = token_store.load_tokens(run_dir), evaluation_store.load(run_dir, job)
+    found = list(_findings(job, parts, token_store.left_out(run_dir), max_length))
+    found += [f"{name}: no example has anything to learn." for name, examples in further.items() if not len(examples)]
+    for warning in (*found, *_without_validation(job, corpus, parts[0][1], max_length)):
         say(warning, "warning")
-    _require_usable(train, validation, language_model, max_length)
+    _require_usable(parts, language_model, max_length)
+    mixture = mix(job, parts)
+    if job.mixture:
+        say(_told(job, mixture))
     stop.check()
     sharded = _must_be_sharded(job, language_model, device, precision, group, say)
     place = torch.device("cpu") if sharded else device
@@ -137,35 +140,49 @@ def make_setup(
         job=job,
         run_dir=run_dir,
         language_model=language_model,
-        train=train,
-        validation=validation,
+        train=mixture.train,
+        validation=mixture.validation,
         max_length=max_length,
         learning_rate=learning_rate(job.config, job.model),
         device=device,
         precision=precision,
         layout=layout,
-        dataset_sha256=corpus.sha256,
+        dataset_sha256=corpus.learned_sha256,
         base_sha256=_base_digest(job, language_model),
         group=group,
         sharded=sharded,
-        evaluation=evaluation,
+        evaluation=mixture.tests | further,
     )
 
 
 def _corpus(job: Job, run_dir: Path, say: Callable[..., None], stop: StopSwitch, most_characters: int | None) -> Corpus:
-    config, path = job.config, Path(job.dataset.path)
-    groups = ALONE
-    if job.is_split_by_group and most_characters is None:  # a trial only needs texts of their lengths
-        progress = _Progress("Looking for near-duplicates", path, say, stop)
-        groups = group_store.ensure(run_dir, job.dataset, config.max_length, progress)
-    progress = _Progress("Reading the text", path, say, stop)
-    corpus = Corpus.read(job.dataset, job.validation_share, config.max_length, progress, most_characters, groups)
+    def read(number: int, source: DatasetSource) -> Corpus:
+        groups, length = ALONE, job.config.max_length
+        if job.is_split_by_group and most_characters is None:  # a trial only needs texts of their lengths
+            progress = _Progress("Looking for near-duplicates", Path(source.path), say, stop)
+            groups = group_store.ensure(run_dir, number, source, length, progress)
+        progress = _Progress("Reading the text", Path(source.path), say, stop)
+        return Corpus.read(source, job.validation_share, length, progress, most_characters, groups)
+
+    corpus, *mixed = (read(number, source) for number, source in enumerate(job.sources))
+    corpus = replace(corpus, mixed=tuple(mixed))
     if job.validation:
         progress = _Progress("Reading the validation dataset", Path(job.validation.path), say, stop)
-        corpus = replace(corpus, test=Corpus.read(job.validation, 0, config.max_length, progress, most_characters))
-    learned = corpus.split.texts - corpus.split.test_texts
-    say(f"Read {learned + corpus.test_texts} examples: {learned} to learn from, {corpus.test_texts} to test on.")
+        corpus = replace(corpus, test=Corpus.read(job.validation, 0, job.config.max_length, progress, most_characters))
+    learned = sum(part.split.texts - part.split.test_texts for part in (corpus, *mixed))
+    tested = corpus.test_texts + sum(part.test_texts for part in mixed)
+    say(f"Read {learned + tested} examples: {learned} to learn from, {tested} to test on.")
     return corpus
+
+
+def _told(job: Job, mixture: Mixture) -> str:
+    """What an epoch is made of."""
+    whole = sum(part.tokens for part in mixture.taken)
+    told = [
+        f"{part.tokens:,} of {name} ({part.tokens / whole:.1%}, {part.passes:.3g} times what it has)"
+        for name, part in zip((job.config.dataset, *job.mixture), mixture.taken, strict=True)
+    ]
+    return f"An epoch learns {whole:,} tokens: {', '.join(told)}."
 
 
 def _model_and_tokens(
@@ -273,9 +290,9 @@ def _model(
         loaded = loading.build(job.model.location, corpus.learn_texts())
     else:
         loaded = loading.load_model(job.model, from_scratch=job.config.from_scratch, watch=watch)
-    if job.dataset.reading.kind == "chat" and not loaded.tokenizer.chat_template:
+    if job.has_chats and not loaded.tokenizer.chat_template:
         loaded.tokenizer.chat_template = plain_chat_template(loaded.tokenizer)  # which is saved with the model
-    if job.dataset.reading.kind == "chat":
+    if job.has_chats:
         _stop_at(loaded, turn_ends(loaded.tokenizer))
     if lora:
         from worker.models.lora import add_adapters, shrink_base  # takes long to import
@@ -303,7 +320,16 @@ def _base_digest(job: Job, language_model: LanguageModel) -> str:
     return base_digest(language_model.model)
 
 
-def _findings(train: Examples, validation: Examples, max_length: int) -> list[str]:
+def _findings(
+    job: Job, parts: Sequence[tuple[Examples, Examples]], left_out: Sequence[list[str]], max_length: int
+) -> Iterator[str]:
+    """What of each dataset is not learned, of one that is mixed with the run's own under its name."""
+    for name, (train, validation), left in zip(("", *job.mixture), parts, left_out, strict=True):
+        for text in (*_lost(train, validation, max_length), *left):
+            yield f"{name}: {text}" if name else text
+
+
+def _lost(train: Examples, validation: Examples, max_length: int) -> list[str]:
     found = []
     total = len(train) + len(validation) + train.dropped + validation.dropped
     if cut := train.cut + validation.cut:
@@ -343,10 +369,10 @@ def _require_shardable(job: Job, precision: str) -> None:
         raise DeviceError(f"{reason} fp16.", "Set Precision to bf16, or choose a smaller model.")
 
 
-def _require_usable(train: Examples, validation: Examples, language_model: LanguageModel, max_length: int) -> None:
-    train.require_some(max_length)
+def _require_usable(parts: Sequence[tuple[Examples, Examples]], language_model: LanguageModel, max_length: int) -> None:
+    parts[0][0].require_some(max_length)
     rows = language_model.model.get_input_embeddings().num_embeddings
-    if max(int(examples.tokens.max(initial=0)) for examples in (train, validation)) >= rows:
+    if max(int(examples.tokens.max(initial=0)) for examples in parts[0]) >= rows:
         raise ModelError(
             f"The tokenizer knows more tokens than the model ({rows}), so they do not belong together.",
             "Get the model and its tokenizer from the same place.",

@@ -147,14 +147,14 @@ def test_a_worker_that_goes_on_has_the_groups_of_the_one_before(
     leaky: tuple[DatasetSource, Planted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, _ = leaky
-    before = group_store.ensure(tmp_path, source, None, silent)
+    before = group_store.ensure(tmp_path, 0, source, None, silent)
     monkeypatch.setattr(group_store, "find", lambda *_: pytest.fail("they were looked for again"))
-    again = group_store.ensure(tmp_path, source, None, silent)
+    again = group_store.ensure(tmp_path, 0, source, None, silent)
     assert (again.places.tolist(), again.shared.tolist()) == (before.places.tolist(), before.shared.tolist())
     monkeypatch.undo()
     Path(source.path).write_text(Path(source.path).read_text() + '{"text": "one more"}\n')
     (tmp_path / "groups" / "groups.npz").write_bytes(b"damaged")
-    assert group_store.ensure(tmp_path, source, None, silent).shared.tolist() == before.shared.tolist()
+    assert group_store.ensure(tmp_path, 0, source, None, silent).shared.tolist() == before.shared.tolist()
     group_store.discard(tmp_path)
     assert not (tmp_path / "groups").exists()
 

@@ -51,7 +51,7 @@ def tokenize(tmp_path: Path, tokenizer: GPT2Tokenizer) -> Callable[..., tuple[Ex
     ) -> tuple[Examples, Examples]:
         corpus = corpus_of(save(tmp_path / "texts.txt", texts), share, **reading)
         token_store.ensure(tmp_path, corpus, share, with_, max_length, lambda _: None)
-        return token_store.load_tokens(tmp_path)
+        return token_store.load_tokens(tmp_path)[0]
 
     return make
 
@@ -227,7 +227,7 @@ def grown(path):
 
     corpus = Corpus.read(DatasetSource(path=str(path)), 0.1, None, look)
     tokens.ensure(run_dir, corpus, 0.1, tokenizer, 64, look)
-    train, validation = tokens.load_tokens(run_dir)
+    ((train, validation),) = tokens.load_tokens(run_dir)
     assert len(train) + len(validation) == corpus.split.texts
     look(0)
     return peak - before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,12 +32,12 @@ def masked_examples(lengths: Sequence[int]) -> Examples:
     """Random texts of which a random part is learned, of one only the last token, of another all."""
     plain = random_examples(lengths, designs.VOCABULARY)
     targets = np.random.default_rng(1).random(len(plain.tokens)) < 0.4
-    targets[plain.offsets[0] : plain.offsets[1]] = False
-    targets[plain.offsets[1] - 1] = True
-    targets[plain.offsets[1] : plain.offsets[2]] = True
-    targets[plain.offsets[:-1]] = False
-    trained = np.array([targets[start:end].sum() for start, end in zip(plain.offsets, plain.offsets[1:], strict=False)])
-    return Examples(plain.tokens, plain.offsets, trained.astype(np.int64), targets)
+    targets[: plain.ends[0]] = False
+    targets[plain.ends[0] - 1] = True
+    targets[plain.starts[1] : plain.ends[1]] = True
+    targets[plain.starts] = False
+    trained = np.array([targets[start:end].sum() for start, end in zip(plain.starts, plain.ends, strict=True)])
+    return replace(plain, trained=trained.astype(np.int64), targets=targets)
 
 
 EXAMPLES = masked_examples([9, 30, 7, 64, 15, 30, 33])

@@ -14,7 +14,7 @@ from watchfiles import watch
 from tests.planted import planted
 from tests.worker import runs
 from tests.worker.designs import save_small_gpt2
-from worker.contract import ModelSource
+from worker.contract import DatasetSource, MixedDataset, ModelSource
 
 SETTINGS: dict[str, Any] = {
     "max_steps": 40,
@@ -96,11 +96,14 @@ def test_a_damaged_checkpoint_is_passed_over(uncut: Path, model: ModelSource, fr
     assert_same_result(run_dir, uncut)
 
 
-def test_a_run_that_is_split_by_group_goes_on_to_the_same_bits(model: ModelSource, tmp_path: Path) -> None:
+def test_a_run_that_is_mixed_and_split_by_group_goes_on_to_the_same_bits(
+    model: ModelSource, fragments: Path, tmp_path: Path
+) -> None:
     data = tmp_path / "leaky.txt"
     data.write_text("\n".join(planted(120, 50).texts))
     settings = {**SETTINGS, "validation_split": 0.3, "split_by_group": True}
-    whole, cut = (runs.make_run(tmp_path / name, data, model, **settings) for name in ("whole", "cut"))
+    mixture = {"fragments": MixedDataset(source=DatasetSource(path=str(fragments)), share=0.3)}
+    whole, cut = (runs.make_run(tmp_path / name, data, model, mixture, **settings) for name in ("whole", "cut"))
     assert runs.run(whole) == 0, runs.log(whole)
     kill_after(cut, 30)
     shutil.rmtree(cut / "tokens")  # so that it is split once more
