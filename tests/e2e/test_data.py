@@ -350,3 +350,27 @@ def test_the_dataset_page_and_the_forecast_fit_both_widths_in_both_themes(
     page.get_by_text("What the model will see").click()
     expect(page.locator(".token").first).to_be_visible(timeout=90_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_datasets_are_mixed_and_evaluated_on_by_choosing_them(page: Page, server: Server) -> None:
+    first, second = (upload(server, f"{name}.txt", f"A line of {name}.\n" * 20) for name in ("apples", "pears"))
+    page.goto(f"{server.url}/#/new")
+    page.get_by_label("Dataset", exact=True).select_option("sample")
+    page.get_by_role("button", name="Add a dataset: Mixed with").click()
+    page.get_by_label("Mixed with: dataset 1").select_option(first)
+    page.get_by_label("Mixed with: share of dataset 1").fill("0.25")
+    expect(page.get_by_text("The dataset itself: 75%")).to_be_visible()
+    page.get_by_text("Evaluation and checkpoints").click()
+    page.get_by_role("button", name="Add a dataset: Further evaluation datasets").click()
+    further = page.get_by_label("Further evaluation datasets: dataset 1")
+    further.select_option(second)
+    assert first not in further.locator("option").evaluate_all("options => options.map((option) => option.value)")
+    page.get_by_text("The same run as curl").click()
+    command = page.get_by_label("curl command")
+    expect(command).to_contain_text(f'"mixture":["{first}=0.25"],"evaluation_datasets":["{second}"]')
+    page.get_by_label("Mixed with: share of dataset 1").fill("2")
+    expect(page.get_by_text("a share between 0 and 1")).to_be_visible()
+    page.get_by_role("button", name="Take out apples.txt").click()
+    page.get_by_role("button", name="Take out pears.txt").click()
+    expect(command).not_to_contain_text("mixture")
+    expect(command).not_to_contain_text("evaluation_datasets")

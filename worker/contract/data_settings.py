@@ -57,10 +57,10 @@ class DataSettings(Settings):
     )
     mixture: list[Annotated[str, Field(min_length=1, max_length=200)]] = setting(
         [],
-        "Datasets to learn along with it, one a line: the id in their page's address, =, and their share of the tokens.",
+        "Datasets to learn along with it, each with its share of all tokens that are learned.",
         label="Mixed with",
         group="essentials",
-        advice="chats=0.2: a fifth of the tokens learned are from chats, and the dataset, whole in each epoch, is the rest.",
+        advice="As text ID=SHARE: with chats=0.2 a fifth is from chats. The dataset itself, whole in each epoch, is the rest.",
         max_length=8,
     )
     validation_split: float = setting(
@@ -82,7 +82,7 @@ class DataSettings(Settings):
     )
     evaluation_datasets: list[Annotated[str, Field(min_length=1, max_length=200)]] = setting(
         [],
-        "Further datasets to evaluate on, by the id in their page's address, one a line. Each has a loss of its own.",
+        "Further datasets to evaluate on, by their ids. Each has a loss of its own.",
         label="Further evaluation datasets",
         group="evaluation",
         advice="Such as texts of another kind, to see what the model forgets. Early stopping does not follow them.",

@@ -3,8 +3,8 @@ import { html } from "htm/preact";
 const WIDTH = 120;
 const HEIGHT = 32;
 
-/** @param {{ values: (number | null)[] }} props nulls are gaps */
-export function Sparkline({ values }) {
+/** @param {{ values: (number | null)[], label: string }} props nulls are gaps */
+export function Sparkline({ values, label }) {
   const numbers = /** @type {number[]} */ (values.filter((value) => value !== null));
   if (numbers.length < 2) return html`<svg class="sparkline" viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-hidden="true"></svg>`;
   const low = Math.min(...numbers);
@@ -22,7 +22,7 @@ export function Sparkline({ values }) {
     pen = "L";
   });
   return html`
-    <svg class="sparkline" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Training loss so far">
+    <svg class="sparkline" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${label}>
       <path d=${path} />
     </svg>
   `;

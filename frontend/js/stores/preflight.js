@@ -32,6 +32,12 @@ function heldBack(examples) {
   return examples ? `and ${format.count(examples)} for validation` : "and none for validation";
 }
 
+/** @param {number} passes over a dataset in an epoch */
+export function passesOf(passes) {
+  if (passes === 1) return "all";
+  return passes < 1 ? format.percent(100 * passes) : `${format.number(passes)} times all`;
+}
+
 /** @param {Forecast} forecast */
 export const timeOf = (forecast) => `about ${format.duration(Math.max(1, forecast.total_seconds))}`;
 

@@ -19,7 +19,7 @@ export class RunStore {
   series = signal(emptySeries());
   samples = signal(/** @type {Sample[]} */ ([]));
   checkpoints = signal(/** @type {Checkpoint[]} */ ([]));
-  /** Only of a run that evaluates on further datasets. */
+  /** Only of a run that evaluates on further datasets, or learns from several. */
   evaluations = signal(/** @type {EvaluationEvent[]} */ ([]));
   messages = signal(/** @type {MessageEvent[]} */ ([]));
   connection = signal(/** @type {Connection} */ ("connecting"));
@@ -57,8 +57,7 @@ export class RunStore {
         this.take(run);
         this.error.value = null;
       });
-      const further = run.config.evaluation_datasets;
-      if (Array.isArray(further) && further.length > 0) {
+      if ([run.config.evaluation_datasets, run.config.mixture].some((names) => Array.isArray(names) && names.length > 0)) {
         this.evaluations.value = (await api.getEvaluations(this.id)).items.reduce(withEvaluation, []);
       }
       if (!this.#closed) this.#follow(cursor); // unless the visitor has already left

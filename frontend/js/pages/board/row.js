@@ -28,7 +28,7 @@ export function BoardRow({ run: { value: run }, store, now }) {
       </div>
       <div class="board-status"><${StatusBadge} status=${run.status} /></div>
       <${BoardProgress} run=${run} />
-      <${Sparkline} values=${run.sparkline} />
+      <${Sparkline} values=${run.sparkline} label="Training loss so far" />
       <dl class="board-numbers">
         <div><dt>Loss</dt><dd>${format.loss(run.loss)}</dd></div>
         <div><dt>Validation</dt><dd>${format.loss(run.validation_loss)}</dd></div>

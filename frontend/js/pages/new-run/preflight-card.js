@@ -9,7 +9,7 @@ import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { Pair } from "../../components/pair.js";
 import * as format from "../../format.js";
-import { factsOf, stepTime, timeOf } from "../../stores/preflight.js";
+import { factsOf, passesOf, stepTime, timeOf } from "../../stores/preflight.js";
 import { MemoryBar } from "./memory-bar.js";
 
 const FIRST_LOOK = "The first look at the data, the model and this machine takes up to half a minute.";
@@ -45,6 +45,7 @@ export function PreflightCard({ preflight: { value, error, busy, measurement, me
               `,
             )}
           </dl>
+          <${Mixture} preflight=${preflight} />
         </div>
         <${Measurement} measurement=${measurement} preflight=${preflight} onMeasure=${measure} disabled=${busy.value} />
         <${Problems} preflight=${preflight} fields=${fields} onReveal=${onReveal} />
@@ -93,6 +94,27 @@ function Time({ preflight }) {
       <tbody>
         ${rows.map(
           ([label, show]) => html`<tr><th scope="row">${label}</th><td>${show(measured)}</td><td>${show(formula)}</td></tr>`,
+        )}
+      </tbody>
+    </table>
+  `;
+}
+
+/** What an epoch takes of each dataset, where there are several. @param {{ preflight: Preflight }} props */
+function Mixture({ preflight: { mixture } }) {
+  if (mixture.length === 0) return null;
+  return html`
+    <table class="compare">
+      <thead><tr><th scope="col">An epoch takes of</th><th scope="col">tokens</th><th scope="col">of what it has</th></tr></thead>
+      <tbody>
+        ${mixture.map(
+          ({ name, tokens, share, passes }) => html`
+            <tr key=${name}>
+              <th scope="row">${name}</th>
+              <td>${format.short(tokens)} (${format.percent(100 * share)})</td>
+              <td>${passesOf(passes)}</td>
+            </tr>
+          `,
         )}
       </tbody>
     </table>

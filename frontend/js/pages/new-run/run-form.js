@@ -12,8 +12,10 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { CopyButton } from "../../components/copy-button.js";
 import { DatasetControl, OtherDataset } from "../../components/dataset-control.js";
+import { DatasetList } from "../../components/dataset-list.js";
 import { controlId, Field } from "../../components/field.js";
 import { ModelControl } from "../../components/model-control.js";
+import { entriesOf } from "../../stores/dataset-list.js";
 import { curlOf, isShown, payloadOf, summaryOf, typedFrom } from "../../stores/form.js";
 import { ImportButton } from "./import-button.js";
 import { PreflightCard } from "./preflight-card.js";
@@ -83,7 +85,13 @@ export function RunForm({ loaded: { fields, groups, presets, models, datasets: k
         onUploaded=${(/** @type {Dataset} */ dataset) => (datasets.value = withDataset(datasets.value, dataset))}
       />
     `,
+    mixture: (props) => html`
+      <${DatasetList} ...${props} datasets=${datasets.value} not=${[typed.value.dataset, typed.value.validation_dataset]} shares />
+    `,
     validation_dataset: (props) => html`<${OtherDataset} ...${props} datasets=${datasets.value} not=${typed.value.dataset} />`,
+    evaluation_datasets: (props) => html`
+      <${DatasetList} ...${props} datasets=${datasets.value} not=${[typed.value.dataset, ...mixedIn(typed.value)]} />
+    `,
   };
   const fieldControl = (/** @type {FormField} */ field) => html`
     <${Field}
@@ -140,6 +148,9 @@ function Curl({ command }) {
     </details>
   `;
 }
+
+/** @param {Typed} typed @returns {string[]} ids */
+const mixedIn = (typed) => entriesOf(String(typed.mixture), true).map(({ id }) => id);
 
 /** @param {ApiError | null} error @returns {string | null} name of the field that it is about */
 const fieldOf = (error) => (error?.status === 422 ? (error.field?.split(".")[0] ?? null) : null);
