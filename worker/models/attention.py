@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
@@ -14,14 +13,10 @@ from transformers.masking_utils import sdpa_mask
 
 from worker.data.batching import Batch, Block, PackedTexts
 from worker.devices.precision import dtype_of_products
+from worker.models import short_attention
 
 PACKED = "packed_or_sdpa"
 """The name by which transformers knows this attention; never written to a file."""
-
-# On a CPU, with up to so many tokens, plain products and a softmax take less time than PyTorch's kernel: on 2 cores, forward
-# and back, 1.0 ms against 1.8 in fp32 and 4.8 in bf16 for 16 texts of 40 tokens, 1.8 against 2.3 and 3.5 for 4 of
-# 128. They are in fp32, for products in bf16 are prepared anew for each size of text, which takes longer than they do.
-_PRODUCTS_UP_TO = 128
 
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # what some models add to attention
 # What torch's own varlen_attn calls, which leaves out dropout and takes twice as long to call. choose_layout tries it out,
@@ -69,7 +64,12 @@ def _attend_packed(
     kind, dtype = tensors[0].device.type, dtype_of_products(tensors[0])
     if varlen_serves(kind, _capability(tensors[0].device), dtype, tensors[0].shape[-1]):
         return _attend_varlen(tensors, texts, dtype, dropout, scale, window)
-    return torch.cat([_attend_block(tensors, block, dropout, scale, window) for block in texts.blocks])
+    short = [block for block in texts.blocks if kind == "cpu" and block.longest <= short_attention.LONGEST]
+    long = texts.blocks[: len(texts.blocks) - len(short)]  # the longest texts come first
+    parts = [_attend_block(tensors, block, dropout, scale, window) for block in long]
+    if short:
+        parts.append(short_attention.attend(tensors, short, dropout, scale, window))
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def varlen_serves(kind: str, capability: tuple[int, int], dtype: torch.dtype, width: int) -> bool:
@@ -123,10 +123,7 @@ def _attend_block(
     """
     query, key, value = (_padded(tensor[block.start : block.end], block) for tensor in tensors)
     banded = window if window and block.longest > window else None
-    if query.device.type == "cpu" and block.longest <= _PRODUCTS_UP_TO:
-        out = _attend_by_products(query, key, value, banded, dropout, scale)
-    else:
-        out = _attend_by_kernel(query, key, value, banded, dropout, scale)
+    out = _attend_by_kernel(query, key, value, banded, dropout, scale)
     cells = out.transpose(1, 2).flatten(0, 1)
     return cells if block.slots is None else cells.index_select(0, block.slots)
 
@@ -150,20 +147,6 @@ def _attend_by_kernel(
         scale=scale,
         enable_gqa=grouped,
     )
-
-
-def _attend_by_products(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: int | None, dropout: float, scale: float | None
-) -> torch.Tensor:
-    """The same from two products and a softmax, in fp32."""
-    rows, heads, longest, width = query.shape
-    share = rows, key.shape[1], -1, width  # queries that share a key stand below each other
-    hidden = ~_visible(longest, window, query.device)
-    with torch.autocast("cpu", enabled=False):
-        scores = (query.float() * (width**-0.5 if scale is None else scale)).reshape(share) @ key.float().transpose(-1, -2)
-        weights = scores.view(rows, heads, longest, longest).masked_fill(hidden, -math.inf).softmax(dim=-1)
-        out = F.dropout(weights, dropout).view(*share[:2], -1, longest) @ value.float()
-    return out.view(query.shape).to(query.dtype)
 
 
 def _padded(tensor: torch.Tensor, block: Block) -> torch.Tensor:

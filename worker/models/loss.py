@@ -95,11 +95,9 @@ def _go_through(
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
     """The loss, and the gradients of ``scale`` times the smoothed loss that are ``needed``: hidden's, the weight's, the
     bias's."""
-    grads = [
-        torch.zeros_like(of) if of is not None and need else None
-        for of, need in zip((hidden, weight, bias), needed, strict=True)
-    ]
-    grad_hidden, grad_weight, grad_bias = grads
+    grad_hidden = torch.empty_like(hidden) if needed[0] else None
+    grad_weight: torch.Tensor | None = None
+    grad_bias = torch.zeros_like(bias) if bias is not None and needed[2] else None
     loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
     half_weight = weight.to(dtype)
     half_bias = None if bias is None else bias.to(dtype)
@@ -113,8 +111,8 @@ def _go_through(
         logits[len(wanted) :] = 0
         if grad_hidden is not None:
             grad_hidden[chunk] = (logits @ half_weight)[: len(wanted)]
-        if grad_weight is not None:
-            _add_product(grad_weight, logits.T, inputs)
+        if needed[1]:
+            grad_weight = _with_product(grad_weight, logits.T, inputs)
         del logits  # before the next ones are made
     return loss, grad_hidden, grad_weight, grad_bias
 
@@ -156,11 +154,11 @@ def _loss_of(
     return loss
 
 
-def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
-    if total.dtype == left.dtype:
-        total.addmm_(left, right)
-    else:
-        total += left @ right
+def _with_product(total: torch.Tensor | None, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """``total`` and the product, in fp32 as the sum over chunks is; cast before it is added, which takes a third as long."""
+    if total is None:
+        return (left @ right).float()
+    return total.addmm_(left, right) if left.dtype == torch.float32 else total.add_((left @ right).float())
 
 
 def chunk_rows(kind: str, vocabulary: int) -> int:
