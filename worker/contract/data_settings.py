@@ -60,7 +60,7 @@ class DataSettings(Settings):
         "Datasets to learn along with it, each with its share of all tokens that are learned.",
         label="Mixed with",
         group="essentials",
-        advice="As text ID=SHARE: with chats=0.2 a fifth is from chats. The dataset, whole in each epoch, makes up the rest.",
+        advice="As text ID=SHARE: with chats=0.2 a fifth is from chats. The dataset, whole in each epoch, is the rest.",
         max_length=8,
     )
     validation_split: float = setting(

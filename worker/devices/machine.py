@@ -25,8 +25,8 @@ class Machine(BaseModel):
     """``memory_bytes`` are in RAM once the libraries are loaded and a first pass was made. ``products`` are floating point
     operations a second of matrix products, by the width of the model, ``attention`` those within attention. Other
     operations read and write ``bytes_per_s``, and each takes ``seconds_an_operation``, however little it has to do;
-    ``new_bytes_per_s`` are written into memory that the system has to hand out first. Clipping and AdamW update
-    ``updates_per_s`` weights.
+    ``new_bytes_per_s`` are written into large tensors that are made anew. Clipping and AdamW update ``updates_per_s``
+    weights.
     """
 
     model_config = ConfigDict(frozen=True)

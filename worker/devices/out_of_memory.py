@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import sys
 
 import torch
 
 from worker.contract import RunConfig
+from worker.devices.c_library import give_back_freed_memory
 from worker.errors import DeviceError
 
 _SAID_BY_ALLOCATORS = (
@@ -34,8 +33,7 @@ def free_unused() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):  # glibc alone has it
-        trim(0)
+    give_back_freed_memory()
 
 
 def out_of_memory(device: torch.device, config: RunConfig, batch_size: int, max_length: int) -> DeviceError:

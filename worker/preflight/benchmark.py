@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 import worker.training.trainer  # noqa: F401 - for the memory it takes
+from worker.devices.c_library import keep_freed_memory
 from worker.devices.machine import Machine
 from worker.devices.memory_usage import resident_bytes
 from worker.devices.precision import AUTOCAST
@@ -24,13 +25,15 @@ from worker.training.optimizer import make_optimizer
 _WIDTHS = (64, 256, 1024)
 _NUMBERS = {"cpu": 1 << 21, "cuda": 1 << 26}  # a GPU's caches hold fewer, and its time is no longer that of telling it
 _TEXTS = {"cpu": 4, "cuda": 128}
-_MANY_NUMBERS = 1 << 24  # so many that the C library does not keep their memory
+_MANY_NUMBERS = 1 << 24  # so many that no cache holds them
 _REPEATS = 5
 
 
 def measure(device: str, precision: str) -> Machine:
     quiet_libraries()
     place, dtype = torch.device(device), AUTOCAST.get(precision, torch.float32)
+    if place.type == "cpu":
+        keep_freed_memory()  # as a run does
     train = _training(place, dtype)
     seconds = _seconds(train, place)
     memory = resident_bytes() if place.type == "cpu" else 0

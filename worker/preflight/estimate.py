@@ -21,7 +21,7 @@ from worker.training.optimizer import orthogonalization_flops, state_bytes
 _BYTES = 4  # of a number in fp32
 _SMALL_FILES_BYTES = 50_000  # of a checkpoint: its settings and the states of the random generators
 _TOKEN_BYTES = 70  # of the tokenizer's files for each token it knows, in GPT-2's and those like it
-_LARGE = 32 << 20  # bytes, from which on the C library has memory from the system and gives it back
+_LARGE = 32 << 20  # bytes of a tensor that no cache holds
 
 
 class MemoryPart(BaseModel):
@@ -143,9 +143,8 @@ def _step_seconds(footprint: Footprint, measured: Machine, config: RunConfig) ->
 
 
 def _new_bytes(footprint: Footprint) -> float:
-    """Of an update, what the C library asks of the system anew, as it is too large to be kept between uses: the gradients;
-    where the output layer is the input layer too, those of both before they are added; the logits, and on a GPU what
-    softmax makes of them."""
+    """Of an update, tensors that are made anew and that no cache holds: the gradients; where the output layer is the input
+    layer too, those of both before they are added; the logits, and on a GPU what softmax makes of them."""
     design, mean = footprint.design, footprint.passes.mean
     vocabulary, width = (int(size) for size in design.head.shape)
     rows = min(mean.targets / mean.passes, chunk_rows(footprint.device.type, vocabulary))

@@ -15,6 +15,7 @@ from worker.checkpoints import saver
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
 from worker.data import evaluation_store, group_store, token_store
 from worker.data.batching import Sizes, shuffled_windows
+from worker.devices.c_library import keep_freed_memory
 from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
 from worker.distributed.sharding import whole, whole_weights
@@ -43,8 +44,10 @@ Tensors = dict[str, torch.Tensor]
 
 
 def _ready_to_train(setup: Setup) -> Any:
-    """The model, on its device unless it is to be sharded."""
+    """The model, on its device unless it is to be sharded; and where that is this machine's, memory that stays ours."""
     model: Any = setup.language_model.model.train()
+    if setup.device.type == "cpu":
+        keep_freed_memory()
     for weight in model.parameters():
         # Into memory of our own: where a weight lies in a mapped file may change the last bits of what is computed.
         weight.data = weight.data.clone()
