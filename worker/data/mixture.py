@@ -41,6 +41,8 @@ def mix(job: Job, parts: Sequence[tuple[Examples, Examples]]) -> Mixture:
     nearest example. Raises DataError if one of them has nothing to learn.
     """
     (first, validation), *others = parts
+    if not len(first):  # of which its share cannot be kept; there is nothing to learn, which the caller tells
+        return Mixture(first, validation, {}, [])
     whole, rest = int(first.trained.sum()), 1 - sum(part.share for part in job.mixture.values())
     chosen, taken = [first], [Taken(whole, 1.0)]
     for place, ((learned, _), (name, mixed)) in enumerate(zip(others, job.mixture.items(), strict=True), start=1):

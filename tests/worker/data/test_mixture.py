@@ -132,6 +132,15 @@ def test_the_same_seed_takes_the_same_and_another_one_others(tmp_path: Path, tok
     assert first.starts.tolist() != made.mix().train.starts.tolist()
 
 
+def test_of_a_dataset_with_nothing_to_learn_nothing_is_made(tmp_path: Path, tokenizer: GPT2Tokenizer) -> None:
+    reading = Reading(kind="completion", prompt="prompt", completion="completion")
+    (tmp_path / "a").write_text("prompt\tcompletion\n" + "A long question. " * 90 + "\tNo.\n")
+    cut = DatasetSource(path=str(tmp_path / "a"), format="tsv", reading=reading)
+    found = Made(tmp_path, tokenizer, cut, b=(written(tmp_path / "b", 30, "Then", 1), 0.5)).mix()
+    with pytest.raises(DataError, match="All answers begin beyond"):
+        found.train.require_some(MAX_LENGTH)
+
+
 def test_one_with_nothing_to_learn_is_named(tmp_path: Path, tokenizer: GPT2Tokenizer) -> None:
     (tmp_path / "b").write_text("prompt\tcompletion\n" + "A long question. " * 90 + "\tNo.\n")
     reading = Reading(kind="completion", prompt="prompt", completion="completion")

@@ -108,9 +108,9 @@ function Mixture({ preflight: { mixture } }) {
       <thead><tr><th scope="col">An epoch takes of</th><th scope="col">tokens</th><th scope="col">of what it has</th></tr></thead>
       <tbody>
         ${mixture.map(
-          ({ name, tokens, share, passes }) => html`
+          ({ name, tokens, share, passes }, place) => html`
             <tr key=${name}>
-              <th scope="row">${name}</th>
+              <th scope="row">${place === 0 ? "the dataset itself" : name}</th>
               <td>${format.short(tokens)} (${format.percent(100 * share)})</td>
               <td>${passesOf(passes)}</td>
             </tr>
