@@ -179,10 +179,16 @@ def _told(job: Job, mixture: Mixture) -> str:
     """What an epoch is made of."""
     whole = sum(part.tokens for part in mixture.taken)
     told = [
-        f"{part.tokens:,} of {name} ({part.tokens / whole:.1%}, {part.passes:.3g} times what it has)"
+        f"{part.tokens:,} of {name} ({part.tokens / whole:.1%}, {_of_it(part.passes)})"
         for name, part in zip((job.config.dataset, *job.mixture), mixture.taken, strict=True)
     ]
     return f"An epoch learns {whole:,} tokens: {', '.join(told)}."
+
+
+def _of_it(passes: float) -> str:
+    if passes == 1:
+        return "all of it"
+    return f"{passes:.0%} of it" if passes < 1 else f"{passes:.3g} times all of it"
 
 
 def _model_and_tokens(

@@ -68,5 +68,6 @@ def test_what_cannot_be_mixed_is_refused_at_its_field(
     other = upload(shared_server, "words.txt", OTHERS)
     named = json.loads(json.dumps(config).replace("OTHER", other))
     answer = shared_server.client.post("/api/runs", json={"dataset": "sample", **named})
+    assert shared_server.client.delete(f"/api/datasets/{other}").status_code == 204
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
     assert told in answer.json()["error"]["message"]
