@@ -94,7 +94,7 @@ def test_a_stopped_one_is_resumed(server: Server) -> None:
     run = server.end(run_id)
     assert (run["status"], run["resumed_step"]) == ("completed", stopped["step"])
     messages = server.client.get(f"/api/runs/{run_id}/events?type=message").json()["items"]
-    assert any("bit for bit" in message["text"] and "not bit for bit" not in message["text"] for message in messages)
+    assert any("not bit for bit, because" in message["text"] and "another order" in message["text"] for message in messages)
     is_whole(server, run_id)
 
 

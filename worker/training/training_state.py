@@ -28,6 +28,9 @@ from worker.training.setup import Setup
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
 
+_ARITHMETIC = 1
+"""Of the code itself: to be raised by whoever changes the order in which anything is added up, or in what format."""
+
 _COMPARED_AS_THEY_ARE = ("device", "threads", "processes", "precision", "layout")
 _LIBRARIES = ("torch", "transformers", "peft", "numpy")
 _MOVES_NO_WEIGHT = {
@@ -48,6 +51,7 @@ class Circumstances(BaseModel):
     processes: int
     precision: Precision
     layout: str
+    arithmetic: int = 0  # of states from before it was noted
 
 
 class Tally(BaseModel):
@@ -104,6 +108,7 @@ def circumstances(setup: Setup) -> Circumstances:
         processes=setup.group.size,
         precision=setup.precision,
         layout=setup.layout,
+        arithmetic=_ARITHMETIC,
     )
 
 
@@ -114,13 +119,12 @@ def differences(before: Circumstances, now: Circumstances) -> list[str]:
         found.append("the dataset has changed")
     if before.base_sha256 != now.base_sha256:
         found.append("the model that LoRA adds to has changed")
+    if before.arithmetic != now.arithmetic:
+        found.append("this version of Trainboard adds up in another order")
     pairs = {
         **{name: (old, now.settings.get(name)) for name, old in before.settings.items()},
         **{name: (old, now.versions.get(name)) for name, old in before.versions.items()},
-        **{
-            name: (getattr(before, name), getattr(now, name))
-            for name in ("device", "threads", "processes", "precision", "layout")
-        },
+        **{name: (getattr(before, name), getattr(now, name)) for name in _COMPARED_AS_THEY_ARE},
     }
     found += [f"{name} was {old} and is {new}" for name, (old, new) in pairs.items() if old != new]
     return found

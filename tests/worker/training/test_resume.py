@@ -45,7 +45,6 @@ class Outcome:
     best: str | None = None
     end: str = ""
     events: int = 0
-
     repeated: bool = False
 
     def note(self, event: Any) -> None:
@@ -191,7 +190,6 @@ def runs(request: pytest.FixtureRequest, model: ModelSource, data: Path) -> Runs
 
 @pytest.mark.parametrize("count", [10, pytest.param(30, marks=pytest.mark.slow)])
 def test_random_cuts_change_not_a_bit(runs: Runs, count: int, tmp_path: Path) -> None:
-    events: list[Any] = []
     expected = runs.whole(tmp_path / "uncut", Outcome(), None)
     events = list(range(2, expected.events))
     if runs.precision == "fp16":
@@ -381,6 +379,8 @@ def test_a_run_that_goes_on_with_another_optimizer_says_so_and_begins_it_anew(
     folder = saver.latest_whole(tmp_path / "run", pytest.fail)
     assert folder is not None
     assert "optimizer was adamw and is muon" in resume.restore(trainer, folder)
+    edited(lambda state: state["circumstances"].pop("arithmetic"))(folder)  # as of before it was noted
+    assert any("another order" in reason for reason in resume.restore(trainer, folder))
 
 
 @pytest.mark.parametrize(
