@@ -16,10 +16,10 @@ from backend.datasets.store import Datasets
 from backend.errors import InvalidFieldError, explain
 from backend.models.catalog import Catalog
 from backend.runs import lifecycle
-from backend.runs.jobs import plan, write_job
+from backend.runs.jobs import datasets_of, plan, write_job
 from backend.settings import ROOT, Settings
 from backend.system import devices
-from worker.contract import MODEL_DIR, Checked, DatasetSource, Reading, RunConfig, mixed_share
+from worker.contract import MODEL_DIR, Checked, DatasetSource, Reading, RunConfig
 
 _EXAMPLE = """'{"kind": "completion", "template": "{instruction}\\n\\n{input}", "completion": "output"}'"""
 
@@ -92,13 +92,10 @@ def _reading(text: str | None) -> Reading | None:
 
 def _own_files(config: RunConfig, reading: Reading | None, header: bool | None) -> dict[str, DatasetSource]:
     """All files that the configuration names instead of a dataset, checked. Raises InvalidFieldError."""
-    others = [
-        *(("validation_dataset", name) for name in [config.validation_dataset] if name),
-        *(("mixture", mixed_share(entry)[0]) for entry in config.mixture),
-        *(("evaluation_datasets", name) for name in config.evaluation_datasets),
-    ]
-    found = {config.dataset: _own_file("dataset", config.dataset, reading, header)}
-    found |= {name: _own_file(field, name) for field, name in others if name not in found}
+    found: dict[str, DatasetSource | None] = {}
+    for field, name in datasets_of(config.model_dump()):
+        how = (reading, header) if field == "dataset" else ()
+        found[name] = found[name] if name in found else _own_file(field, name, *how)
     return {name: source for name, source in found.items() if source}
 
 

@@ -19,10 +19,10 @@ from backend.datasets.uploads import receive
 from backend.errors import ConflictError
 from backend.runs import lifecycle
 from backend.runs.about import OneLine
-from backend.runs.jobs import plan
+from backend.runs.jobs import datasets_of, plan
 from backend.schemas.data import Dataset, DatasetList, Preview, TokenView
 from backend.services import Services
-from worker.contract import Reading, RunConfig, mixed_share
+from worker.contract import Reading, RunConfig
 
 router = APIRouter(prefix="/api/datasets", tags=["datasets"])
 
@@ -203,7 +203,7 @@ def delete_dataset(dataset_id: str, services: ServicesDep) -> None:
         users = [
             f"“{row.name}”"
             for row in lifecycle.with_status(connection, *lifecycle.ACTIVE, *lifecycle.MAY_GO_ON)
-            if dataset_id in _datasets_of(json.loads(row.config))
+            if dataset_id in {name for _, name in datasets_of(json.loads(row.config))}
         ]
         if users:
             named = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
@@ -211,11 +211,6 @@ def delete_dataset(dataset_id: str, services: ServicesDep) -> None:
                 f"This dataset is in use by {named}.", hint="Wait until they have completed, or delete them first."
             )
         services.datasets.remove(dataset_id)
-
-
-def _datasets_of(config: dict[str, Any]) -> tuple[str | None, ...]:
-    mixed = (mixed_share(entry)[0] for entry in config.get("mixture", []))
-    return config["dataset"], config.get("validation_dataset"), *mixed, *config.get("evaluation_datasets", [])
 
 
 def _plan(services: Services, config: RunConfig, reading: Reading | None) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backend import files
 from backend.datasets.store import Datasets
@@ -84,8 +84,9 @@ def plan(
         )
     files = files or {}
     dataset, dataset_name = _dataset("dataset", config.dataset, datasets, files, reading)
-    mixture = _mixture(config, datasets, files, dataset)
-    learned = [dataset.path, *(part.source.path for part in mixture.values())]
+    shares = dict(map(mixed_share, config.mixture))
+    mixed = _others("mixture", shares, datasets, files, [dataset.path], (), "is the dataset itself")
+    learned = [dataset.path, *(source.path for source in mixed.values())]
     validation, validation_name = None, None
     if config.validation_dataset:
         validation, validation_name = _dataset("validation_dataset", config.validation_dataset, datasets, files)
@@ -95,7 +96,9 @@ def plan(
                 "A model cannot be tested on what it has learned: this is the dataset itself, or one that is mixed with it.",
                 hint="Choose another one, or leave it empty and let Validation split keep a part aside.",
             )
-    evaluation = _further(config, datasets, files, learned, mixture)
+    evaluation = _others(
+        "evaluation_datasets", config.evaluation_datasets, datasets, files, learned, mixed, "is learned from"
+    )
     model_name = config.model_name if "model_name" in config.model_fields_set else catalog.default()
     model, context = catalog.resolve(model_name)
     if context is not None and config.max_length is not None and config.max_length > context:
@@ -113,7 +116,18 @@ def plan(
             "max_length": config.max_length or (min(DEFAULT_MAX_LENGTH, context) if context else None),
         }
     )
+    pairs = zip(mixed.items(), shares.values(), strict=True)
+    mixture = {name: MixedDataset(source=source, share=share) for (name, source), share in pairs}
     return Plan(filled, model, dataset, validation, mixture, evaluation, config.name or f"{model_name} on {dataset_name}")
+
+
+def datasets_of(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """All datasets that a RunConfig, or one kept as JSON, names: the field, and the dataset."""
+    yield "dataset", config["dataset"]
+    if validation := config.get("validation_dataset"):
+        yield "validation_dataset", validation
+    yield from (("mixture", mixed_share(entry)[0]) for entry in config.get("mixture", []))
+    yield from (("evaluation_datasets", name) for name in config.get("evaluation_datasets", []))
 
 
 def _dataset(
@@ -128,37 +142,25 @@ def _dataset(
         raise InvalidFieldError(field, error.detail.message, hint="Upload a file first, or use sample.") from error
 
 
-def _mixture(
-    config: RunConfig, datasets: Datasets, files: dict[str, DatasetSource], dataset: DatasetSource
-) -> dict[str, MixedDataset]:
-    """The datasets to learn along with ``dataset``, by names that differ. Raises InvalidFieldError."""
-    field, found = "mixture", dict[str, MixedDataset]()
-    for wanted, share in map(mixed_share, config.mixture):
-        source, _ = _dataset(field, wanted, datasets, files)
-        if source.path in {dataset.path, *(part.source.path for part in found.values())}:
-            raise InvalidFieldError(
-                field, f"{wanted} is the dataset itself, or stands there twice.", hint="Name each other dataset once."
-            )
-        found[_name(wanted, datasets, files, found)] = MixedDataset(source=source, share=share)
-    return found
-
-
-def _further(
-    config: RunConfig,
+def _others(
+    field: str,
+    wanted: Iterable[str],
     datasets: Datasets,
     files: dict[str, DatasetSource],
-    learned: list[str],
-    mixture: Collection[str],
+    used: Collection[str],
+    taken: Collection[str],
+    is_used: str,
 ) -> dict[str, DatasetSource]:
-    """The further datasets to evaluate on, by names that differ. Raises InvalidFieldError."""
-    field, found = "evaluation_datasets", dict[str, DatasetSource]()
-    for wanted in config.evaluation_datasets:
-        source, _ = _dataset(field, wanted, datasets, files)
-        if source.path in {*learned, *(other.path for other in found.values())}:
-            raise InvalidFieldError(
-                field, f"{wanted} is learned from, or stands there twice.", hint="Name each other dataset once."
-            )
-        found[_name(wanted, datasets, files, {*found, *mixture})] = source
+    """The datasets that ``field`` names, each once, by names that differ from each other and from those ``taken``.
+
+    Raises InvalidFieldError: one whose path is in ``used`` ``is_used``, as a person is told.
+    """
+    found = dict[str, DatasetSource]()
+    for one in wanted:
+        source, _ = _dataset(field, one, datasets, files)
+        if source.path in {*used, *(other.path for other in found.values())}:
+            raise InvalidFieldError(field, f"{one} {is_used}, or stands there twice.", hint="Name each other dataset once.")
+        found[_name(one, datasets, files, {*found, *taken})] = source
     return found
 
 

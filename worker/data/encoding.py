@@ -75,6 +75,11 @@ class Encoded(NamedTuple):
         return Encoded(self.ids[start:end], None if self.targets is None else self.targets[start:end])
 
     @property
+    def learned(self) -> list[bool]:
+        """Whether each token is learned, the first one aside, of which nobody asks."""
+        return self.targets or [True] * len(self.ids)
+
+    @property
     def trained(self) -> int:
         """How many tokens are learned."""
         return max(0, len(self.ids) - 1) if self.targets is None else sum(self.targets[1:])

@@ -208,10 +208,6 @@ def _is_masked(corpus: Corpus) -> bool:
     return corpus.source.reading.kind in ("completion", "chat")
 
 
-def _all_but_first(example: Encoded) -> Iterator[bool]:
-    return (place > 0 for place in range(len(example.ids)))
-
-
 def _megabytes(corpus: Corpus) -> float:
     return sum(part.path.stat().st_size for part in (corpus, *corpus.mixed)) / 1e6
 
@@ -247,7 +243,7 @@ class _Side:
             self._files["offsets"].write(ends.tobytes())
             self._files["trained"].write(np.array([example.trained for example in kept], dtype=np.int64).tobytes())
             if "targets" in self._files:
-                targets = chain.from_iterable(example.targets or _all_but_first(example) for example in kept)
+                targets = chain.from_iterable(example.learned for example in kept)
                 self._files["targets"].write(np.fromiter(targets, dtype=bool).tobytes())
             self._end = ends[-1:]
 

@@ -99,8 +99,7 @@ def _items(encoder: Encoder, names: _Names, corpus: Corpus, number: int, section
 
 
 def _states(example: Encoded) -> list[str]:
-    targets = example.targets or [True] * len(example.ids)
-    return ["trained" if place and target else "masked" for place, target in enumerate(targets)]
+    return ["trained" if place and learned else "masked" for place, learned in enumerate(example.learned)]
 
 
 def _counted(states: Sequence[str]) -> dict[str, int]:

@@ -132,7 +132,7 @@ def _attend_by_kernel(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: int | None, dropout: float, scale: float | None
 ) -> torch.Tensor:
     """``query`` [rows, heads, longest, width] with ``key`` and ``value`` of as many heads or fewer, to the query's shape."""
-    mask = None if window is None else _visible(query.shape[2], window, query.device)
+    mask = None if window is None else short_attention.visible(query.shape[2], window, query.device)
     grouped = query.shape[1] != key.shape[1]
     if grouped and query.device.type == "cuda":  # in fp32 no kernel there knows groups, and longest x longest would be made
         key, value = (tensor.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for tensor in (key, value))
@@ -155,13 +155,6 @@ def _padded(tensor: torch.Tensor, block: Block) -> torch.Tensor:
         cells = tensor.new_zeros(block.rows * block.longest, *tensor.shape[1:])
         tensor = cells.index_copy(0, block.slots, tensor)
     return tensor.view(block.rows, block.longest, *tensor.shape[1:]).transpose(1, 2)
-
-
-def _visible(length: int, window: int | None, device: torch.device) -> torch.Tensor:
-    """[length, length] bool: whether a row's token sees a column's, which is itself or one before, of ``window`` at most."""
-    places = torch.arange(length, device=device)
-    back = places[:, None] - places
-    return back >= 0 if window is None else (back >= 0) & (back < window)
 
 
 AttentionInterface.register(PACKED, _attend)

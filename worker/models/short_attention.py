@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -17,14 +18,6 @@ import torch
 from worker.data.batching import Block
 
 LONGEST = 128  # tokens of a text
-
-
-class _Settings(NamedTuple):
-    """``scale`` of the scores; ``window``: how many tokens each sees, itself included."""
-
-    scale: float
-    window: int | None
-    dropout: float
 
 
 class _Saved(NamedTuple):
@@ -37,15 +30,19 @@ class _Saved(NamedTuple):
     weights: torch.Tensor
     dropped: torch.Tensor | None
 
+    def used(self) -> torch.Tensor:
+        """The weights after dropout."""
+        return self.weights if self.dropped is None else self.weights * self.dropped
+
 
 def attend(
     tensors: Sequence[torch.Tensor], blocks: Sequence[Block], dropout: float, scale: float | None, window: int | None
 ) -> torch.Tensor:
     """Query [tokens, heads, width], key and value with as many heads or fewer, to [tokens, heads, width], of the tokens of
     neighbouring ``blocks``, which are the last ones of the pass."""
-    start = blocks[0].start
-    settings = _Settings(tensors[0].shape[-1] ** -0.5 if scale is None else scale, window, dropout)
-    out: torch.Tensor = _Attention.apply(*(tensor[start:] for tensor in tensors), blocks, settings)  # type: ignore[no-untyped-call]
+    query, key, value = (tensor[blocks[0].start :] for tensor in tensors)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    out: torch.Tensor = _Attention.apply(query, key, value, blocks, dropout, scale, window)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -59,29 +56,23 @@ class _Attention(torch.autograd.Function):
         key: torch.Tensor,
         value: torch.Tensor,
         blocks: Sequence[Block],
-        settings: _Settings,
+        dropout: float,
+        scale: float,
+        window: int | None,
     ) -> torch.Tensor:
-        heads, groups = _by_head(query).mul_(settings.scale), query.shape[1] // key.shape[1]
+        heads, groups = _by_head(query).mul_(scale), query.shape[1] // key.shape[1]
         keys, values = _by_head(key), _by_head(value)
         out, saved = torch.empty_like(heads), []
         with torch.autocast("cpu", enabled=False):
             for block, span in _spans(blocks):
-                mine = _Saved(
-                    _stacked(_padded(heads[:, span], block), groups),
-                    _padded(keys[:, span], block).flatten(0, 1),
-                    _padded(values[:, span], block).flatten(0, 1),
-                    torch.empty(0),
-                    None,
-                )
-                hidden = _hidden(block.longest, settings.window).repeat(groups, 1)
-                weights = torch.baddbmm(hidden, mine.query, mine.key.transpose(1, 2)).softmax(dim=-1)
-                dropped = _dropped(weights, settings.dropout)
-                mine = mine._replace(weights=weights, dropped=dropped)
-                cells = (weights if dropped is None else weights * dropped) @ mine.value
-                out[:, span] = _unpadded(_unstacked(cells, groups, key.shape[1]), block)
+                asking = _stacked(_padded(heads[:, span], block), groups)
+                asked, told = (_padded(each[:, span], block).flatten(0, 1) for each in (keys, values))
+                hidden = _hidden(block.longest, window).repeat(groups, 1)
+                weights = torch.baddbmm(hidden, asking, asked.transpose(1, 2)).softmax(dim=-1)
+                mine = _Saved(asking, asked, told, weights, _dropped(weights, dropout))
+                out[:, span] = _unpadded(_unstacked(mine.used() @ told, groups, key.shape[1]), block)
                 saved.append(mine)
-        ctx.saved, ctx.blocks, ctx.settings, ctx.groups = saved, blocks, settings, groups
-        ctx.dtype = query.dtype
+        ctx.saved, ctx.blocks, ctx.scale, ctx.groups = saved, blocks, scale, groups
         return out.transpose(0, 1).to(query.dtype)
 
     @staticmethod
@@ -93,16 +84,15 @@ class _Attention(torch.autograd.Function):
         with torch.autocast("cpu", enabled=False):
             for (block, span), mine in zip(_spans(ctx.blocks), everything, strict=True):
                 grad_out = _stacked(_padded(out[:, span], block), groups)
-                used = mine.weights if mine.dropped is None else mine.weights * mine.dropped
-                values[:, span] = _unpadded(_unstacked(used.transpose(1, 2) @ grad_out, 1, kept), block)
+                values[:, span] = _unpadded(_unstacked(mine.used().transpose(1, 2) @ grad_out, 1, kept), block)
                 grad_weights = grad_out @ mine.value.transpose(1, 2)
                 if mine.dropped is not None:
                     grad_weights *= mine.dropped
                 scores = torch._softmax_backward_data(grad_weights, mine.weights, -1, torch.float32)
                 queries[:, span] = _unpadded(_unstacked(scores @ mine.key, groups, kept), block)
                 keys[:, span] = _unpadded(_unstacked(scores.transpose(1, 2) @ mine.query, 1, kept), block)
-        queries *= ctx.settings.scale
-        return (*(each.transpose(0, 1).to(ctx.dtype) for each in (queries, keys, values)), None, None)
+        queries *= ctx.scale
+        return (*(each.transpose(0, 1).to(grad.dtype) for each in (queries, keys, values)), None, None, None, None)
 
 
 def _by_head(tensor: torch.Tensor) -> torch.Tensor:
@@ -147,12 +137,17 @@ def _unstacked(matrices: torch.Tensor, groups: int, kept: int) -> torch.Tensor:
     return cells.flatten(0, 1)
 
 
+@cache  # each layer and pass asks anew; of up to 128 tokens all together take few megabytes
 def _hidden(length: int, window: int | None) -> torch.Tensor:
-    """[length, length]: minus infinity where a row's token does not see a column's: one after it, or ``window`` before."""
-    places = torch.arange(length)
+    """[length, length]: minus infinity where a row's token does not see a column's."""
+    return torch.zeros(length, length).masked_fill_(~visible(length, window, torch.device("cpu")), -math.inf)
+
+
+def visible(length: int, window: int | None, device: torch.device) -> torch.Tensor:
+    """[length, length] bool: whether a row's token sees a column's, which is itself or one before, of ``window`` at most."""
+    places = torch.arange(length, device=device)
     back = places[:, None] - places
-    seen = back >= 0 if window is None else (back >= 0) & (back < window)
-    return torch.zeros(length, length).masked_fill_(~seen, -math.inf)
+    return back >= 0 if window is None else (back >= 0) & (back < window)
 
 
 def _dropped(weights: torch.Tensor, dropout: float) -> torch.Tensor | None:

@@ -24,8 +24,7 @@ export function DatasetControl({ field, value, onChange, aria, datasets, onUploa
   return html`
     <${Upload} onUploaded=${take}>
       <select id=${controlId(field.name)} value=${value} onChange=${choose} ...${aria}>
-        ${!chosen && html`<option value=${value}>${value} (no longer here)</option>`}
-        ${datasets.map((dataset) => html`<option value=${dataset.id}>${dataset.name} (${sizeOf(dataset)})</option>`)}
+        <${DatasetOptions} datasets=${datasets} value=${value} gone=${`${value} (no longer here)`} />
       </select>
       ${chosen &&
       html`
@@ -50,10 +49,20 @@ export function OtherDataset({ field, value, onChange, aria, datasets, not }) {
   return html`
     <select id=${controlId(field.name)} value=${value} onChange=${choose} ...${aria}>
       <option value="">none</option>
-      ${value !== "" &&
-      !others.some((dataset) => dataset.id === value) &&
-      html`<option value=${value}>${value} (no longer here)</option>`}
-      ${others.map((dataset) => html`<option value=${dataset.id}>${dataset.name} (${sizeOf(dataset)})</option>`)}
+      <${DatasetOptions} datasets=${others} value=${value} gone=${value === "" ? null : `${value} (no longer here)`} />
     </select>
+  `;
+}
+
+/**
+ * The options of a list; a value that is none of them is one all the same.
+ *
+ * @param {{ datasets: Dataset[], value: string | boolean, gone: string | null }} props `gone`: what such a value is called
+ */
+export function DatasetOptions({ datasets, value, gone }) {
+  const listed = datasets.some((dataset) => dataset.id === value);
+  return html`
+    ${!listed && gone !== null && html`<option value=${value}>${gone}</option>`}
+    ${datasets.map((dataset) => html`<option value=${dataset.id}>${dataset.name} (${sizeOf(dataset)})</option>`)}
   `;
 }

@@ -5,7 +5,7 @@
 import { html } from "htm/preact";
 import * as format from "../format.js";
 import { entriesOf, shareLeft, textOf, withOneMore } from "../stores/dataset-list.js";
-import { sizeOf } from "../stores/reading.js";
+import { DatasetOptions } from "./dataset-control.js";
 import { controlId } from "./field.js";
 import { Icon } from "./icon.js";
 
@@ -19,9 +19,9 @@ const valueOf = (event) => /** @type {HTMLInputElement | HTMLSelectElement} */ (
  */
 export function DatasetList({ field, value, onChange, aria, datasets, not, shares = false }) {
   const entries = entriesOf(String(value), shares);
-  const free = datasets.map(({ id }) => id).filter((id) => !not.includes(id));
-  const add = () => onChange(textOf(withOneMore(entries, free, shares), shares));
-  const full = withOneMore(entries, free, shares) === entries;
+  const free = datasets.filter(({ id }) => !not.includes(id));
+  const more = withOneMore(entries, free.map(({ id }) => id), shares);
+  const full = more === entries;
   const change = (/** @type {number} */ place, /** @type {object} */ part) =>
     onChange(textOf(entries.map((entry, i) => (i === place ? { ...entry, ...part } : entry)), shares));
   const remove = (/** @type {number} */ place) => onChange(textOf(entries.filter((_, i) => i !== place), shares));
@@ -37,10 +37,7 @@ export function DatasetList({ field, value, onChange, aria, datasets, not, share
             onChange=${(/** @type {Event} */ event) => change(place, { id: valueOf(event) })}
             ...${aria}
           >
-            ${!free.includes(id) && html`<option value=${id}>${nameOf(datasets, id)} (not to be had here)</option>`}
-            ${datasets
-              .filter((dataset) => free.includes(dataset.id))
-              .map((dataset) => html`<option value=${dataset.id}>${dataset.name} (${sizeOf(dataset)})</option>`)}
+            <${DatasetOptions} datasets=${free} value=${id} gone=${`${nameOf(datasets, id)} (not to be had here)`} />
           </select>
           ${shares &&
           html`
@@ -66,7 +63,7 @@ export function DatasetList({ field, value, onChange, aria, datasets, not, share
       class="button small dataset-add"
       aria-label=${`Add a dataset: ${field.label}`}
       disabled=${full}
-      onClick=${add}
+      onClick=${() => onChange(textOf(more, shares))}
       ...${aria}
     >
       Add a dataset
