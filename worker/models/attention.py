@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -64,11 +65,12 @@ def _attend_packed(
     kind, dtype = tensors[0].device.type, dtype_of_products(tensors[0])
     if varlen_serves(kind, _capability(tensors[0].device), dtype, tensors[0].shape[-1]):
         return _attend_varlen(tensors, texts, dtype, dropout, scale, window)
-    short = [block for block in texts.blocks if kind == "cpu" and block.longest <= short_attention.LONGEST]
-    long = texts.blocks[: len(texts.blocks) - len(short)]  # the longest texts come first
-    parts = [_attend_block(tensors, block, dropout, scale, window) for block in long]
-    if short:
-        parts.append(short_attention.attend(tensors, short, dropout, scale, window))
+    parts: list[torch.Tensor] = []
+    for short, neighbours in groupby(texts.blocks, lambda each: kind == "cpu" and each.longest <= short_attention.LONGEST):
+        if short:
+            parts.append(short_attention.attend(tensors, list(neighbours), dropout, scale, window))
+        else:
+            parts += [_attend_block(tensors, block, dropout, scale, window) for block in neighbours]
     return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 

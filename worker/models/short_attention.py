@@ -39,8 +39,8 @@ def attend(
     tensors: Sequence[torch.Tensor], blocks: Sequence[Block], dropout: float, scale: float | None, window: int | None
 ) -> torch.Tensor:
     """Query [tokens, heads, width], key and value with as many heads or fewer, to [tokens, heads, width], of the tokens of
-    neighbouring ``blocks``, which are the last ones of the pass."""
-    query, key, value = (tensor[blocks[0].start :] for tensor in tensors)
+    neighbouring ``blocks``."""
+    query, key, value = (tensor[blocks[0].start : blocks[-1].end] for tensor in tensors)
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     out: torch.Tensor = _Attention.apply(query, key, value, blocks, dropout, scale, window)  # type: ignore[no-untyped-call]
     return out

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM
 
 from tests.worker import designs
 from tests.worker.texts import random_examples
-from worker.data.batching import Batch, lay_out
+from worker.data.batching import Batch, PackedTexts, lay_out
 from worker.generation.sampling import Sampling, stream
 from worker.models import attention
 from worker.models.attention import packed_arguments, varlen_serves
@@ -57,6 +57,31 @@ def test_packed_logits_are_those_of_each_text_alone(design: str) -> None:
     for start, end in pairwise(starts):
         alone = plain(batch.inputs[:, start:end], use_cache=False).logits[0]
         assert (together[start:end] - alone).abs().max() <= 1e-5 * alone.abs().max()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("lengths", [[300, 300, 20, 20], [50, 50, 300], [1, 200, 9, 150, 64]])
+def test_short_and_long_texts_may_stand_in_any_order(lengths: list[int]) -> None:
+    """What fills a pass up stands last, however long it is."""
+    texts = PackedTexts.of(lengths)
+    tensors = torch.randn(3, sum(lengths), 2, 8, generator=torch.Generator().manual_seed(0))
+    found = attention._attend_packed(tuple(tensors), texts, 0.0, None, None)
+    for start, end in pairwise(texts.starts.tolist()):
+        alone = F.scaled_dot_product_attention(*tensors[:, start:end].transpose(1, 2)[:, None], is_causal=True)[0]
+        torch.testing.assert_close(found[start:end], alone.transpose(0, 1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", ["few", "budget"])
+def test_short_texts_may_be_filled_up_with_a_long_one(sizes: Any) -> None:
+    examples = random_examples([51] * 83, designs.VOCABULARY)
+    model = prepared("llama")
+    losses = []
+    for each in ("any", sizes):
+        (batch,) = lay_out(examples, range(83), "packed", batch_size=16, max_length=512, sizes=each)
+        losses.append(float(Forward(designs.language_model(model), "fp32")(batch).detach()))
+    assert batch.texts is not None
+    assert batch.texts.longest > 128
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
 @torch.no_grad()
