@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from worker.data.batching import Block
 
@@ -67,7 +69,7 @@ class _Attention(torch.autograd.Function):
             for block, span in _spans(blocks):
                 asking = _stacked(_padded(heads[:, span], block), groups)
                 asked, told = (_padded(each[:, span], block).flatten(0, 1) for each in (keys, values))
-                hidden = _hidden(block.longest, window).repeat(groups, 1)
+                hidden = torch.from_numpy(_hidden(block.longest, window)).repeat(groups, 1)
                 weights = torch.baddbmm(hidden, asking, asked.transpose(1, 2)).softmax(dim=-1)
                 mine = _Saved(asking, asked, told, weights, _dropped(weights, dropout))
                 out[:, span] = _unpadded(_unstacked(mine.used() @ told, groups, key.shape[1]), block)
@@ -138,15 +140,23 @@ def _unstacked(matrices: torch.Tensor, groups: int, kept: int) -> torch.Tensor:
 
 
 @cache  # each layer and pass asks anew; of up to 128 tokens all together take few megabytes
-def _hidden(length: int, window: int | None) -> torch.Tensor:
-    """[length, length]: minus infinity where a row's token does not see a column's."""
-    return torch.zeros(length, length).masked_fill_(~visible(length, window, torch.device("cpu")), -math.inf)
+def _hidden(length: int, window: int | None) -> NDArray[np.float32]:
+    """[length, length]: minus infinity where a row's token does not see a column's.
+
+    An array, for a tensor that is made while a model is only traced has no numbers in it, and would be met again.
+    """
+    places = np.arange(length)
+    return np.where(_sees(places[:, None] - places, window), np.float32(0), np.float32(-math.inf))
 
 
 def visible(length: int, window: int | None, device: torch.device) -> torch.Tensor:
     """[length, length] bool: whether a row's token sees a column's, which is itself or one before, of ``window`` at most."""
     places = torch.arange(length, device=device)
-    back = places[:, None] - places
+    seen: torch.Tensor = _sees(places[:, None] - places, window)
+    return seen
+
+
+def _sees(back: Any, window: int | None) -> Any:
     return back >= 0 if window is None else (back >= 0) & (back < window)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn import functional as F  # noqa: N812
 from transformers import AutoModelForCausalLM, MambaConfig, MambaForCausalLM
 
@@ -69,6 +70,17 @@ def test_short_and_long_texts_may_stand_in_any_order(lengths: list[int]) -> None
     for start, end in pairwise(texts.starts.tolist()):
         alone = F.scaled_dot_product_attention(*tensors[:, start:end].transpose(1, 2)[:, None], is_causal=True)[0]
         torch.testing.assert_close(found[start:end], alone.transpose(0, 1), rtol=1e-5, atol=1e-5)
+
+
+def test_a_pass_that_was_only_traced_leaves_nothing_behind() -> None:
+    """The estimate traces models without weights: what such a pass makes has no numbers in it."""
+    texts, window = PackedTexts.of([77, 40]), 53  # as nowhere else, lest their mask be there already
+    tensors = tuple(torch.randn(3, 117, 2, 8, generator=torch.Generator().manual_seed(0)))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert isinstance(attention._attend_packed(tensors, texts, 0.0, None, window), FakeTensor)
+    found = attention._attend_packed(tensors, texts, 0.0, None, window)
+    blocks = [attention._attend_block(tensors, block, 0.0, None, window) for block in texts.blocks]
+    torch.testing.assert_close(found, torch.cat(blocks), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("sizes", ["few", "budget"])
