@@ -13,7 +13,7 @@ import { ErrorNotice } from "../components/notice.js";
 import { Rename } from "../components/rename.js";
 import { useLatest } from "../components/use-latest.js";
 import * as format from "../format.js";
-import { formatOf, sizeOf } from "../stores/reading.js";
+import { formatOf, sizeOf } from "../stores/data/reading.js";
 import { trainOnLink } from "../router.js";
 import { ModelsEye } from "./dataset/models-eye.js";
 import { ReadingCard } from "./dataset/reading-card.js";

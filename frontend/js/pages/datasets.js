@@ -9,11 +9,11 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import * as api from "../server/api.js";
 import { ConfirmButton } from "../components/confirm-button.js";
-import { HubFetch } from "../components/hub-fetch.js";
+import { HubFetch } from "../components/data/hub-fetch.js";
 import { ErrorNotice, Notes, Notice } from "../components/notice.js";
-import { Upload } from "../components/upload.js";
+import { Upload } from "../components/data/upload.js";
 import * as format from "../format.js";
-import { formatOf, inWords, sizeOf } from "../stores/reading.js";
+import { formatOf, inWords, sizeOf } from "../stores/data/reading.js";
 import { datasetLink, trainOnLink } from "../router.js";
 
 export function DatasetsPage() {

@@ -2,7 +2,7 @@
  * The dataset as a chosen model sees it: figures in tokens, and any row token by token.
  *
  * @import { Config, Dataset, Model, Reading } from "../../types.js"
- * @import { Wanted } from "../../components/token-view.js"
+ * @import { Wanted } from "../../components/data/token-view.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
@@ -10,8 +10,8 @@ import { useEffect, useRef } from "preact/hooks";
 import * as api from "../../server/api.js";
 import { ModelOptions } from "../../components/model-control.js";
 import { ErrorNotice } from "../../components/notice.js";
-import { TokenView } from "../../components/token-view.js";
-import { isSame } from "../../stores/reading.js";
+import { TokenView } from "../../components/data/token-view.js";
+import { isSame } from "../../stores/data/reading.js";
 import { StatisticsCard } from "./statistics.js";
 
 /** @param {{ dataset: Dataset, reading: Reading }} props reading: as it is being chosen */

@@ -10,7 +10,7 @@ import { html } from "htm/preact";
 import { changeDataset } from "../../server/api.js";
 import { Notes } from "../../components/notice.js";
 import { Segmented } from "../../components/segmented.js";
-import { isSame, KINDS, readingOf } from "../../stores/reading.js";
+import { isSame, KINDS, readingOf } from "../../stores/data/reading.js";
 import { ExamplePreview } from "./example-preview.js";
 import { FirstRow } from "./first-row.js";
 import { ReadingFields } from "./reading-fields.js";

@@ -2,7 +2,7 @@
  * Which column is what, a template over several, and what is rarely needed.
  *
  * @import { Reading } from "../../types.js"
- * @import { Role } from "../../stores/reading.js"
+ * @import { Role } from "../../stores/data/reading.js"
  *
  * @typedef {object} Props
  * @property {Reading} reading as it is being chosen
@@ -13,8 +13,8 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
-import { isChatOfColumns, madeRole, neededRoles, optionalRoles, readingOf, ROLE_LABELS } from "../../stores/reading.js";
-import { separatorsOf, switchesOf, variablesAsText, variablesOf } from "../../stores/reading-options.js";
+import { isChatOfColumns, madeRole, neededRoles, optionalRoles, readingOf, ROLE_LABELS } from "../../stores/data/reading.js";
+import { separatorsOf, switchesOf, variablesAsText, variablesOf } from "../../stores/data/reading-options.js";
 
 /** In place of a column's name. */
 const MADE = "\0made of several";

@@ -9,7 +9,7 @@ import { previewDataset } from "../../server/api.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { useLatest } from "../../components/use-latest.js";
 import { count } from "../../format.js";
-import { isSame, roleOf, ROLE_LABELS } from "../../stores/reading.js";
+import { isSame, roleOf, ROLE_LABELS } from "../../stores/data/reading.js";
 
 const PAGE = 20;
 

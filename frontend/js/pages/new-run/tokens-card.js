@@ -1,11 +1,11 @@
 /**
  * @import { Config } from "../../types.js"
- * @import { Wanted } from "../../components/token-view.js"
+ * @import { Wanted } from "../../components/data/token-view.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { TokenView } from "../../components/token-view.js";
+import { TokenView } from "../../components/data/token-view.js";
 
 /** The settings that decide what the model reads; others need no new look. */
 const DECIDING = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { formatOf, inWords, isChatOfColumns, isSame, readingOf, roleOf, sizeOf } from "../../../frontend/js/stores/reading.js";
+import { formatOf, inWords, isChatOfColumns, isSame, readingOf, roleOf, sizeOf } from "../../../../frontend/js/stores/data/reading.js";
 
 const COLUMNS = ["id", "Question", "answer"];
 

@@ -1,13 +1,13 @@
 /**
- * @import { Dataset } from "../types.js"
- * @import { ControlProps } from "./field.js"
+ * @import { Dataset } from "../../types.js"
+ * @import { ControlProps } from "../field.js"
  */
 import { html } from "htm/preact";
-import * as format from "../format.js";
-import { entriesOf, shareLeft, textOf, withOneMore } from "../stores/dataset-list.js";
+import * as format from "../../format.js";
+import { entriesOf, shareLeft, textOf, withOneMore } from "../../stores/data/dataset-list.js";
 import { DatasetOptions } from "./dataset-control.js";
-import { controlId } from "./field.js";
-import { Icon } from "./icon.js";
+import { controlId } from "../field.js";
+import { Icon } from "../icon.js";
 
 /** @param {Event} event */
 const valueOf = (event) => /** @type {HTMLInputElement | HTMLSelectElement} */ (event.target).value;

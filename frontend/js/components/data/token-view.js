@@ -2,19 +2,19 @@
  * A dataset as the model will see it: its rows one by one, or the first update.
  *
  * @import { Signal } from "@preact/signals"
- * @import { Config, Reading, TokenRow, TokenState, TokenView as Answer } from "../types.js"
+ * @import { Config, Reading, TokenRow, TokenState, TokenView as Answer } from "../../types.js"
  *
  * @typedef {{ rows?: number[], seed?: number, take?: "first" | "last" }} Wanted which of these rows, or a random one
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { datasetTokens } from "../server/api.js";
-import { count } from "../format.js";
-import { occurring, STATES } from "../stores/token-text.js";
-import { ErrorNotice } from "./notice.js";
-import { Segmented } from "./segmented.js";
+import { datasetTokens } from "../../server/api.js";
+import { count } from "../../format.js";
+import { occurring, STATES } from "../../stores/data/token-text.js";
+import { ErrorNotice } from "../notice.js";
+import { Segmented } from "../segmented.js";
 import { TokenLine } from "./token-line.js";
-import { useLatest } from "./use-latest.js";
+import { useLatest } from "../use-latest.js";
 
 /** Empty rows have no tokens, so a neighbour is looked for among so many. */
 const NEIGHBOURS = 8;

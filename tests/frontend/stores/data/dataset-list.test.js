@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { entriesOf, shareLeft, textOf, withOneMore } from "../../../frontend/js/stores/dataset-list.js";
+import { entriesOf, shareLeft, textOf, withOneMore } from "../../../../frontend/js/stores/data/dataset-list.js";
 
 test("what was typed comes back", () => {
   for (const [text, shares] of [["a=0.2\nb=0.3", true], ["a\nb", false], ["a=b=0.1", true], ["", true]]) {

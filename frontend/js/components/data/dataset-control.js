@@ -1,12 +1,12 @@
 /**
- * @import { Dataset } from "../types.js"
- * @import { ControlProps } from "./field.js"
+ * @import { Dataset } from "../../types.js"
+ * @import { ControlProps } from "../field.js"
  */
 import { html } from "htm/preact";
-import { inWords, sizeOf } from "../stores/reading.js";
-import { datasetLink } from "../router.js";
-import { controlId } from "./field.js";
-import { Notes } from "./notice.js";
+import { inWords, sizeOf } from "../../stores/data/reading.js";
+import { datasetLink } from "../../router.js";
+import { controlId } from "../field.js";
+import { Notes } from "../notice.js";
 import { Upload } from "./upload.js";
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { separatorsOf, switchesOf, variablesAsText, variablesOf } from "../../../frontend/js/stores/reading-options.js";
+import { separatorsOf, switchesOf, variablesAsText, variablesOf } from "../../../../frontend/js/stores/data/reading-options.js";
 
 test("variables are typed as name = value, and shown so again", () => {
   const typed = 'enable_thinking = False\neffort: "high"\ndepth=2\nnone = null\n\nrole = a b';

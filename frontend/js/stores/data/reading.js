@@ -1,12 +1,12 @@
 /**
  * How a dataset's records become examples, in words and as choices. Pure.
  *
- * @import { Dataset, Kind, Reading } from "../types.js"
+ * @import { Dataset, Kind, Reading } from "../../types.js"
  *
  * @typedef {"text" | "prompt" | "completion" | "messages" | "asked" | "system" | "tools" | "history" | "label"} Role
  *   what a column is used for
  */
-import { count } from "../format.js";
+import { count } from "../../format.js";
 
 /** @type {Record<Kind, { title: string, help: string }>} */
 export const KINDS = {

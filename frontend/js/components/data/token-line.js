@@ -2,13 +2,13 @@
  * Tokens in reading order: one stop for the keyboard, in which the arrow keys move.
  *
  * @import { Signal } from "@preact/signals"
- * @import { Token } from "../types.js"
+ * @import { Token } from "../../types.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useId, useMemo, useRef } from "preact/hooks";
-import { count } from "../format.js";
-import { directionOf, noteOf, STATES, visible } from "../stores/token-text.js";
+import { count } from "../../format.js";
+import { directionOf, noteOf, STATES, visible } from "../../stores/data/token-text.js";
 
 /** @param {{ tokens: Token[], label: string }} props */
 export function TokenLine({ tokens, label }) {

@@ -1,15 +1,15 @@
 /**
- * @import { ApiError } from "../server/api.js"
- * @import { Dataset } from "../types.js"
+ * @import { ApiError } from "../../server/api.js"
+ * @import { Dataset } from "../../types.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
-import { uploadDataset } from "../server/api.js";
-import * as format from "../format.js";
-import { Icon } from "./icon.js";
-import { ErrorNotice } from "./notice.js";
-import { Progress } from "./progress.js";
+import { uploadDataset } from "../../server/api.js";
+import * as format from "../../format.js";
+import { Icon } from "../icon.js";
+import { ErrorNotice } from "../notice.js";
+import { Progress } from "../progress.js";
 import { useDrop } from "./use-drop.js";
 
 const ACCEPTED = ".txt,.jsonl,.json,.csv,.tsv,.parquet,.gz";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { directionOf, noteOf, occurring, visible } from "../../../frontend/js/stores/token-text.js";
+import { directionOf, noteOf, occurring, visible } from "../../../../frontend/js/stores/data/token-text.js";
 
 test("white space has a sign", () => {
   assert.equal(visible(" a\tb\r\n"), "·a⇥b␍⏎");

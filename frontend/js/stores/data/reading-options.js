@@ -1,7 +1,7 @@
 /**
  * What a reading says beside its columns, as choices and as text that people type. Pure.
  *
- * @import { Kind, Reading } from "../types.js"
+ * @import { Kind, Reading } from "../../types.js"
  *
  * @typedef {{ name: "special_tokens" | "empty_words" | "system_into_user", label: string, help: string }} Switch
  */

@@ -1,12 +1,12 @@
-/** @import { Dataset } from "../types.js" */
+/** @import { Dataset } from "../../types.js" */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { fetchDataset } from "../server/api.js";
-import * as format from "../format.js";
-import { ErrorNotice } from "./notice.js";
-import { Progress } from "./progress.js";
-import { useTask } from "./use-task.js";
+import { fetchDataset } from "../../server/api.js";
+import * as format from "../../format.js";
+import { ErrorNotice } from "../notice.js";
+import { Progress } from "../progress.js";
+import { useTask } from "../use-task.js";
 
 /**
  * A dataset of the Hugging Face hub, by its name there.

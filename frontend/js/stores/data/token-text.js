@@ -1,7 +1,7 @@
 /**
  * Tokens as they are shown. Pure.
  *
- * @import { Token, TokenState } from "../types.js"
+ * @import { Token, TokenState } from "../../types.js"
  */
 
 /** What a state is called, and what it means. @type {Record<TokenState, [name: string, meaning: string]>} */
