@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-from worker.contract import DEFAULT_MAX_LENGTH, Job
+from worker.contract import DEFAULT_MAX_LENGTH, DatasetSource, Job, RunConfig
 from worker.data.corpus import Corpus
 from worker.errors import DeviceError, StopRequested, WorkerError
 from worker.process import lock
@@ -138,9 +138,9 @@ def _measure(job: Job, run_dir: Path, reply: Reply) -> dict[str, float]:
     setup = make_setup(trial, run_dir, watch.say, watch.switch, None, most_characters=_CHARACTERS)
     window_size = config.batch_size * config.gradient_accumulation_steps
     steps = config.max_steps or config.num_epochs * math.ceil(len(setup.train) / window_size)
-    passes = Passes(
-        setup.train, setup.validation, setup.layout, setup.max_length, config.batch_size, window_size, steps, config.seed
-    )
+    further = tuple((examples, _share(_source(job, name), config)) for name, examples in setup.evaluation.items())
+    sizes = setup.max_length, config.batch_size, window_size, steps, config.seed
+    passes = Passes(setup.train, setup.validation, setup.layout, *sizes, further)
     windows = [passes.worst_window] * _HEAVIEST + passes.typical_windows(_USUAL)
     watch.cells = [passes.cells(window) for window in windows]
     trainer = Trainer(_shortened(setup, passes, windows), watch.report, watch.switch)
@@ -224,13 +224,21 @@ def _length(job: Job, examples: int) -> tuple[int, int, float]:
     """Updates of an epoch and of the whole run, judged by the ``examples`` in the part of its text that was read, and which
     share of the text to test on that is."""
     config = job.config
-    corpus = Corpus.read(job.dataset, job.validation_share, config.max_length, most_characters=_CHARACTERS)
-    tested = corpus
-    if job.validation:
-        tested = Corpus.read(job.validation, 0, config.max_length, most_characters=_CHARACTERS)
+    share = _share(job.dataset, config)
     window_size = config.batch_size * config.gradient_accumulation_steps * config.devices
-    epoch_steps = math.ceil(examples / corpus.share / window_size)
-    return epoch_steps, config.max_steps or config.num_epochs * epoch_steps, tested.share
+    epoch_steps = math.ceil(examples / share / window_size)
+    tested = _share(job.validation, config) if job.validation else share
+    return epoch_steps, config.max_steps or config.num_epochs * epoch_steps, tested
+
+
+def _share(source: DatasetSource, config: RunConfig) -> float:
+    """How much of a file is read here, 1.0 being all."""
+    return Corpus.read(source, 0, config.max_length, most_characters=_CHARACTERS).share
+
+
+def _source(job: Job, name: str) -> DatasetSource:
+    """The file of a further loss: of a dataset to evaluate on, or of what is mixed in."""
+    return job.evaluation[name] if name in job.evaluation else job.mixture[name].source
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import pytest
 
 from tests.worker import designs, runs
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
+from worker.preflight.passes import _FORWARD, evaluations_of
 
 
 def job_of(dataset: Path, model: ModelSource | None = None, **config: Any) -> Job:
@@ -63,14 +64,17 @@ def trial(folder: Path, job: Job, before: Callable[[], None] | None = None) -> I
 
 def test_a_trial_takes_what_the_run_takes_and_leaves_nothing(finished_run: Path, dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "trainboard-trial-killed").mkdir()
-    with trial(tmp_path, job_of(dataset, max_steps=24)) as started:
+    job = job_of(dataset, max_steps=24)
+    with trial(tmp_path, job.model_copy(update={"evaluation": {"again": job.dataset}})) as started:
         *progress, done = started.replies()
     end = runs.events(finished_run, "status")[-1]
     found = done["data"]
     assert found["peak_memory_bytes"] == pytest.approx(end.peak_memory_bytes, rel=0.1)
     assert end.step_seconds / 8 < found["step_seconds"] < end.step_seconds * 8  # others use this machine too
     assert found["total_seconds"] == pytest.approx(24 * found["step_seconds"] + found["evaluation_seconds"])
-    assert found["evaluation_seconds"] > 0
+    evaluated, learned, evaluations = 20 + 200, 16, evaluations_of(job.config, 12, 24)  # examples; 200 are in the file
+    shares = evaluated / learned * _FORWARD * evaluations  # of an update's time
+    assert found["evaluation_seconds"] == pytest.approx(shares * found["step_seconds"], rel=0.1)
     tokens = [event.tokens for event in runs.events(finished_run, "step")][-1]
     assert found["tokens_per_s"] * found["step_seconds"] == pytest.approx(tokens / 24, rel=0.02)
     texts = [reply["data"]["text"] for reply in progress]
