@@ -1,4 +1,4 @@
-"""How fast this machine trains, and what a worker takes before its model: measured once, in a process of its own.
+"""How fast this machine trains, and what a worker takes before its model: measured in a process of its own.
 
 That process (worker.preflight.benchmark) is fresh as a worker is, so that its memory holds nothing else; and when it ends,
 a GPU's memory is free again.
@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import subprocess
 import sys
-from functools import cache
+import time
+from contextlib import suppress
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from worker.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
+
+_A_DAY = 24 * 3600  # seconds; others may have used the machine while it was measured
+_BENCHMARK = Path(__file__).parents[1] / "preflight" / "benchmark.py"
 
 
 class Machine(BaseModel):
@@ -54,9 +63,39 @@ def name_of(device: torch.device) -> str:
     return device.type if device.type == "cpu" else str(device)
 
 
-@cache
 def machine(device: str, precision: str) -> Machine:
-    """This machine, training on ``device``. The first time it takes some seconds. Raises DeviceError if that fails."""
+    """This machine, training on ``device``. It is measured once a day, which takes some seconds. Raises DeviceError if that
+    fails."""
+    file = _file(device, precision)
+    kept = _kept(file)
+    if kept is None:
+        kept = _measured(device, precision)
+        with suppress(OSError):  # a full disk, or a home that cannot be written to: then it is measured anew
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_suffix(f".{os.getpid()}")
+            temporary.write_text(kept.model_dump_json(), encoding="utf-8")
+            temporary.replace(file)
+    return kept
+
+
+def _file(device: str, precision: str) -> Path:
+    """Where the measurement is kept of these devices, with these libraries and as many threads."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    threads = os.environ.get("OMP_NUM_THREADS"), os.cpu_count()
+    libraries = version("torch"), version("transformers"), _BENCHMARK.read_bytes()
+    told = repr((device, precision, visible, threads, platform.node(), platform.processor(), libraries))
+    return platformdirs.user_cache_path("trainboard") / f"speed-{sha256(told.encode()).hexdigest()[:16]}.json"
+
+
+def _kept(file: Path) -> Machine | None:
+    try:
+        fresh = time.time() - file.stat().st_mtime < _A_DAY
+        return Machine.model_validate_json(file.read_bytes()) if fresh else None
+    except (OSError, ValidationError):
+        return None
+
+
+def _measured(device: str, precision: str) -> Machine:
     command = [sys.executable, "-m", "worker.preflight.benchmark", device, precision]
     environment = {"GOMP_SPINCOUNT": "3000", **os.environ}  # as a worker's: see worker/startup.py
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
