@@ -74,7 +74,7 @@ def test_a_base_of_bf16_loses_nothing_in_bf16(design: str, kind: dict[str, bool]
 @pytest.mark.parametrize("design", DESIGNS)
 def test_a_base_of_fp32_is_near_what_it_was(design: str) -> None:
     whole, held = adapted(design, "bf16")
-    assert losses(held) == pytest.approx(losses(whole), rel=1e-3)
+    assert losses(held) == pytest.approx(losses(whole), rel=3e-3)  # bf16 rounds to 4e-3, and CPUs differ in how they add
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_every_design_computes_with_a_smaller_base_as_with_a_whole_one(name: str
     lora.shrink_base(held, settings(), "bf16", CPU)
     lora.shrink_base(packed, settings(load_in_4bit=True), "bf16", CPU)
     expected = losses(whole)
-    assert losses(held) == pytest.approx(expected, rel=1e-3)
+    assert losses(held) == pytest.approx(expected, rel=3e-3)
     assert losses(packed)[0] == pytest.approx(expected[0], rel=0.1)
 
 

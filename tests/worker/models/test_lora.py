@@ -174,6 +174,16 @@ def test_a_wrong_merge_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -
         lora.merge(model)
 
 
+def test_a_model_that_makes_much_of_each_rounding_is_merged() -> None:
+    """As one that was trained at too high a rate is: its logits say nothing of the merge."""
+    torch.manual_seed(0)
+    model = with_adapters(gpt2(layers=40))
+    for weight in lora.trainable_state(model).values():
+        weight.normal_(std=0.85)
+    agreement = lora.merge(model)
+    assert agreement.difference > 1e-4 * agreement.largest_logit
+
+
 def test_peft_loads_the_adapter_onto_the_base_model(make: Make, tmp_path: Path) -> None:
     model = train(with_adapters(make()), updates=5)
     lora.save_adapter(model, tmp_path, "some/model")
