@@ -208,7 +208,7 @@ def merge(model: Any) -> Agreement:
     Raises CheckpointError if a layer does not compute what it did. The logits are no measure of that: after training at too
     high a rate a model may make a thousand times more of each rounding.
     """
-    layers = {name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
+    layers: dict[str, Any] = {name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
     calls: dict[str, _Call] = {}
     hooks = [
         layer.register_forward_hook(
