@@ -16,8 +16,9 @@ AUTOCAST: dict[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat1
 
 # Times as fast. A CPU that knows bf16 multiplies 2 (avx512_bf16) to 5 times (AMX) as fast in it, one that does not slower.
 _WORTH_IT = 1.5
-_SHAPE = (256, 256, 1024)  # of the products tried: what a feed-forward layer of a small model does
-_PAIRS = 30
+_WIDTHS = (256, 1024)  # of the products tried: what a feed-forward layer of a small model does
+_FIRST, _MORE = (32, 3), (256, 30)  # rows, and how often each product is done
+_OUT_OF_THE_QUESTION = 0.25  # a CPU that has to work bf16 out is 50 times slower, and would take seconds
 
 
 def choose_precision(wanted: str, device: torch.device) -> Precision:
@@ -45,21 +46,27 @@ def dtype_of_products(tensor: torch.Tensor) -> torch.dtype:
 
 @cache
 def best_on_cpu() -> Precision:
-    """bf16 if this CPU was measured to multiply much faster in it than in fp32, else fp32. Takes about 50 ms, once."""
+    """bf16 if this CPU was measured to multiply much faster in it than in fp32, else fp32. Takes less than 0.1 s, once."""
     return "bf16" if bf16_gain() >= _WORTH_IT else "fp32"
 
 
 def bf16_gain() -> float:
-    """How many times as fast as in fp32 a core of this CPU multiplies in bf16: the least time of each, in turns, for others
-    may want the core too, and would hold up one of several threads far longer."""
-    rows, width, wide = _SHAPE
+    """How many times as fast as in fp32 a core of this CPU multiplies in bf16."""
+    gain = _gain(*_FIRST)
+    return gain if gain < _OUT_OF_THE_QUESTION else _gain(*_MORE)
+
+
+def _gain(rows: int, pairs: int) -> float:
+    """By the least time of each, in turns, for others may want the core too, and would hold up one of several threads far
+    longer."""
+    width, wide = _WIDTHS
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         left, right = torch.ones(rows, width), torch.ones(width, wide)
         half = left.bfloat16(), right.bfloat16()
         half[0] @ half[1]  # the first one is prepared
-        taken = [(_seconds(left, right), _seconds(*half)) for _ in range(_PAIRS)]
+        taken = [(_seconds(left, right), _seconds(*half)) for _ in range(pairs)]
     finally:
         torch.set_num_threads(threads)
     return min(whole for whole, _ in taken) / min(halved for _, halved in taken)

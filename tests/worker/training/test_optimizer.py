@@ -216,6 +216,19 @@ def test_the_gain_of_bf16_is_measured_alike_each_time() -> None:
     assert max(gains) < 2 * min(gains)
 
 
+def test_a_cpu_without_bf16_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a product in bf16 takes 50 times as long, it is not done more often than it takes to see that."""
+    done: list[bool] = []
+
+    def seconds(left: torch.Tensor, right: torch.Tensor) -> float:
+        done.append(left.dtype == torch.bfloat16)
+        return 50.0 if done[-1] else 1.0
+
+    monkeypatch.setattr(precision, "_seconds", seconds)
+    assert precision.bf16_gain() == 1 / 50
+    assert sum(done) <= 3
+
+
 @pytest.mark.parametrize(("native_bf16", "chosen"), [(True, "bf16"), (False, "fp16")])
 def test_a_gpu_computes_in_the_16_bit_it_has(monkeypatch: pytest.MonkeyPatch, native_bf16: bool, chosen: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native_bf16)
