@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from backend.datasets.sample_corpus import sample_lines
 from tests.worker import runs
@@ -34,9 +36,15 @@ def dataset(corpus: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def finished_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of a run that a worker process trained for 24 updates and completed."""
-    run_dir = runs.make_run(tmp_path_factory.mktemp("runs") / "finished", dataset, max_steps=24)
-    assert runs.start(run_dir).wait(timeout=240) == 0, runs.log(run_dir)
+    """The directory of a run that a worker process trained for 24 updates and completed; one for all test processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    run_dir = shared / "finished"
+    with FileLock(shared / "finished.lock"):
+        if not run_dir.exists():
+            runs.make_run(run_dir, dataset, max_steps=24)
+            assert runs.start(run_dir).wait(timeout=240) == 0, runs.log(run_dir)
     return run_dir
 
 
