@@ -18,6 +18,7 @@ from peft.utils.transformers_weight_conversion import convert_peft_config_for_tr
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
+from torch.utils._pytree import tree_map_only
 from transformers.pytorch_utils import Conv1D
 
 from worker.contract import ADAPTER_WEIGHTS_FILE, RunConfig
@@ -210,10 +211,12 @@ def merge(model: Any) -> Agreement:
     """
     layers: dict[str, Any] = {name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
     calls: dict[str, _Call] = {}
+
+    def keep(name: str, *call: Any) -> None:
+        calls[name] = _Call(*tree_map_only(torch.Tensor, torch.clone, call))  # some designs add to them in place
+
     hooks = [
-        layer.register_forward_hook(
-            lambda _, args, kwargs, out, name=name: calls.__setitem__(name, _Call(args, kwargs, out)), with_kwargs=True
-        )
+        layer.register_forward_hook(lambda _, *call, name=name: keep(name, *call), with_kwargs=True)
         for name, layer in layers.items()
     ]
     model.eval()  # training is over
