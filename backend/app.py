@@ -18,6 +18,7 @@ from backend.api import (
     generate,
     history,
     models,
+    openai,
     pages,
     preflight,
     runs,
@@ -44,6 +45,8 @@ from backend.settings import Settings
 from backend.system import devices
 from backend.system.machine import Sampler
 from backend.version import VERSION
+
+TEXTS_AT_ONCE = 16
 
 DESCRIPTION = """Launch the training of language models, watch it, and try what came out.
 
@@ -85,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         datasets,
         models,
         generate,
+        openai,
         system,
         pages,
     ):  # pages last: it takes every path
@@ -108,7 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     found = await asyncio.to_thread(devices.find_devices)
     broadcaster = Broadcaster(database)
     await broadcaster.start()
-    generator = Helper("worker.generation", settings.data_dir / "generation.log", "generates text")
+    generator = Helper("worker.generation", settings.data_dir / "generation.log", "generates text", at_once=TEXTS_AT_ONCE)
     inspector = Helper("worker.inspection", settings.data_dir / "inspection.log", "looks into datasets")
     # Its own: the first time it measures the machine, which takes seconds in which nobody should wait for a preview.
     estimator = Helper("worker.inspection", settings.data_dir / "forecast.log", "works out what runs take")

@@ -3,6 +3,7 @@
     WorkerError
     ├── DataError       the dataset cannot be read or holds too little
     ├── ModelError      the model cannot be found, loaded or used with these settings
+    ├── PromptError     the prompt is longer than the model can read
     ├── DeviceError     the device or precision asked for is not there, or its memory is full
     ├── TrainingError   training went wrong, for example by a loss that is not a number
     └── CheckpointError a saved folder is missing, damaged or cannot be written
@@ -28,6 +29,10 @@ class DataError(WorkerError):
 
 class ModelError(WorkerError):
     """The model cannot be found, loaded or used with these settings."""
+
+
+class PromptError(WorkerError):
+    """The prompt is longer than the model can read."""
 
 
 class DeviceError(WorkerError):

@@ -9,7 +9,7 @@ Requests and replies are JSON, one a line, on standard input and output; standar
     {"id": 1, "event": "done", "data": {...}}                      and one of these at last
     {"id": 1, "event": "error", "data": {"code", "message", "hint"?}}
 
-Requests are answered one at a time and in order. The end of standard input ends the process.
+``serve`` answers requests one at a time and in order. The end of standard input ends the process.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from pydantic import ValidationError
 
-from worker.errors import DataError, DeviceError, StopRequested, WorkerError
+from worker.errors import DataError, DeviceError, PromptError, StopRequested, WorkerError
 from worker.startup import before_torch
 
 
@@ -37,6 +38,8 @@ class Inbox:
         self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._open: set[Any] = set()
         self._cancelled: set[Any] = set()
+        self.ended = False
+        """Whether there will be no more requests."""
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -49,9 +52,14 @@ class Inbox:
                 self._cancelled.add(message["id"])
         self._queue.put(None)
 
-    def next(self) -> dict[str, Any] | None:
-        """The next request, as soon as there is one; None when there will be no more."""
-        return self._queue.get()
+    def take(self, *, wait: bool) -> list[dict[str, Any]]:
+        """The requests that have come; if told to ``wait``, there is one at least unless there will be no more."""
+        taken: list[dict[str, Any]] = []
+        while not self.ended and (not self._queue.empty() or (wait and not taken)):
+            message = self._queue.get()
+            self.ended = message is None
+            taken += [message] if message else []
+        return taken
 
     def is_cancelled(self, request_id: Any) -> bool:
         """Whether somebody cancelled this request."""
@@ -75,44 +83,64 @@ class Reply:
         """One line. Raises BrokenPipeError if nobody reads any more."""
         self._out.write(json.dumps({"id": self._id, "event": event, "data": data}) + "\n")
         self._out.flush()
+        if event in ("done", "error"):
+            self._inbox.close(self._id)
 
     def is_cancelled(self) -> bool:
         """Whether the answer is no longer wanted."""
         return self._inbox.is_cancelled(self._id)
 
 
-def serve(answer: Callable[[dict[str, Any], Reply], None]) -> int:
-    """Has ``answer`` answer each request until standard input ends or nobody reads the answers any more."""
+def open_channel() -> tuple[Inbox, IO[str]]:
+    """Where requests come from, and where replies go."""
     # A library that prints must not break the protocol: replies keep the real standard output to themselves.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     before_torch()
-    inbox = Inbox(sys.stdin)
-    try:
-        while (message := inbox.next()) is not None:
-            _answer_safely(answer, message, Reply(message["id"], inbox, out))
-            inbox.close(message["id"])
-    except BrokenPipeError:
-        return 0
+    return Inbox(sys.stdin), out
+
+
+def serve(answer: Callable[[dict[str, Any], Reply], None]) -> int:
+    """Has ``answer`` answer each request until standard input ends or nobody reads the answers any more."""
+    inbox, out = open_channel()
+    with suppress(BrokenPipeError):
+        while not inbox.ended:
+            for message in inbox.take(wait=True):
+                reply = Reply(message["id"], inbox, out)
+                with answering(reply):
+                    answer(message, reply)
     return 0
 
 
-def _answer_safely(answer: Callable[[dict[str, Any], Reply], None], message: dict[str, Any], reply: Reply) -> None:
-    """Answers one request; what goes wrong with it is told to whoever asked and leaves the process running."""
+class Outcome:
+    failed = False
+
+
+@contextmanager
+def answering(*replies: Reply) -> Iterator[Outcome]:
+    """What goes wrong within is told to whoever asked, and leaves the process running."""
+    outcome = Outcome()
     try:
-        answer(message, reply)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        reply.send("error", code="bad_request", message=f"{where}: {problem['msg']}")
-    except WorkerError as error:
-        kinds = {DeviceError: "device_unavailable", DataError: "data_unusable"}
-        code = kinds.get(type(error), "model_unavailable")
-        reply.send("error", code=code, message=error.reason, hint=error.hint)
-    except StopRequested:
-        reply.send("error", code="cancelled", message="Nobody waited for the answer any more.")
+        yield outcome
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - a bug costs one answer, not the process and what it holds
-        traceback.print_exc()
-        reply.send("error", code="internal", message=f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - a bug costs some answers, not the process and what it holds
+        outcome.failed = True
+        told = _told(error)
+        for reply in replies:
+            reply.send("error", **told)
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    """Code, message and hint."""
+    if isinstance(error, ValidationError):
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        return {"code": "bad_request", "message": f"{where}: {problem['msg']}"}
+    if isinstance(error, WorkerError):
+        kinds = {DeviceError: "device_unavailable", DataError: "data_unusable", PromptError: "prompt_too_long"}
+        return {"code": kinds.get(type(error), "model_unavailable"), "message": error.reason, "hint": error.hint}
+    if isinstance(error, StopRequested):
+        return {"code": "cancelled", "message": "Nobody waited for the answer any more."}
+    traceback.print_exception(error)
+    return {"code": "internal", "message": f"{type(error).__name__}: {error}"}

@@ -2,7 +2,8 @@
 ``python -m worker.inspection`` looks into datasets.
 
 Each is started by its first request, keeps in memory what it has loaded, and is ended when nobody has asked for a while or
-when training needs the GPU. It answers one request at a time; a few more may wait. worker/protocol.py has the protocol.
+when training needs the GPU. It answers one request at a time, or some; a few more may wait. worker/protocol.py has the
+protocol.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ MOST_LINE_BYTES = 16 << 20
 
 
 class Helper:
-    def __init__(self, module: str, log_path: Path, what: str) -> None:
-        """``what`` it does, as in "The process that generates text"."""
+    def __init__(self, module: str, log_path: Path, what: str, *, at_once: int = 1) -> None:
+        """``what`` it does, as in "The process that generates text", and how many answers ``at_once``."""
         self._module = module
         self._log_path = log_path
         self._broken = {
@@ -42,14 +43,16 @@ class Helper:
         self._reader: asyncio.Task[None] | None = None
         self._replies: dict[int, asyncio.Queue[dict[str, Any]]] = {}
         self._ids = itertools.count(1)
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Semaphore(at_once)
+        self._most = at_once - 1 + MOST_WAITING
+        self._starting = asyncio.Lock()
         self._waiting = 0
         self._idle: asyncio.TimerHandle | None = None
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place in the queue, to be had before ``ask`` and until its end. Raises BusyError if too many wait already."""
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= self._most:
             raise BusyError("Too many requests are waiting for an answer.", hint="Try again in a moment.")
         self._waiting += 1
         try:
@@ -108,6 +111,14 @@ class Helper:
     async def _send(self, message: dict[str, Any]) -> None:
         if self._idle:
             self._idle.cancel()
+        async with self._starting:
+            await self._start_if_needed()
+        self._write(message)
+        assert self._process
+        assert self._process.stdin
+        await self._process.stdin.drain()
+
+    async def _start_if_needed(self) -> None:
         if self._process is None:
             with self._log_path.open("wb") as output:
                 self._process = await asyncio.create_subprocess_exec(
@@ -115,9 +126,6 @@ class Helper:
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
                 )  # fmt: skip
             self._reader = asyncio.create_task(self._read(self._process))
-        self._write(message)
-        assert self._process.stdin
-        await self._process.stdin.drain()
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self._process

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
+from worker.data.chat_form import REFUSALS
 from worker.errors import ModelError
+from worker.generation.readers import Reader
+from worker.generation.text_stream import StopHolder, TextStream, special_ids
 from worker.models.loading import LanguageModel
 
 if TYPE_CHECKING:
-    from transformers import LogitsProcessorList, PreTrainedTokenizerBase
+    from transformers import LogitsProcessorList
 
-FinishReason = Literal["stop", "length"]
-
-_MEMORIES = ("past_key_values", "cache_params", "state")  # attention's, Mamba's and RWKV's, given out and taken in again
+FinishReason = Literal["stop", "length", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -33,98 +33,108 @@ class Sampling:
     top_p: float = 0.95
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    top_logprobs: int = 0
 
 
 @dataclass(frozen=True)
 class Piece:
     """One token the model chose. ``text`` is what can be shown now: it lags behind while a character or a stop string
-    may be incomplete. ``logprob`` is in nats, before temperature. The last piece alone has ``finish``."""
+    may be incomplete. ``logprob`` is in nats, before temperature, and so are those of the ``top`` tokens, likeliest first.
+    The last piece alone has ``finish``."""
 
     text: str
     id: int
     logprob: float
     finish: FinishReason | None
+    top: tuple[tuple[int, float], ...] = ()
 
 
-def encode_prompt(language_model: LanguageModel, prompt: str, *, chat: Mapping[str, Any] | None = None) -> list[int]:
-    """Token ids of ``prompt``, never none; with ``chat``, as a user's message in the model's chat template, which these are
-    the variables of. Raises ModelError if it has none.
+class Prompt(NamedTuple):
+    """Token ids, never none; ``truncated`` are left out at the beginning, as they would leave no room in the context."""
 
-    One that would leave no room in the context loses its beginning.
-    """
-    tokenizer: Any = language_model.tokenizer
+    ids: list[int]
+    truncated: int
+
+
+def encode_prompt(language_model: LanguageModel, prompt: str, *, chat: Mapping[str, Any] | None = None) -> Prompt:
+    """``prompt`` in tokens; with ``chat``, as a user's message in the model's chat template, which these are the variables
+    of. Raises ModelError if it has none."""
     if chat is not None:
-        if not tokenizer.chat_template:
-            raise ModelError("This model has no chat format.", "Prompt it with plain text.")
-        message = [{"role": "user", "content": prompt}]
-        prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True, **chat)
-    ids: list[int] = tokenizer(prompt, add_special_tokens=chat is None, verbose=False)["input_ids"]
+        return encode_chat(language_model, [{"role": "user", "content": prompt}], chat)
+    return _encode(language_model, prompt, add_special_tokens=True)
+
+
+def encode_chat(
+    language_model: LanguageModel, messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
+) -> Prompt:
+    """A conversation in the model's chat template, ready for the next answer. Raises ModelError if it has no template, or
+    one that refuses these messages."""
+    tokenizer: Any = language_model.tokenizer
+    if not tokenizer.chat_template:
+        raise ModelError("This model has no chat format.", "Prompt it with plain text.")
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **variables)
+    except REFUSALS as error:
+        raise ModelError(
+            f"The model's chat format refuses these messages: {error}", "Change their roles or order."
+        ) from error
+    return _encode(language_model, text, add_special_tokens=False)
+
+
+def _encode(language_model: LanguageModel, text: str, *, add_special_tokens: bool) -> Prompt:
+    tokenizer: Any = language_model.tokenizer
+    ids: list[int] = tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"]
     if not ids:
         ids = [next(token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id, 0) if token is not None)]
+    kept = ids
     if language_model.context and len(ids) >= language_model.context:
-        ids = ids[-(language_model.context // 2) :]
-    return ids
+        kept = ids[-(language_model.context // 2) :]
+    return Prompt(kept, len(ids) - len(kept))
+
+
+class Writer:
+    """One text that is being written: chooses each next token. Tokens are drawn on the CPU, so that a seed means the same on
+    every device, and whatever is written beside it."""
+
+    def __init__(self, language_model: LanguageModel, prompt_ids: Sequence[int], sampling: Sampling) -> None:
+        self.unread = list(prompt_ids)
+        """What the model is to read before the next token is chosen."""
+        self.finish: FinishReason | None = None
+        specials = special_ids(language_model.tokenizer)
+        self._ends = _end_ids(language_model) | {token for token, text in specials.items() if text in sampling.stop}
+        self._left = min(sampling.max_new_tokens, (language_model.context or 1 << 30) - len(prompt_ids))
+        self._generator = torch.Generator()
+        self._generator.seed() if sampling.seed is None else self._generator.manual_seed(sampling.seed)
+        self._sampling, self._warpers = sampling, _warpers(sampling)
+        self._text = TextStream(language_model.tokenizer, prompt_ids)
+        self._holder = StopHolder(sampling.stop)
+
+    def choose(self, logits: torch.Tensor) -> Piece:
+        """The next token, given the ``logits`` [1, vocabulary] that follow what was unread."""
+        token = _choose(logits, self._sampling, self._warpers, self._generator)
+        logprobs = torch.log_softmax(logits[0], dim=-1)
+        top = logprobs.topk(min(self._sampling.top_logprobs, len(logprobs)))
+        self.unread, self._left = [token], self._left - 1
+        ended = token in self._ends
+        shown = self._holder.push("" if ended else self._text.push(token))
+        if ended or not self._left:
+            shown += self._holder.push(self._text.rest())
+        self.finish = "stop" if ended or self._holder.found else None if self._left else "length"
+        return Piece(
+            shown + self._holder.rest() if self.finish else shown,
+            token,
+            float(logprobs[token]),
+            self.finish,
+            tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True)),
+        )
 
 
 @torch.inference_mode()
 def stream(language_model: LanguageModel, prompt_ids: Sequence[int], sampling: Sampling) -> Iterator[Piece]:
-    """The tokens that follow ``prompt_ids``, one by one, until the model ends the text or a limit is reached.
-
-    Tokens are drawn on the CPU, so that a seed means the same on every device.
-    """
-    model = language_model.model.eval()
-    ends = _end_ids(language_model)
-    room = (language_model.context or 1 << 30) - len(prompt_ids)
-    limit = min(sampling.max_new_tokens, room)
-    generator = torch.Generator()
-    generator.seed() if sampling.seed is None else generator.manual_seed(sampling.seed)
-    warpers = _warpers(sampling)
-    text = _TextStream(language_model.tokenizer, prompt_ids)
-    holder = _StopHolder(sampling.stop)
-    reader = _Reader(model)
-    newest = list(prompt_ids)
-    for count in range(1, limit + 1):
-        logits = reader.logits_after(newest)
-        token = _choose(logits, sampling, warpers, generator)
-        logprob = float(torch.log_softmax(logits[0], dim=-1)[token])
-        shown = holder.push("" if token in ends else text.push(token))
-        finish: FinishReason | None = None
-        if token in ends or holder.found:
-            finish = "stop"
-        elif count == limit:
-            finish = "length"
-        yield Piece(shown + holder.rest() if finish else shown, token, logprob, finish)
-        if finish:
-            return
-        newest = [token]
-
-
-class _Reader:
-    """Has a model read a text bit by bit, and keeps what it needs to remember of what it has read.
-
-    A model that remembers nothing (OpenAI-GPT), or only within itself, where texts would mix, reads all of it each time.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._text = torch.zeros(1, 0, dtype=torch.long, device=model.device)
-        self._memory: dict[str, Any] | None = {}
-        self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
-
-    def logits_after(self, ids: Sequence[int]) -> torch.Tensor:
-        """The logits [1, vocabulary], on the CPU, of what follows ``ids`` and all that was read before."""
-        new = torch.tensor([list(ids)], device=self._text.device)
-        self._text = torch.cat((self._text, new), dim=1)
-        inputs = new if self._memory else self._text
-        told = {}
-        if self._takes_positions:  # left to itself, Bamba counts them from 0 each time
-            end = self._text.shape[1]
-            told["position_ids"] = torch.arange(end - inputs.shape[1], end, device=inputs.device)[None]
-        remembers = self._memory is not None
-        output = self._model(input_ids=inputs, use_cache=remembers, logits_to_keep=1, **told, **(self._memory or {}))
-        self._memory = {name: output[name] for name in _MEMORIES if output.get(name) is not None} or None
-        logits: torch.Tensor = output.logits[:, -1].float().cpu()
-        return logits
+    """The tokens that follow ``prompt_ids``, one by one, until the model ends the text or a limit is reached."""
+    writer, reader = Writer(language_model, prompt_ids, sampling), Reader(language_model.model.eval())
+    while not writer.finish:
+        yield writer.choose(reader.logits_after(writer.unread))
 
 
 def _end_ids(language_model: LanguageModel) -> set[int]:
@@ -153,62 +163,3 @@ def _choose(logits: torch.Tensor, sampling: Sampling, warpers: LogitsProcessorLi
         return int(logits.argmax())
     chances = torch.softmax(warpers(None, logits), dim=-1)
     return int(torch.multinomial(chances, 1, generator=generator))
-
-
-class _TextStream:
-    """Turns token ids into text as they come. A character made of several tokens comes out with the last of them.
-
-    The prompt's last tokens are decoded along, as some tokenizers write a word's space only after another word.
-    """
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, prompt_ids: Sequence[int]) -> None:
-        self._tokenizer = tokenizer
-        self._ids = list(prompt_ids[-5:])
-        self._shown = self._decode()
-
-    def push(self, token: int) -> str:
-        """The text that ``token`` completes, perhaps none."""
-        self._ids.append(token)
-        text = self._decode()
-        if text.endswith("\ufffd"):
-            return ""
-        new = text[len(self._shown) :]
-        self._ids = self._ids[-5:]
-        self._shown = self._decode()
-        return new
-
-    def _decode(self) -> str:
-        text: str = self._tokenizer.decode(self._ids, skip_special_tokens=True)
-        return text
-
-
-class _StopHolder:
-    """Holds back text that may turn out to be the beginning of a stop string, and all from a stop string on."""
-
-    def __init__(self, stops: Sequence[str]) -> None:
-        self._stops = stops
-        self._held = ""
-        self.found = False
-
-    def push(self, text: str) -> str:
-        """What may be shown of all that came so far."""
-        self._held += text
-        places = [place for stop in self._stops if (place := self._held.find(stop)) >= 0]
-        if places:
-            self.found = True
-            shown, self._held = self._held[: min(places)], ""
-            return shown
-        keep = max((_overlap(self._held, stop) for stop in self._stops), default=0)
-        cut = len(self._held) - keep
-        shown, self._held = self._held[:cut], self._held[cut:]
-        return shown
-
-    def rest(self) -> str:
-        """What was held back in vain, once the text has ended."""
-        rest, self._held = self._held, ""
-        return rest
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Length of the longest end of ``text`` that ``stop`` begins with."""
-    return next((size for size in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:size])), 0)

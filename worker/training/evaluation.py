@@ -115,7 +115,7 @@ class Evaluator:
     def _sample(self, prompt: str) -> str:
         reading = self._setup.job.dataset.reading
         chat = reading.chat_template_kwargs if reading.kind == "chat" else None
-        prompt_ids = encode_prompt(self._language_model, prompt, chat=chat)
+        prompt_ids = encode_prompt(self._language_model, prompt, chat=chat).ids
         return "".join(piece.text for piece in stream(self._language_model, prompt_ids, _SAMPLING))
 
 

@@ -102,14 +102,56 @@ def test_a_cancelled_request_ends_early(prompter: Prompter, folder: Path) -> Non
     assert done["completion_tokens"] < 200
 
 
-def test_requests_are_answered_in_order_and_a_waiting_one_can_be_cancelled(prompter: Prompter, folder: Path) -> None:
+ASKED: list[dict[str, Any]] = [
+    {"prompt": "Once upon a time", "temperature": 0, "max_new_tokens": 40},
+    {"prompt": "The little owl went to the river, and there", "temperature": 0, "max_new_tokens": 15},
+    {"prompt": "A", "temperature": 0.9, "seed": 5, "max_new_tokens": 30},
+    {"prompt": "One day the fox and the hen and the old dog met at the gate of the farm.", "seed": 2, "max_new_tokens": 25},
+    {"prompt": "", "temperature": 2.0, "top_k": 9, "seed": 3, "max_new_tokens": 35},
+]
+
+
+def test_texts_are_written_side_by_side_and_are_what_each_would_be_alone(prompter: Prompter, folder: Path) -> None:
+    alone = [prompter.generate(number, folder, **each)[-1]["data"]["text"] for number, each in enumerate(ASKED, 20)]
     model = {"kind": "folder", "location": str(folder)}
-    for request_id in (7, 8, 9):
-        prompter.send(id=request_id, op="generate", model=model, prompt="Once", max_new_tokens=20)
-    prompter.send(op="cancel", id=8)
-    ends = [prompter.replies()[-1] for _ in range(3)]
-    assert [end["id"] for end in ends] == [7, 8, 9]
-    assert (ends[1]["data"]["finish_reason"], ends[1]["data"]["text"]) == ("cancelled", "")
+    for number, each in enumerate(ASKED[:3], 30):
+        prompter.send(id=number, op="generate", model=model, **each)
+    replies = [prompter.reply() for _ in range(12)]
+    for number, each in enumerate(ASKED[3:], 33):  # the others have begun
+        prompter.send(id=number, op="generate", model=model, **each)
+    while sum(reply["event"] == "done" for reply in replies) < len(ASKED):
+        replies.append(prompter.reply())
+    done = {reply["id"]: reply["data"]["text"] for reply in replies if reply["event"] == "done"}
+    assert [done[30 + number] for number in range(len(ASKED))] == alone
+    for number, text in done.items():
+        assert "".join(r["data"]["text"] for r in replies if (r["id"], r["event"]) == (number, "token")) == text
+    turns = [reply["id"] for reply in replies if reply["event"] == "token"]
+    assert turns.index(33) < len(turns) - 1 - turns[::-1].index(30), "none waits for another's end"
+
+
+def test_a_text_that_nobody_waits_for_makes_room_and_leaves_the_others_alone(prompter: Prompter, folder: Path) -> None:
+    model = {"kind": "folder", "location": str(folder)}
+    (expected,) = [prompter.generate(40, folder, **ASKED[0])[-1]["data"]["text"]]
+    prompter.send(id=41, op="generate", model=model, prompt="Once", max_new_tokens=200, temperature=5.0, top_p=1.0, seed=1)
+    prompter.send(id=42, op="generate", model=model, **ASKED[0])
+    while prompter.reply()["id"] != 42:
+        pass
+    prompter.send(op="cancel", id=41)
+    ends = {reply["id"]: reply["data"] for reply in (prompter.replies()[-1], prompter.replies()[-1])}
+    assert ends[41]["finish_reason"] == "cancelled"
+    assert ends[42]["text"] == expected
+
+
+def test_several_models_are_in_memory(prompter: Prompter, folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "model")
+    assert [len([r for r in prompter.generate(50 + n, each, max_new_tokens=1) if r["event"] == "loading"]) for n, each in
+            enumerate((folder, copy, folder, copy))] == [0, 1, 0, 0]  # fmt: skip
+
+
+def test_a_prompt_longer_than_the_context_tells_what_was_left_out(prompter: Prompter, folder: Path) -> None:
+    done = prompter.generate(60, folder, prompt="old " * 400, max_new_tokens=1)[-1]["data"]
+    assert done["truncated_tokens"] > 0
+    assert done["prompt_tokens"] <= 128
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def trained(finished_run: Path) -> LanguageModel:
 
 
 def generate(model: LanguageModel, prompt: str, **sampling: Any) -> list[Any]:
-    return list(stream(model, encode_prompt(model, prompt), Sampling(**sampling)))
+    return list(stream(model, encode_prompt(model, prompt).ids, Sampling(**sampling)))
 
 
 def text_of(pieces: list[Any]) -> str:
@@ -77,7 +77,7 @@ def test_a_small_top_p_is_greedy(trained: LanguageModel) -> None:
 
 
 def test_logprobs_are_those_of_the_plain_model(trained: LanguageModel) -> None:
-    ids = encode_prompt(trained, PROMPT)
+    ids = encode_prompt(trained, PROMPT).ids
     pieces = generate(trained, PROMPT, max_new_tokens=8, temperature=2.0, seed=3)
     with torch.no_grad():
         logits = trained.model(torch.tensor([ids + [piece.id for piece in pieces]])).logits[0, len(ids) - 1 : -1]
@@ -130,20 +130,22 @@ def test_text_ends_before_a_stop_string(
 
 def test_text_ends_where_the_context_does(monkeypatch: pytest.MonkeyPatch, trained: LanguageModel) -> None:
     monkeypatch.setattr("worker.generation.sampling._choose", lambda *_: 40)
-    prompt_ids = encode_prompt(trained, "word " * 100)
+    prompt_ids = encode_prompt(trained, "word " * 100).ids
     pieces = list(stream(trained, prompt_ids, Sampling(max_new_tokens=10_000)))
     assert pieces[-1].finish == "length"
     assert len(prompt_ids) + len(pieces) == trained.context == 256
 
 
 def test_a_prompt_longer_than_the_context_keeps_its_end(trained: LanguageModel) -> None:
-    ids = encode_prompt(trained, "old " * 400 + "The newest words")
+    text = "old " * 400 + "The newest words"
+    ids, truncated = encode_prompt(trained, text)
     assert len(ids) < trained.context
+    assert len(ids) + truncated == len(trained.tokenizer(text, verbose=False)["input_ids"])
     assert trained.tokenizer.decode(ids).endswith("The newest words")
 
 
 def test_an_empty_prompt_starts_a_text(trained: LanguageModel) -> None:
-    assert encode_prompt(trained, "") == [trained.tokenizer.bos_token_id]
+    assert encode_prompt(trained, "") == ([trained.tokenizer.bos_token_id], 0)
     assert text_of(generate(trained, "", seed=1))
 
 

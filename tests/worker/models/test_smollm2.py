@@ -31,5 +31,5 @@ def test_a_gguf_is_fine_tuned_and_writes_english(smollm2_gguf: Path, dataset: Pa
 
     tuned = load_model(ModelSource(kind="folder", location=str(run_dir / "model")))
     prompt = "The capital of France is"
-    pieces = stream(tuned, encode_prompt(tuned, prompt), Sampling(max_new_tokens=12, temperature=0, top_p=1))
+    pieces = stream(tuned, encode_prompt(tuned, prompt).ids, Sampling(max_new_tokens=12, temperature=0, top_p=1))
     assert "Paris" in "".join(piece.text for piece in pieces)
