@@ -98,10 +98,33 @@ class HelperError(ApiError):
 
 def failure(data: dict[str, Any]) -> ApiError:
     """The error that a helper process answered with, as worker/protocol.py sends it. Its code tells whose fault it is."""
-    field = {"data_unusable": "dataset", "model_unavailable": "model_name", "device_unavailable": "device"}.get(data["code"])
+    fields = {
+        "data_unusable": "dataset", "model_unavailable": "model_name", "device_unavailable": "device",
+        "prompt_too_long": "prompt", "bad_request": "body",
+    }  # fmt: skip
+    field = fields.get(data["code"])
     if field is None:
         return HelperError(data["message"], hint=data.get("hint"))
-    return InvalidFieldError(field, data["message"], hint=data.get("hint"))
+    error = InvalidFieldError(field, data["message"], hint=data.get("hint"))
+    error.detail.code = data["code"] if data["code"] == "prompt_too_long" else error.detail.code
+    return error
+
+
+def as_openai(status: int, detail: ErrorDetail) -> dict[str, Any]:
+    """An error in the shape that clients of OpenAI's API read."""
+    kinds = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
+    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
+    codes = {"not_found": "model_not_found", "prompt_too_long": "context_length_exceeded"}
+    message = " ".join(part for part in (detail.message, detail.hint) if part)
+    return {"message": message, "type": kind, "param": detail.field, "code": codes.get(detail.code, detail.code)}
+
+
+def answer_to(request: Request, status: int, detail: ErrorDetail) -> JSONResponse:
+    """The error as whoever sent ``request`` reads it, and if another try may help, after how many seconds."""
+    headers = {"Retry-After": "2"} if status == 429 else None
+    if request.url.path.startswith("/v1/"):
+        return JSONResponse({"error": as_openai(status, detail)}, 400 if status == 422 else status, headers)
+    return JSONResponse({"error": detail.model_dump(exclude_none=True)}, status, headers)
 
 
 def answer(status: int, detail: ErrorDetail) -> JSONResponse:
@@ -112,20 +135,22 @@ def install(app: FastAPI) -> None:
     """Make every error that leaves a route one JSON shape."""
 
     @app.exception_handler(ApiError)
-    async def api_error(_: Request, error: ApiError) -> JSONResponse:
-        return answer(error.status, error.detail)
+    async def api_error(request: Request, error: ApiError) -> JSONResponse:
+        return answer_to(request, error.status, error.detail)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(422, explain(error.errors()[0]))
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer_to(request, 422, explain(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> JSONResponse:
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:  # the framework's word for a body that it cannot parse
-            return answer(422, ErrorDetail(code="invalid", message="The request's body could not be read.", field="body"))
+            return answer_to(
+                request, 422, ErrorDetail(code="invalid", message="The request's body could not be read.", field="body")
+            )
         codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         detail = ErrorDetail(code=codes.get(error.status_code, "error"), message=str(error.detail))
-        return answer(error.status_code, detail)
+        return answer_to(request, error.status_code, detail)
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(TimeoutError)

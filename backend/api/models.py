@@ -6,7 +6,8 @@ from fastapi import APIRouter
 
 from backend.api.deps import ServicesDep
 from backend.runs import queries
-from backend.schemas.system import ModelList
+from backend.schemas.system import Model, ModelList
+from backend.services import Services
 
 router = APIRouter(prefix="/api/models", tags=["models"])
 
@@ -16,6 +17,10 @@ RUNS_LISTED = 200
 @router.get("")
 def list_models(services: ServicesDep) -> ModelList:
     """Built-in models, added ones, those of the newest runs, and those in this machine's cache of the hub."""
+    return ModelList(items=listed(services))
+
+
+def listed(services: Services) -> list[Model]:
     with services.database.read() as connection:
         newest = queries.page(connection, queries.Filter(), "created", "desc", RUNS_LISTED)
-    return ModelList(items=services.catalog.all({run.id: run.name for run in newest.items}))
+    return services.catalog.all({run.id: run.name for run in newest.items})

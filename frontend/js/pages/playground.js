@@ -166,10 +166,13 @@ function useGeneration() {
   return { phase, prompt, text, result, error, start, stop };
 }
 
-/** @param {{ completion_tokens: number, tokens_per_s: number, finish_reason: string }} done */
+/** @param {{ completion_tokens: number, truncated_tokens: number, tokens_per_s: number, finish_reason: string }} done */
 function summaryOf(done) {
   const end = done.finish_reason === "length" ? "Stopped at max new tokens." : "The model ended here.";
-  return `${format.count(done.completion_tokens)} tokens, ${format.count(done.tokens_per_s)} per second. ${end}`;
+  const cut = done.truncated_tokens
+    ? ` The prompt's first ${format.count(done.truncated_tokens)} tokens were left out: it is longer than the model can read.`
+    : "";
+  return `${format.count(done.completion_tokens)} tokens, ${format.count(done.tokens_per_s)} per second. ${end}${cut}`;
 }
 
 /** @param {{ generation: ReturnType<typeof useGeneration>, ready: boolean }} props */

@@ -10,6 +10,7 @@ import { storyOf } from "../stores/story.js";
 import { NotFoundPage } from "./not-found.js";
 import { Charts } from "./run/charts.js";
 import { Checkpoints } from "./run/checkpoints.js";
+import { Clients } from "./run/clients.js";
 import { Downloads } from "./run/downloads.js";
 import { Failure } from "./run/failure.js";
 import { ForecastCard } from "./run/forecast.js";
@@ -71,6 +72,7 @@ function RunView({ store, view }) {
           <${Samples} store=${store} view=${view} />
           <${FurtherLosses} store=${store} />
           <${Checkpoints} store=${store} />
+          <${Clients} store=${store} />
           <${ForecastCard} store=${store} />
           <${Settings} store=${store} />
           <${Downloads} store=${store} />
