@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
@@ -43,23 +43,42 @@ def get_openai_model(model: str, services: ServicesDep) -> dict[str, Any]:
 
 
 @router.post("/completions", dependencies=[place_in(lambda services: services.generator)], response_model=None)
-async def create_completion(request: Completion, services: ServicesDep) -> Response:
+async def create_completion(request: Completion, http: Request, services: ServicesDep) -> Response:
     """Goes on from a text."""
     prompts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
     orders = [{"prompt": prompt, "top_logprobs": request.logprobs} for prompt in prompts for _ in range(request.n or 1)]
     job = _Job(request, "cmpl", "text_completion", request.max_tokens or 16)
-    return await job.answer(services, orders, _text_choice, _text_choice, alternatives=request.logprobs)
+    return await _unless_left(http, job.answer(services, orders, _text_choice, _text_choice, alternatives=request.logprobs))
 
 
 @router.post("/chat/completions", dependencies=[place_in(lambda services: services.generator)], response_model=None)
-async def create_chat_completion(request: ChatCompletion, services: ServicesDep) -> Response:
+async def create_chat_completion(request: ChatCompletion, http: Request, services: ServicesDep) -> Response:
     """Answers the last message of a conversation, put in the model's own chat form."""
-    variables = await run_in_threadpool(services.catalog.chat_variables, _name_of(services, request.model))
+    name = await run_in_threadpool(_name_of, services, request.model)
+    variables = await run_in_threadpool(services.catalog.chat_variables, name)
     top = (request.top_logprobs or 0) if request.logprobs else None
     order = {"messages": [_message(each) for each in request.messages], "chat": variables or {}, "top_logprobs": top}
     length = request.max_completion_tokens or request.max_tokens or _LONGEST_ANSWER
     job = _Job(request, "chatcmpl", "chat.completion", length)
-    return await job.answer(services, [order] * (request.n or 1), _message_choice, _delta_choice, alternatives=top)
+    orders = [order] * (request.n or 1)
+    return await _unless_left(http, job.answer(services, orders, _message_choice, _delta_choice, alternatives=top))
+
+
+async def _unless_left(http: Request, work: Coroutine[Any, Any, Response]) -> Response:
+    """What ``work`` returns; it is cancelled if the client leaves before."""
+
+    async def left() -> None:
+        while (await http.receive())["type"] != "http.disconnect":
+            pass
+
+    tasks = asyncio.create_task(work), asyncio.create_task(left())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else Response(status_code=499)  # nobody reads it
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Job:

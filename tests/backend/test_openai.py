@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -187,12 +188,18 @@ def test_many_at_once_get_their_own_answers(client: openai.OpenAI, model: str) -
         assert list(pool.map(ask, range(10))) == alone
 
 
-def test_who_leaves_frees_the_place(client: openai.OpenAI, shared_server: Server, model: str) -> None:
+def test_who_leaves_frees_the_place(client: openai.OpenAI, model: str) -> None:
     asked: dict[str, Any] = {"model": model, "prompt": PROMPT, "max_tokens": 200, "temperature": 5}
     for _ in range(40):  # more than there are places
         with client.completions.create(**asked, stream=True) as stream:
             next(iter(stream))
+    impatient = client.with_options(timeout=0.2)
+    for _ in range(30):
+        with pytest.raises(openai.APITimeoutError):
+            impatient.completions.create(**asked, n=8)
+    started = time.monotonic()
     assert client.completions.create(**{**asked, "max_tokens": 1}).choices
+    assert time.monotonic() - started < 15, "the 48,000 tokens that nobody waits for take a minute"
 
 
 def test_a_wrong_token_is_refused(start_server: Any) -> None:
