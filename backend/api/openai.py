@@ -46,8 +46,12 @@ def get_openai_model(model: str, services: ServicesDep) -> dict[str, Any]:
 async def create_completion(request: Completion, http: Request, services: ServicesDep) -> Response:
     """Goes on from a text."""
     prompts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
-    orders = [{"prompt": prompt, "top_logprobs": request.logprobs} for prompt in prompts for _ in range(request.n or 1)]
-    job = _Job(request, "cmpl", "text_completion", request.max_tokens or 16)
+    most = 16 if request.max_tokens is None else request.max_tokens
+    if not most and not request.echo:
+        raise InvalidFieldError("max_tokens", "max_tokens must be at least 1, or the prompt be echoed.")
+    told = {"top_logprobs": request.logprobs, "echo": bool(request.echo)}
+    orders = [{"prompt": prompt, **told} for prompt in prompts for _ in range(request.n or 1)]
+    job = _Job(request, "cmpl", "text_completion", most)
     return await _unless_left(http, job.answer(services, orders, _text_choice, _text_choice, alternatives=request.logprobs))
 
 
@@ -125,10 +129,10 @@ class _Job:
         tokens: list[list[dict[str, Any]]] = [[] for _ in range(n)]
         ends: dict[int, dict[str, Any]] = {}
         async for number, reply in _chained(first, replies):
-            if reply["event"] == "token":
-                tokens[number].append(reply["data"])
-            else:
+            if reply["event"] == "done":
                 ends[number] = reply["data"]
+            else:
+                tokens[number] += _tokens(reply)
         choices = [shape(number, tokens[number], ends[number]["finish_reason"]) for number in range(n)]
         return {**self._head, "object": self._kind, "choices": choices, "usage": _usage(ends, self._request.n or 1)}
 
@@ -144,7 +148,7 @@ class _Job:
                 done = reply["event"] == "done"
                 if done:
                     ends[number] = reply["data"]
-                choice = shape(number, [] if done else [reply["data"]], reply["data"]["finish_reason"] if done else None)
+                choice = shape(number, [] if done else _tokens(reply), reply["data"]["finish_reason"] if done else None)
                 if "delta" in choice and number not in begun:
                     choice["delta"]["role"] = "assistant"
                 begun.add(number)
@@ -179,7 +183,7 @@ async def _side_by_side(
             if reply["event"] == "error":
                 raise failure(reply["data"])
             left -= reply["event"] == "done"
-            if reply["event"] in ("token", "done"):
+            if reply["event"] != "loading":
                 yield number, reply
     finally:
         for task in tasks:
@@ -246,6 +250,11 @@ def _usage(ends: dict[int, dict[str, Any]], n: int) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
+def _tokens(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of the prompt, or the one that was chosen."""
+    return list(reply["data"]["tokens"]) if reply["event"] == "prompt" else [reply["data"]]
+
+
 def _text(tokens: list[dict[str, Any]]) -> str:
     return "".join(token["text"] for token in tokens)
 
@@ -264,7 +273,10 @@ def _text_logprobs(tokens: list[dict[str, Any]]) -> dict[str, Any] | None:
     return {
         "tokens": [token["token"] for token in tokens],
         "token_logprobs": [token["logprob"] for token in tokens],
-        "top_logprobs": [{each["token"]: each["logprob"] for each in token["top_logprobs"]} for token in tokens],
+        "top_logprobs": [
+            None if token["logprob"] is None else {each["token"]: each["logprob"] for each in token["top_logprobs"]}
+            for token in tokens
+        ],
         "text_offset": offsets,
     }
 

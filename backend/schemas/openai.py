@@ -9,13 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "audio": (None,),
     "best_of": (None, 1),
-    "echo": (None, False),
-    "frequency_penalty": (None, 0),
     "function_call": (None, "none", "auto"),
     "functions": (None, []),
-    "logit_bias": (None, {}),
     "modalities": (None, ["text"]),
-    "presence_penalty": (None, 0),
     "reasoning_effort": (None,),
     "response_format": (None, {"type": "text"}),
     "suffix": (None, ""),
@@ -42,6 +38,11 @@ class Common(BaseModel):
     temperature: float | None = Field(1.0, ge=0, le=5)
     top_p: float | None = Field(1.0, gt=0, le=1)
     top_k: int | None = Field(0, ge=0, le=1_000_000)
+    min_p: float | None = Field(0.0, ge=0, le=1)
+    repetition_penalty: float | None = Field(1.0, gt=0, le=10)
+    presence_penalty: float | None = Field(0.0, ge=-2, le=2)
+    frequency_penalty: float | None = Field(0.0, ge=-2, le=2)
+    logit_bias: Annotated[dict[int, Annotated[float, Field(ge=-100, le=100)]], Field(max_length=1024)] | None = None
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
     stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
     stream: bool | None = False
@@ -59,6 +60,11 @@ class Common(BaseModel):
             "temperature": 1.0 if self.temperature is None else self.temperature,
             "top_p": self.top_p or 1.0,
             "top_k": self.top_k or 0,
+            "min_p": self.min_p or 0.0,
+            "repetition_penalty": self.repetition_penalty or 1.0,
+            "presence_penalty": self.presence_penalty or 0.0,
+            "frequency_penalty": self.frequency_penalty or 0.0,
+            "logit_bias": self.logit_bias or {},
             "seed": self.seed,
             "stop": stop,
         }
@@ -66,8 +72,9 @@ class Common(BaseModel):
 
 class Completion(Common):
     prompt: Annotated[str, Field(max_length=400_000)] | Annotated[list[str], Field(min_length=1, max_length=8)]
-    max_tokens: int | None = Field(16, ge=1, le=100_000)
+    max_tokens: int | None = Field(16, ge=0, le=100_000)
     logprobs: int | None = Field(None, ge=0, le=20)
+    echo: bool | None = False
 
 
 class Part(BaseModel):

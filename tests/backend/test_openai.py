@@ -11,7 +11,9 @@ from typing import Any
 
 import openai
 import pytest
+import torch
 from httpx_sse import connect_sse
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.serving import Server
 
@@ -140,6 +142,49 @@ def test_log_probabilities_are_told(client: openai.OpenAI, model: str) -> None:
     assert all(each.top_logprobs[0].logprob == each.logprob and len(each.top_logprobs) == 2 for each in chat.content)
 
 
+def test_a_prompt_that_is_echoed_is_scored_as_its_loss(client: openai.OpenAI, shared_server: Server, model: str) -> None:
+    text = "The little owl asked: What is 2+2? It is 4, my friend."
+    asked: dict[str, Any] = {"model": model, "prompt": text, "temperature": 0, "echo": True, "logprobs": 1}
+    scored = client.completions.create(**asked, max_tokens=0).choices[0]
+    assert (scored.text, scored.finish_reason) == (text, "length")
+    assert scored.logprobs
+    first, *rest = scored.logprobs.token_logprobs or []
+    assert first is None
+    folder = next(each for each in shared_server.data_dir.glob("runs/*/model") if each.parent.name in model)
+    tokenizer, plain = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    ids = tokenizer(text, return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        loss = float(plain(ids, labels=ids).loss)
+    assert -sum(rest) / len(rest) == pytest.approx(loss, abs=1e-4)
+    answer = client.completions.create(**asked, max_tokens=4)
+    more = answer.choices[0]
+    plainly = client.completions.create(**{**asked, "echo": False}, max_tokens=4).choices[0]
+    assert more.text == text + plainly.text
+    assert more.logprobs
+    assert answer.usage
+    assert len(more.logprobs.tokens or []) == ids.shape[1] + answer.usage.completion_tokens
+    streamed = client.completions.create(**asked, max_tokens=4, stream=True)
+    assert "".join(chunk.choices[0].text for chunk in streamed) == more.text
+    with pytest.raises(openai.BadRequestError, match="at least 1"):
+        client.completions.create(**{**asked, "echo": False}, max_tokens=0)
+
+
+def test_tokens_are_favoured_and_held_back(client: openai.OpenAI, model: str) -> None:
+    asked: dict[str, Any] = {"model": model, "prompt": PROMPT, "temperature": 0, "max_tokens": 8, "logprobs": 0}
+
+    def tokens(**settings: Any) -> list[str]:
+        logprobs = client.completions.create(**asked, **settings).choices[0].logprobs
+        assert logprobs
+        return logprobs.tokens or []
+
+    assert len(set(tokens(logit_bias={"40": 100}))) == 1
+    assert len(set(tokens(logit_bias={"40": 100}, presence_penalty=2, frequency_penalty=2))) == 1, "100 is more"
+    assert len(set(tokens(logit_bias={"40": 3}, frequency_penalty=2))) > 1
+    assert tokens(extra_body={"min_p": 1.0}) == tokens()
+    with pytest.raises(openai.BadRequestError, match="99999"):
+        tokens(logit_bias={"99999": 1})
+
+
 def test_a_stop_string_ends_the_text(client: openai.OpenAI, model: str) -> None:
     asked: dict[str, Any] = {"model": model, "prompt": PROMPT, "temperature": 0, "max_tokens": 30}
     text = client.completions.create(**asked).choices[0].text
@@ -154,7 +199,8 @@ def test_a_stop_string_ends_the_text(client: openai.OpenAI, model: str) -> None:
     [
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "not supported"),
         ({"response_format": {"type": "json_object"}}, "response_format", "not supported"),
-        ({"frequency_penalty": 0.5}, "frequency_penalty", "not supported"),
+        ({"reasoning_effort": "high"}, "reasoning_effort", "not supported"),
+        ({"frequency_penalty": 3}, "frequency_penalty", "at most 2"),
         ({"temperature": 9}, "temperature", "at most 5"),
         ({"n": 0}, "n", "at least 1"),
         ({"messages": [{"role": "king", "content": "x"}]}, "messages", "king"),

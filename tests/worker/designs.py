@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers import (
@@ -65,6 +65,11 @@ class Ids:
 
     pad_token_id = None
     eos_token_id = 0
+    added_tokens_decoder: ClassVar[dict[int, Any]] = {}
+
+    def convert_ids_to_tokens(self, number: int) -> str:
+        """The number itself."""
+        return str(number)
 
     def decode(self, ids: list[int], **_: Any) -> str:
         """The numbers themselves."""

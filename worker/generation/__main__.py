@@ -5,7 +5,8 @@ The protocol is that of ``worker.protocol``, but that requests are answered side
     {"id": 1, "op": "generate", "model": {"kind", "location"}, "prompt": "...", ...}    as engine.Request has it
 
     {"id": 1, "event": "loading", "data": {}}               only where the model is not in memory yet
-    {"id": 1, "event": "token", "data": {"text", "id", "logprob"?}}
+    {"id": 1, "event": "prompt", "data": {"tokens": [...]}}    if it is to be echoed: each as below
+    {"id": 1, "event": "token", "data": {"text", "id", "logprob"?, "token"?, "top_logprobs"?: [{"token", "logprob"}]}}
     {"id": 1, "event": "done", "data": {"text", "prompt_tokens", "truncated_tokens", "completion_tokens",
         "tokens_per_s", "finish_reason"}}
 

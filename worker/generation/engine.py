@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, cast
 
 import torch
 from pydantic import BaseModel, Field
@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from worker.contract import ModelSource
 from worker.errors import DeviceError, PromptError
 from worker.generation.readers import Reader, Readers
-from worker.generation.sampling import Piece, Prompt, Sampling, Writer, encode_chat, encode_prompt
+from worker.generation.sampling import Piece, Prompt, Sampling, Writer, encode_chat, encode_prompt, score
 from worker.generation.shelf import Held, Key, Shelf, key_of
 from worker.models.loading import LanguageModel
 from worker.protocol import Reply, answering
@@ -26,7 +26,7 @@ class Request(BaseModel):
 
     ``temperature`` 0 always takes the likeliest token; ``top_k`` 0 and ``top_p`` 1 bar none. A prompt that is too long loses
     its beginning if it may be ``truncate``d. ``top_logprobs``: how many of the likeliest tokens to tell of, where
-    ``logprobs`` are wanted.
+    ``logprobs`` are wanted; with ``echo`` those of the prompt too. The others are Sampling's.
     """
 
     id: int
@@ -36,7 +36,7 @@ class Request(BaseModel):
     prompt: str = ""
     messages: list[dict[str, Any]] | None = None
     chat: dict[str, Any] | None = None
-    max_new_tokens: int = Field(100, ge=1)
+    max_new_tokens: int = Field(100, ge=0)
     temperature: float = Field(0.8, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     top_k: int = Field(0, ge=0)
@@ -45,6 +45,12 @@ class Request(BaseModel):
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0)
     truncate: bool = True
+    echo: bool = False
+    min_p: float = Field(0.0, ge=0, le=1)
+    repetition_penalty: float = Field(1.0, gt=0)
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = {}
 
 
 @contextmanager
@@ -71,13 +77,22 @@ class Order:
     def send(self, piece: Piece) -> None:
         """Tells of a token."""
         self.text, self.count = self.text + piece.text, self.count + 1
-        chances: dict[str, Any] = {"logprob": piece.logprob} if self.request.logprobs else {}
-        if self.request.top_logprobs is not None:
-            top = [{"token": self._decoded(token), "logprob": logprob} for token, logprob in piece.top]
-            chances |= {"token": self._decoded(piece.id), "top_logprobs": top}
-        self.reply.send("token", text=piece.text, id=piece.id, **chances)
+        self.reply.send("token", **self._told(piece))
         if piece.finish:
             self.end(piece.finish)
+
+    def send_prompt(self, pieces: Iterable[Piece]) -> None:
+        """Tells of the prompt's tokens."""
+        self.reply.send("prompt", tokens=[self._told(piece) for piece in pieces])
+
+    def _told(self, piece: Piece) -> dict[str, Any]:
+        told = {"text": piece.text, "id": piece.id}
+        if self.request.logprobs:
+            told["logprob"] = piece.logprob
+        if self.request.top_logprobs is not None:
+            top = [{"token": self._decoded(token), "logprob": logprob} for token, logprob in piece.top]
+            told |= {"token": self._decoded(piece.id), "top_logprobs": top}
+        return told
 
     def _decoded(self, token: int) -> str:
         text: str = self.tokenizer.decode([token])
@@ -147,6 +162,9 @@ def _prompt_of(language_model: LanguageModel, request: Request) -> Prompt:
         prompt = encode_chat(language_model, request.messages, request.chat or {})
     else:
         prompt = encode_prompt(language_model, request.prompt, chat=request.chat)
+    known: int = cast(Any, language_model.model.get_input_embeddings()).num_embeddings
+    if odd := next((token for token in request.logit_bias if not 0 <= token < known), None):
+        raise PromptError(f"logit_bias names the token {odd}, and the model knows those from 0 to {known - 1}.")
     if prompt.truncated and not request.truncate:
         length = len(prompt.ids) + prompt.truncated
         raise PromptError(f"The prompt is {length:,} tokens long, and the model reads {language_model.context:,} at most.")
@@ -172,20 +190,18 @@ class Engine:
         held = self._shelf.get(request.model, key, used=self._desks)
         language_model = held.language_model
         prompt = _prompt_of(language_model, request)
-        sampling = Sampling(
-            max_new_tokens=request.max_new_tokens,
-            temperature=request.temperature,
-            top_k=request.top_k,
-            top_p=request.top_p,
-            seed=request.seed,
-            stop=tuple(request.stop),
-            top_logprobs=request.top_logprobs or 0,
-        )
+        wanted = request.model_dump(include={each.name for each in fields(Sampling)})
+        lists = {"stop": tuple(request.stop), "logit_bias": tuple(request.logit_bias.items())}
+        sampling = Sampling(**{**wanted, **lists, "top_logprobs": request.top_logprobs or 0})
         order = Order(request, reply, Writer(language_model, prompt.ids, sampling), prompt, language_model.tokenizer)
         if reply.is_cancelled():
             return order.end("cancelled")
         desk = self._desks.get(key) or Desk(held)
         with _out_of_memory_told():
+            if request.echo:
+                order.send_prompt(score(language_model, prompt.ids, sampling.top_logprobs))
+            if not request.max_new_tokens:
+                return order.end("length")
             desk.add(order)
         if desk.orders:
             self._desks[key] = desk

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
+from transformers import (
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from worker.data.chat_form import REFUSALS
 from worker.errors import ModelError
@@ -14,17 +23,17 @@ from worker.generation.readers import Reader
 from worker.generation.text_stream import StopHolder, TextStream, special_ids
 from worker.models.loading import LanguageModel
 
-if TYPE_CHECKING:
-    from transformers import LogitsProcessorList
-
 FinishReason = Literal["stop", "length", "cancelled"]
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to choose tokens. ``temperature`` 0 takes the likeliest each time; ``top_k`` 0 and ``top_p`` 1 leave all in.
+    """How to choose tokens. ``temperature`` 0 takes the likeliest each time; ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 leave
+    all in. The same ``seed`` gives the same text; None a new one each time. The text ends before the first of ``stop``.
 
-    The same ``seed`` gives the same text; None a new one each time. The text ends before the first of ``stop``.
+    ``repetition_penalty`` is that of CTRL (Keskar et al., 2019), over prompt and answer. ``presence_penalty`` is taken off
+    the logit of each token that the answer has, ``frequency_penalty`` once for each time, as OpenAI has them; ``logit_bias``
+    (id, number) is added.
     """
 
     max_new_tokens: int = 60
@@ -34,17 +43,25 @@ class Sampling:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     top_logprobs: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One token the model chose. ``text`` is what can be shown now: it lags behind while a character or a stop string
-    may be incomplete. ``logprob`` is in nats, before temperature, and so are those of the ``top`` tokens, likeliest first.
-    The last piece alone has ``finish``."""
+    """One token, chosen by the model or of a text that it scored.
+
+    ``text`` is what can be shown now: it lags behind while a character or a stop string may be incomplete. ``logprob`` is in
+    nats, before temperature, and so are those of the ``top`` tokens, likeliest first; a text's first token has none. The
+    last piece that is chosen has ``finish``.
+    """
 
     text: str
     id: int
-    logprob: float
+    logprob: float | None
     finish: FinishReason | None
     top: tuple[tuple[int, float], ...] = ()
 
@@ -106,14 +123,16 @@ class Writer:
         self._generator = torch.Generator()
         self._generator.seed() if sampling.seed is None else self._generator.manual_seed(sampling.seed)
         self._sampling, self._warpers = sampling, _warpers(sampling)
+        self._read, self._written = list(prompt_ids), Counter[int]()
         self._text = TextStream(language_model.tokenizer, prompt_ids)
         self._holder = StopHolder(sampling.stop)
 
     def choose(self, logits: torch.Tensor) -> Piece:
         """The next token, given the ``logits`` [1, vocabulary] that follow what was unread."""
-        token = _choose(logits, self._sampling, self._warpers, self._generator)
+        token = _choose(self._adjusted(logits), self._sampling, self._warpers, self._generator)
+        self._read.append(token)
+        self._written[token] += 1
         logprobs = torch.log_softmax(logits[0], dim=-1)
-        top = logprobs.topk(min(self._sampling.top_logprobs, len(logprobs)))
         self.unread, self._left = [token], self._left - 1
         ended = token in self._ends
         shown = self._holder.push("" if ended else self._text.push(token))
@@ -125,8 +144,41 @@ class Writer:
             token,
             float(logprobs[token]),
             self.finish,
-            tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True)),
+            _likeliest(logprobs, self._sampling.top_logprobs),
         )
+
+    def _adjusted(self, logits: torch.Tensor) -> torch.Tensor:
+        """The logits after what the sampling adds to some tokens or takes off them."""
+        sampling = self._sampling
+        changes = dict(sampling.logit_bias)
+        if sampling.presence_penalty or sampling.frequency_penalty:
+            for token, count in self._written.items():
+                off = sampling.presence_penalty + count * sampling.frequency_penalty
+                changes[token] = changes.get(token, 0.0) - off
+        if sampling.repetition_penalty != 1:
+            logits = RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)(torch.tensor([self._read]), logits)
+        if not changes:
+            return logits
+        return logits.index_add(1, torch.tensor([*changes]), torch.tensor([[*changes.values()]], dtype=logits.dtype))
+
+
+@torch.inference_mode()
+def score(language_model: LanguageModel, ids: Sequence[int], top: int) -> Iterator[Piece]:
+    """How likely the model finds each token of a text after those before it."""
+    model: Any = language_model.model
+    logits = model(input_ids=torch.tensor([list(ids)], device=model.device), use_cache=False).logits[0]
+    stream = TextStream(language_model.tokenizer, [])
+    texts = [stream.push(token) for token in ids]
+    texts[-1] += stream.rest()
+    yield Piece(texts[0], ids[0], None, None)
+    for place, (text, token) in enumerate(zip(texts[1:], ids[1:], strict=True)):
+        logprobs = torch.log_softmax(logits[place].float().cpu(), dim=-1)
+        yield Piece(text, token, float(logprobs[token]), None, _likeliest(logprobs, top))
+
+
+def _likeliest(logprobs: torch.Tensor, number: int) -> tuple[tuple[int, float], ...]:
+    best = logprobs.topk(min(number, len(logprobs)))
+    return tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
 @torch.inference_mode()
@@ -145,8 +197,6 @@ def _end_ids(language_model: LanguageModel) -> set[int]:
 
 
 def _warpers(sampling: Sampling) -> LogitsProcessorList:
-    from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
-
     warpers = LogitsProcessorList()
     if sampling.temperature > 0:
         warpers.append(TemperatureLogitsWarper(sampling.temperature))
@@ -154,6 +204,8 @@ def _warpers(sampling: Sampling) -> LogitsProcessorList:
         warpers.append(TopKLogitsWarper(sampling.top_k))
     if sampling.top_p < 1:
         warpers.append(TopPLogitsWarper(sampling.top_p))
+    if sampling.min_p > 0:
+        warpers.append(MinPLogitsWarper(sampling.min_p))
     return warpers
 
 

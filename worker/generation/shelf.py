@@ -61,6 +61,7 @@ class Shelf:
             loaded = loading.load_model(source)
             loaded.model.to(device).eval()
             self._held[key] = Held(loaded, reads_side_by_side(loaded.model))
+            self._make_room(0, device, {*used, key})  # a model of the hub has no files that could be weighed before
         self._held.move_to_end(key)
         return self._held[key]
 
@@ -73,14 +74,18 @@ class Shelf:
             self.forget(other)
 
     def _make_room(self, needed: int, device: torch.device, used: Collection[Key]) -> None:
-        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
         held = sum(map(_bytes_of, self._held.values()))
-        budget = _SHARE * (free + held)
+        budget = self._budget(device, held)
         for key in [key for key in self._held if key not in used]:
             if held + needed <= budget:
                 return
             held -= _bytes_of(self._held[key])
             self.forget(key)
+
+    def _budget(self, device: torch.device, held: int) -> float:
+        """Bytes that models may take, of which ``held`` are taken."""
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+        return _SHARE * (free + held)
 
 
 def _bytes_of(held: Held) -> int:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from worker.contract import ModelSource
-from worker.generation.sampling import Sampling, _choose, _warpers, encode_prompt, stream
+from worker.generation.sampling import Sampling, Writer, _choose, _warpers, encode_prompt, stream
 from worker.models.loading import LanguageModel, build, load_model
 
 PROMPT = "Once upon a time"
@@ -34,6 +34,29 @@ def test_greedy_text_is_what_transformers_generates(trained: LanguageModel) -> N
     assert text_of(pieces) == trained.tokenizer.decode(theirs, skip_special_tokens=True)
 
 
+def test_a_repetition_penalty_is_that_of_transformers(trained: LanguageModel) -> None:
+    pieces = generate(trained, PROMPT, max_new_tokens=30, temperature=0, top_p=1, repetition_penalty=1.3)
+    inputs = trained.tokenizer(PROMPT, return_tensors="pt")
+    theirs = trained.model.generate(**inputs, max_new_tokens=30, do_sample=False, repetition_penalty=1.3)
+    assert [piece.id for piece in pieces] == theirs[0, inputs["input_ids"].shape[1] :].tolist()
+    assert [piece.id for piece in pieces] != [
+        piece.id for piece in generate(trained, PROMPT, max_new_tokens=30, temperature=0)
+    ]
+
+
+@pytest.mark.parametrize(("presence", "frequency"), [(0.5, 0.0), (0.0, 0.3), (0.4, -0.2)])
+def test_penalties_are_those_of_openai(trained: LanguageModel, presence: float, frequency: float) -> None:
+    """logit - count * frequency - (count > 0) * presence, count being how often the answer has the token."""
+    settings = Sampling(temperature=0, presence_penalty=presence, frequency_penalty=frequency, logit_bias=((3, 0.25),))
+    writer = Writer(trained, [5, 6], settings)
+    writer._written.update([7, 7, 7, 9])
+    logits = torch.zeros(1, 20)
+    expected = torch.zeros(1, 20)
+    expected[0, 3] = 0.25
+    expected[0, 7], expected[0, 9] = -3 * frequency - presence, -frequency - presence
+    torch.testing.assert_close(writer._adjusted(logits), expected)
+
+
 def test_a_seed_repeats_the_text_and_another_does_not(trained: LanguageModel) -> None:
     texts = [text_of(generate(trained, PROMPT, seed=seed)) for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
@@ -49,7 +72,7 @@ def test_top_k_of_one_is_greedy(trained: LanguageModel) -> None:
     [
         ({"top_p": 1.0}, {0, 1, 2, 3}), ({"top_p": 0.85}, {0, 1, 2}), ({"top_p": 0.6}, {0, 1}), ({"top_p": 0.4}, {0}),
         ({"top_p": 1.0, "top_k": 2}, {0, 1}), ({"top_p": 0.4, "top_k": 3}, {0}), ({"top_p": 1.0, "temperature": 0.0}, {0}),
-        ({"top_p": 0.65, "temperature": 3.0}, {0, 1, 2}),
+        ({"top_p": 0.65, "temperature": 3.0}, {0, 1, 2}), ({"top_p": 1.0, "min_p": 0.5}, {0, 1}),
     ],
 )  # fmt: skip
 def test_each_setting_bars_the_tokens_that_it_should(settings: dict[str, Any], drawn: set[int]) -> None:

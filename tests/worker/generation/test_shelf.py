@@ -1,0 +1,80 @@
+"""Models stay in memory as long as there is room."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.worker import designs
+from worker.contract import ModelSource
+from worker.generation import shelf as shelves
+from worker.generation.shelf import Key, Shelf, key_of
+
+
+@pytest.fixture
+def sources(dataset: Path, tmp_path: Path) -> list[ModelSource]:
+    return [designs.save_small_gpt2(tmp_path / name, dataset) for name in ("first", "second", "third")]
+
+
+@pytest.fixture
+def take() -> Callable[..., list[Key]]:
+    """Takes models from a shelf, one after another; returns their keys."""
+
+    def take(shelf: Shelf, *sources: ModelSource, used: tuple[Key, ...] = ()) -> list[Key]:
+        keys = [key_of(source, "cpu") for source in sources]
+        for source, key in zip(sources, keys, strict=True):
+            assert shelf.get(source, key, used).side_by_side
+        return keys
+
+    return take
+
+
+def room_for(number: int, source: ModelSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves memory for so many models of this size, and the one that comes, whose files are weighed twice, counts as two."""
+    size = sum(file.stat().st_size for file in Path(source.location).glob("*.safetensors"))
+    monkeypatch.setattr(Shelf, "_budget", lambda *_: (number + 0.9) * size)
+
+
+def test_the_one_that_was_not_used_for_longest_makes_room(
+    sources: list[ModelSource], take: Callable[..., list[Key]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room_for(3, sources[0], monkeypatch)
+    shelf = Shelf()
+    first, second = take(shelf, *sources[:2])
+    assert first in shelf
+    assert second in shelf
+    take(shelf, sources[0])
+    (third,) = take(shelf, sources[2])
+    assert [key in shelf for key in (first, second, third)] == [True, False, True]
+
+
+def test_what_is_being_used_stays(
+    sources: list[ModelSource], take: Callable[..., list[Key]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room_for(0, sources[0], monkeypatch)
+    shelf = Shelf()
+    (first,) = take(shelf, sources[0])
+    (second,) = take(shelf, sources[1], used=(first,))
+    assert first in shelf
+    (third,) = take(shelf, sources[2])
+    assert [key in shelf for key in (first, second, third)] == [False, False, True]
+
+
+def test_a_model_whose_files_changed_takes_the_place_of_the_one_before(
+    sources: list[ModelSource], take: Callable[..., list[Key]]
+) -> None:
+    shelf = Shelf()
+    (before,) = take(shelf, sources[0])
+    os.utime(Path(sources[0].location) / "model.safetensors", ns=(1, 1))
+    (after,) = take(shelf, sources[0])
+    assert before != after
+    assert (before in shelf, after in shelf) == (False, True)
+
+
+def test_half_of_what_is_free_or_held_may_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = shelves.psutil.virtual_memory()._replace(available=1000)
+    monkeypatch.setattr(shelves.psutil, "virtual_memory", lambda: free)
+    assert Shelf()._budget(shelves.torch.device("cpu"), held=200) == 600
