@@ -33,7 +33,7 @@ def take() -> Callable[..., list[Key]]:
 
 
 def room_for(number: int, source: ModelSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves memory for so many models of this size, and the one that comes, whose files are weighed twice, counts as two."""
+    """Leaves memory for so many models of this size; one that comes counts twice, as its weights may be of 16 bits."""
     size = sum(file.stat().st_size for file in Path(source.location).glob("*.safetensors"))
     monkeypatch.setattr(Shelf, "_budget", lambda *_: (number + 0.9) * size)
 
