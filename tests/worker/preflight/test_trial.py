@@ -106,6 +106,7 @@ def test_a_run_that_does_not_fit_is_an_answer_with_advice(tmp_path: Path) -> Non
 
 def test_a_trial_that_cannot_be_made_or_is_left_leaves_nothing(dataset: Path, tmp_path: Path) -> None:
     source = ModelSource(kind="folder", location=str(tmp_path / "nowhere"))
+    long = job_of(dataset, ModelSource(kind="built_in", location="mini"), batch_size=16).model_dump(mode="json")
     folder = tmp_path / "temporary"
     folder.mkdir()
     with trial(folder, job_of(dataset, source)) as started:
@@ -114,7 +115,7 @@ def test_a_trial_that_cannot_be_made_or_is_left_leaves_nothing(dataset: Path, tm
         assert last["data"]["hint"] == "Pick another model."
         assert list(folder.iterdir()) == []
 
-        started.send(op="measure", job=job_of(dataset).model_dump(mode="json"))
+        started.send(op="measure", job=long)
         replies = started.replies()
         assert next(replies)["event"] == "progress"
         assert list(folder.iterdir()) != []
@@ -123,7 +124,7 @@ def test_a_trial_that_cannot_be_made_or_is_left_leaves_nothing(dataset: Path, tm
         assert last["data"]["code"] == "cancelled"
         assert list(folder.iterdir()) == []
 
-        started.send(op="measure", job=job_of(dataset).model_dump(mode="json"))
+        started.send(op="measure", job=long)
         next(started.replies())
         assert list(folder.iterdir()) != []
         started.process.send_signal(signal.SIGTERM)
