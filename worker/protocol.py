@@ -81,10 +81,10 @@ class Reply:
 
     def send(self, event: str, **data: Any) -> None:
         """One line. Raises BrokenPipeError if nobody reads any more."""
+        if event in ("done", "error"):  # before it is told, for then another request may come by this id
+            self._inbox.close(self._id)
         self._out.write(json.dumps({"id": self._id, "event": event, "data": data}) + "\n")
         self._out.flush()
-        if event in ("done", "error"):
-            self._inbox.close(self._id)
 
     def is_cancelled(self) -> bool:
         """Whether the answer is no longer wanted."""
