@@ -110,6 +110,9 @@ def failure(data: dict[str, Any]) -> ApiError:
     return error
 
 
+INTERNAL = ErrorDetail(code="internal", message="Something broke inside Trainboard; its log says where.")
+
+
 def as_openai(status: int, detail: ErrorDetail) -> dict[str, Any]:
     """An error in the shape that clients of OpenAI's API read."""
     kinds = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -121,10 +124,13 @@ def as_openai(status: int, detail: ErrorDetail) -> dict[str, Any]:
 
 def answer_to(request: Request, status: int, detail: ErrorDetail) -> JSONResponse:
     """The error as whoever sent ``request`` reads it, and if another try may help, after how many seconds."""
-    headers = {"Retry-After": "2"} if status == 429 else None
     if request.url.path.startswith("/v1/"):
-        return JSONResponse({"error": as_openai(status, detail)}, 400 if status == 422 else status, headers)
-    return JSONResponse({"error": detail.model_dump(exclude_none=True)}, status, headers)
+        response = JSONResponse({"error": as_openai(status, detail)}, 400 if status == 422 else status)
+    else:
+        response = answer(status, detail)
+    if status == 429:
+        response.headers["Retry-After"] = "2"
+    return response
 
 
 def answer(status: int, detail: ErrorDetail) -> JSONResponse:
@@ -174,7 +180,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:
         # Starlette re-raises after this, so that the server logs the traceback.
-        return answer(500, ErrorDetail(code="internal", message="Something broke inside Trainboard; its log says where."))
+        return answer(500, INTERNAL)
 
 
 async def disk_is_full(request: Request) -> JSONResponse:

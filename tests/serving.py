@@ -85,6 +85,12 @@ class Server:
                 yield {**message.json(), "sse_id": message.id, "sse_event": message.event}
         raise AssertionError("the stream broke off without an end event")
 
+    def generate(self, **request: Any) -> list[tuple[str, dict[str, Any]]]:
+        """The events of POST /api/generate."""
+        client = httpx.Client(base_url=self.url, timeout=120)
+        with client, connect_sse(client, "POST", "/api/generate", json=request) as source:
+            return [(message.event, message.json()) for message in source.iter_sse()]
+
     def wait(self, run_id: str, until: Callable[[dict[str, Any]], bool], after: int = 0) -> dict[str, Any]:
         """The first event of the run after a cursor for which ``until`` holds, from its stream."""
         for event in self.events(run_id, after):

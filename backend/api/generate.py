@@ -15,6 +15,7 @@ from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
 from backend.errors import InvalidFieldError
 from backend.services import Services
+from worker.contract import ModelSource
 
 router = APIRouter(prefix="/api/generate", tags=["generate"], default_response_class=EventSourceResponse)
 
@@ -44,20 +45,27 @@ async def generate(request: GenerateRequest, services: ServicesDep) -> EventSour
     """Events ``loading``, ``token`` and a last ``done``, or ``error`` if it breaks midway. Closing the stream cancels."""
     # Not in asyncio's own threads: the hub may take seconds to answer, and live curves go through those.
     source = (await run_in_threadpool(services.catalog.resolve, request.model, field="model")).source
-    if source.kind == "built_in":
-        raise InvalidFieldError(
-            "model", f"{request.model} knows nothing yet.", hint="Train it, then prompt the run's model."
-        )
+    check_learned(request.model, source)
     variables = await run_in_threadpool(services.catalog.chat_variables, request.model)
     in_chat = variables is not None if request.chat is None else request.chat
-    training_on_gpu = any(device.startswith("cuda") for device in services.supervisor.busy_devices())
     order = request.model_dump() | {
         "op": "generate",
         "model": source.model_dump(),
+        "device": device_for_texts(services),
         "chat": (variables or {}) if in_chat else None,
-        "device": "cpu" if training_on_gpu else "auto",
     }
     return EventSourceResponse(as_events(_events(services, order, request.model)), sep="\n")
+
+
+def check_learned(name: str, source: ModelSource) -> None:
+    """Raises InvalidFieldError for a model that has learned nothing yet."""
+    if source.kind == "built_in":
+        raise InvalidFieldError("model", f"{name} knows nothing yet.", hint="Train it, then prompt the run's model.")
+
+
+def device_for_texts(services: Services) -> str:
+    """No GPU while a run trains on one."""
+    return "cpu" if any(device.startswith("cuda") for device in services.supervisor.busy_devices()) else "auto"
 
 
 async def _events(services: Services, order: dict[str, Any], model: str) -> AsyncGenerator[dict[str, Any], None]:

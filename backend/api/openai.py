@@ -16,11 +16,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import ServicesDep, place_in
+from backend.api.generate import check_learned, device_for_texts
 from backend.api.models import listed
-from backend.errors import ErrorDetail, InvalidFieldError, NotFoundError, as_openai, failure
-from backend.models.catalog import Resolved
+from backend.errors import INTERNAL, InvalidFieldError, NotFoundError, as_openai, failure
 from backend.schemas.openai import ChatCompletion, ChatMessage, Common, Completion
 from backend.services import Services
+from worker.contract import ModelSource
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -38,7 +39,7 @@ def list_openai_models(services: ServicesDep) -> dict[str, Any]:
 @router.get("/models/{model:path}")
 def get_openai_model(model: str, services: ServicesDep) -> dict[str, Any]:
     """One of them."""
-    _resolve(services, model)
+    _resolve(services, _name_of(services, model))
     return _model(model)
 
 
@@ -51,7 +52,8 @@ async def create_completion(request: Completion, http: Request, services: Servic
         raise InvalidFieldError("max_tokens", "max_tokens must be at least 1, or the prompt be echoed.")
     told = {"top_logprobs": request.logprobs, "echo": bool(request.echo)}
     orders = [{"prompt": prompt, **told} for prompt in prompts for _ in range(request.n or 1)]
-    job = _Job(request, "cmpl", "text_completion", most)
+    name = await run_in_threadpool(_name_of, services, request.model)
+    job = _Job(request, name, "cmpl", "text_completion", most)
     return await _unless_left(http, job.answer(services, orders, _text_choice, _text_choice, alternatives=request.logprobs))
 
 
@@ -63,7 +65,7 @@ async def create_chat_completion(request: ChatCompletion, http: Request, service
     top = (request.top_logprobs or 0) if request.logprobs else None
     order = {"messages": [_message(each) for each in request.messages], "chat": variables or {}, "top_logprobs": top}
     length = request.max_completion_tokens or request.max_tokens or _LONGEST_ANSWER
-    job = _Job(request, "chatcmpl", "chat.completion", length)
+    job = _Job(request, name, "chatcmpl", "chat.completion", length)
     orders = [order] * (request.n or 1)
     return await _unless_left(http, job.answer(services, orders, _message_choice, _delta_choice, alternatives=top))
 
@@ -86,10 +88,10 @@ async def _unless_left(http: Request, work: Coroutine[Any, Any, Response]) -> Re
 
 
 class _Job:
-    """One request, and the parts of its reply that are the same for all choices."""
+    """One request to the model that the catalogue has as ``name``, and what is the same in all choices of its reply."""
 
-    def __init__(self, request: Common, prefix: str, kind: str, most_tokens: int) -> None:
-        self._request, self._kind, self._most_tokens = request, kind, most_tokens
+    def __init__(self, request: Common, name: str, prefix: str, kind: str, most_tokens: int) -> None:
+        self._request, self._name, self._kind, self._most_tokens = request, name, kind, most_tokens
         self._head = {"id": f"{prefix}-{uuid4().hex}", "created": int(time.time()), "model": request.model}
 
     async def answer(
@@ -99,11 +101,11 @@ class _Job:
         request = self._request
         if name := request.unsupported():
             raise InvalidFieldError(name, f"{name} is not supported here.", hint="Leave it out.")
-        source = (await run_in_threadpool(_resolve, services, request.model)).source
+        source = await run_in_threadpool(_resolve, services, self._name)
         common = {
             "op": "generate",
             "model": source.model_dump(),
-            "device": "cpu" if any(device.startswith("cuda") for device in services.supervisor.busy_devices()) else "auto",
+            "device": device_for_texts(services),
             "max_new_tokens": self._most_tokens,
             "truncate": False,
             "logprobs": alternatives is not None,
@@ -154,9 +156,7 @@ class _Job:
                 begun.add(number)
                 yield _event({**chunk, "choices": [choice], **({"usage": None} if counted else {})})
         except Exception as error:  # too late for a status: the client is told, and the server's log too
-            yield _event(
-                {"error": as_openai(500, getattr(error, "detail", None) or ErrorDetail(code="internal", message=""))}
-            )
+            yield _event({"error": as_openai(500, getattr(error, "detail", INTERNAL))})
             raise
         if counted:
             yield _event({**chunk, "choices": [], "usage": _usage(ends, self._request.n or 1)})
@@ -217,15 +217,14 @@ def _name_of(services: Services, name: str) -> str:
     return steps.get(checkpoint.lstrip("0"), f"run:{ids.pop()}{at}{checkpoint}")
 
 
-def _resolve(services: Services, name: str) -> Resolved:
+def _resolve(services: Services, name: str) -> ModelSource:
     """Raises NotFoundError if there is no such model, and InvalidFieldError if it has learned nothing yet."""
     try:
-        found = services.catalog.resolve(_name_of(services, name), field="model")
+        source = services.catalog.resolve(name, field="model").source
     except InvalidFieldError as error:
         raise NotFoundError(error.detail.message, field="model", hint=error.detail.hint) from None
-    if found.source.kind == "built_in":
-        raise InvalidFieldError("model", f"{name} knows nothing yet.", hint="Train it, then ask the run's model.")
-    return found
+    check_learned(name, source)
+    return source
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import Any
 import openai
 import pytest
 import torch
-from httpx_sse import connect_sse
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.serving import Server
@@ -44,9 +43,7 @@ def client(shared_server: Server) -> Iterator[openai.OpenAI]:
 
 def ours(server: Server, **request: Any) -> dict[str, Any]:
     """What our own endpoint answers."""
-    with connect_sse(server.client, "POST", "/api/generate", json=request) as source:
-        *_, done = [message.json() for message in source.iter_sse()]
-    return dict(done)
+    return server.generate(**request)[-1][1]
 
 
 def test_models_are_listed_and_called_by_several_names(client: openai.OpenAI, model: str) -> None:

@@ -10,9 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-import httpx
-from httpx_sse import connect_sse
-
 from backend.datasets.sample_corpus import sample_lines
 from tests.serving import ROOT, Server
 
@@ -27,10 +24,7 @@ def small_text(folder: Path) -> Path:
 
 def answers(server: Server, **request: object) -> list[tuple[str, dict]]:
     """The events of POST /api/generate."""
-    body = {"prompt": "Once upon a time", "max_new_tokens": 8, "seed": 1, **request}
-    client = httpx.Client(base_url=server.url, timeout=120)
-    with client, connect_sse(client, "POST", "/api/generate", json=body) as source:
-        return [(message.event, message.json()) for message in source.iter_sse()]
+    return server.generate(**{"prompt": "Once upon a time", "max_new_tokens": 8, "seed": 1, **request})
 
 
 def test_from_upload_to_generated_text(server: Server, tmp_path: Path) -> None:

@@ -21,13 +21,19 @@ _WITHIN_TURNS = re.compile("think|tool_call|tool_response", re.IGNORECASE)
 Spans = list[tuple[int, int]]
 
 
+def special_ids(tokenizer: Any) -> dict[int, str]:
+    """Those that decoding leaves out, by id."""
+    return {token: str(added) for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+
+
 class SpecialTokens:
     """The special tokens of ``tokenizer``, and their ``ids``."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        added = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
-        names = sorted({*added, *map(str, tokenizer.all_special_tokens)} - {""}, key=len, reverse=True)
+        names = sorted(
+            {*special_ids(tokenizer).values(), *map(str, tokenizer.all_special_tokens)} - {""}, key=len, reverse=True
+        )
         self.ids = frozenset(map(int, tokenizer.convert_tokens_to_ids(names)))
         self._names = [name for name in names if not _WITHIN_TURNS.search(name)]
         self._any = re.compile("|".join(map(re.escape, self._names))) if self._names else None

@@ -39,8 +39,7 @@ class Reader:
         remembers = self._memory is not None
         output = self._model(input_ids=inputs, use_cache=remembers, logits_to_keep=1, **told, **(self._memory or {}))
         self._memory = {name: output[name] for name in _MEMORIES if output.get(name) is not None} or None
-        logits: torch.Tensor = output.logits[:, -1].float().cpu()
-        return logits
+        return _last_of(output.logits)
 
 
 class Readers:
@@ -74,8 +73,7 @@ class Readers:
         self._cache, self._length = cache, length
         self._padding = torch.cat((self._padding + more, torch.tensor([added], device=self._padding.device)))
         self._padded = self._padded or more > 0 or added > 0
-        logits: torch.Tensor = output.logits[:, -1].float().cpu()
-        return logits
+        return _last_of(output.logits)
 
     def read(self, tokens: Sequence[int]) -> torch.Tensor:
         """Reads one token more of each text: the logits [texts, vocabulary], on the CPU."""
@@ -89,8 +87,7 @@ class Readers:
             use_cache=True,
         )
         self._length += 1
-        logits: torch.Tensor = output.logits[:, -1].float().cpu()
-        return logits
+        return _last_of(output.logits)
 
     def keep(self, numbers: Sequence[int]) -> None:
         """Forgets all texts but these, by number."""
@@ -103,6 +100,11 @@ class Readers:
         self._padding, self._length = self._padding - spare, self._length - spare
         self._padded = bool(self._padding.any())
         return None
+
+
+def _last_of(logits: torch.Tensor) -> torch.Tensor:
+    """[texts, tokens, vocabulary] to [texts, vocabulary] on the CPU."""
+    return logits[:, -1].float().cpu()
 
 
 def _of(layer: Any) -> tuple[torch.Tensor, torch.Tensor]:

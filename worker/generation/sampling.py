@@ -20,7 +20,7 @@ from transformers import (
 from worker.data.chat_form import REFUSALS
 from worker.errors import ModelError
 from worker.generation.readers import Reader
-from worker.generation.text_stream import StopHolder, TextStream, special_ids
+from worker.generation.text_stream import StopHolder, TextStream
 from worker.models.loading import LanguageModel
 
 FinishReason = Literal["stop", "length", "cancelled"]
@@ -117,14 +117,14 @@ class Writer:
         self.unread = list(prompt_ids)
         """What the model is to read before the next token is chosen."""
         self.finish: FinishReason | None = None
-        specials = special_ids(language_model.tokenizer)
-        self._ends = _end_ids(language_model) | {token for token, text in specials.items() if text in sampling.stop}
+        self._text = TextStream(language_model.tokenizer, prompt_ids)
+        specials = self._text.specials.items()
+        self._ends = _end_ids(language_model) | {token for token, text in specials if text in sampling.stop}
         self._left = min(sampling.max_new_tokens, (language_model.context or 1 << 30) - len(prompt_ids))
         self._generator = torch.Generator()
         self._generator.seed() if sampling.seed is None else self._generator.manual_seed(sampling.seed)
         self._sampling, self._warpers = sampling, _warpers(sampling)
         self._read, self._written = list(prompt_ids), Counter[int]()
-        self._text = TextStream(language_model.tokenizer, prompt_ids)
         self._holder = StopHolder(sampling.stop)
 
     def choose(self, logits: torch.Tensor) -> Piece:

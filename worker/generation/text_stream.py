@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from worker.data.special_tokens import special_ids
+
 _KEPT = 16  # tokens that are decoded along with the next one
 _CLEANED = 3  # tokens back that a tokenizer may look which tidies up the blanks of a text
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
@@ -21,14 +23,15 @@ class TextStream:
     def __init__(self, tokenizer: Any, prompt_ids: Sequence[int]) -> None:
         self._tokenizer = tokenizer
         self._lag = _CLEANED if getattr(tokenizer, "clean_up_tokenization_spaces", False) else 0
-        self._hidden = special_ids(tokenizer)
-        self._ids = [token for token in prompt_ids if token not in self._hidden]
+        self.specials = special_ids(tokenizer)
+        """The tokens that no text shows, by id."""
+        self._ids = [token for token in prompt_ids if token not in self.specials]
         self._shown = self._decode(self._ids)
         self._shorten()
 
     def push(self, token: int) -> str:
         """The text that is certain with ``token``, perhaps none."""
-        if token in self._hidden:  # bytes before and after it may make one character
+        if token in self.specials:  # bytes before and after it may make one character
             return ""
         self._ids.append(token)
         text = self._decode(self._ids[: len(self._ids) - self._lag])
@@ -62,11 +65,6 @@ class TextStream:
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
         return text
-
-
-def special_ids(tokenizer: Any) -> dict[int, str]:
-    """The tokens that no text shows, by id."""
-    return {token: str(added) for token, added in tokenizer.added_tokens_decoder.items() if added.special}
 
 
 class StopHolder:
