@@ -9,6 +9,8 @@ Requests and replies are JSON, one a line, on standard input and output; standar
     {"id": 1, "event": "done", "data": {...}}                      and one of these at last
     {"id": 1, "event": "error", "data": {"code", "message", "hint"?}}
 
+    {"id": null, "event": "state", "data": {...}}                  what the process has to tell that nobody asked for
+
 ``serve`` answers requests one at a time and in order. The end of standard input ends the process.
 """
 
@@ -53,13 +55,19 @@ class Inbox:
         self._queue.put(None)
 
     def take(self, *, wait: bool) -> list[dict[str, Any]]:
-        """The requests that have come; if told to ``wait``, there is one at least unless there will be no more."""
+        """The requests that have come; if told to ``wait``, there is one at least unless there will be no more, or
+        somebody called ``wake``."""
         taken: list[dict[str, Any]] = []
         while not self.ended and (not self._queue.empty() or (wait and not taken)):
             message = self._queue.get()
             self.ended = message is None
+            wait = wait and message != {}
             taken += [message] if message else []
         return taken
+
+    def wake(self) -> None:
+        """Ends a wait in ``take``; from any thread."""
+        self._queue.put({})
 
     def is_cancelled(self, request_id: Any) -> bool:
         """Whether somebody cancelled this request."""

@@ -2,13 +2,16 @@
 
 The protocol is that of ``worker.protocol``, but that requests are answered side by side:
 
-    {"id": 1, "op": "generate", "model": {"kind", "location"}, "prompt": "...", ...}    as engine.Request has it
+    {"id": 1, "op": "generate", "model": {"kind", "location"}, "prompt": "...", ...}    as Request has it
+    {"id": 2, "op": "free"}                                 forgets the models that write nothing
 
     {"id": 1, "event": "loading", "data": {}}               only where the model is not in memory yet
     {"id": 1, "event": "prompt", "data": {"tokens": [...]}}    if it is to be echoed: each as below
     {"id": 1, "event": "token", "data": {"text", "id", "logprob"?, "token"?, "top_logprobs"?: [{"token", "logprob"}]}}
     {"id": 1, "event": "done", "data": {"text", "prompt_tokens", "truncated_tokens", "completion_tokens",
         "tokens_per_s", "finish_reason"}}
+
+    {"id": null, "event": "state", "data": {"models": [...], "loading": [...]}}    when it changes; as Engine.state has it
 
 ``truncated_tokens`` of the prompt's beginning were left out, as the model's context has no room for them.
 """
@@ -24,16 +27,25 @@ from worker.protocol import Reply, answering, open_channel
 def main() -> int:
     """Answers requests until standard input ends, or nobody reads the answers any more."""
     inbox, out = open_channel()
-    from worker.generation.engine import Engine, Request  # loads torch, which takes seconds
+    from worker.generation.engine import Engine  # loads torch, which takes seconds
+    from worker.generation.request import Request
 
-    engine = Engine()
+    engine, state, told = Engine(inbox.wake), Reply(None, inbox, out), None
     with suppress(BrokenPipeError):
         while not inbox.ended:
             for message in inbox.take(wait=not engine.busy):
                 reply = Reply(message["id"], inbox, out)
                 with answering(reply):
-                    engine.begin(Request.model_validate(message), reply)
+                    if message["op"] == "free":
+                        engine.free()
+                        reply.send("done")
+                    else:
+                        engine.begin(Request.model_validate(message), reply)
             engine.step()
+            if told != (now := engine.state()):
+                state.send("state", **now)
+                told = now
+    engine.close()
     return 0
 
 

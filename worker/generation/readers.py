@@ -44,7 +44,8 @@ class Reader:
 
 class Readers:
     """Several texts that a model reads in one pass each, side by side. What is missing to the longest stands on the left
-    of a text, where nothing looks. Texts may come and go at any time."""
+    of a text, where nothing looks. Texts may come and go at any time. Of a model that adapters share, each text has its own.
+    """
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -52,16 +53,21 @@ class Readers:
 
     def _forget(self) -> None:
         self._cache = DynamicCache()
+        self._adapters: list[str] = []
         self._padding = torch.zeros(0, dtype=torch.long, device=self._model.device)  # [texts], in tokens
         self._padded = False
         self._length = 0  # tokens read of the longest one
 
-    def add(self, ids: Sequence[int]) -> torch.Tensor:
+    def add(self, ids: Sequence[int], adapter: str | None = None) -> torch.Tensor:
         """Reads the beginning of one more text, which is then the last one: its logits [1, vocabulary], on the CPU."""
+        self._adapters += [adapter] if adapter else []
         inputs = torch.tensor([list(ids)], device=self._padding.device)
         cache = DynamicCache()
         places = torch.arange(len(ids), device=inputs.device)[None]
-        output = self._model(input_ids=inputs, position_ids=places, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        told: dict[str, Any] = {"position_ids": places, "past_key_values": cache}
+        if adapter:
+            told["adapter_names"] = [adapter]
+        output = self._model(input_ids=inputs, use_cache=True, logits_to_keep=1, **told)
         length = max(self._length, len(ids))
         more, added = length - self._length if len(self._padding) else 0, length - len(ids)
         if len(self._padding):
@@ -85,6 +91,7 @@ class Readers:
             position_ids=(self._length - self._padding)[:, None],
             past_key_values=self._cache,
             use_cache=True,
+            **({"adapter_names": self._adapters} if self._adapters else {}),
         )
         self._length += 1
         return _last_of(output.logits)
@@ -94,6 +101,7 @@ class Readers:
         if not numbers:
             return self._forget()
         rows = torch.tensor(numbers, device=self._padding.device)
+        self._adapters = [self._adapters[number] for number in numbers] if self._adapters else []
         self._padding = self._padding[rows]
         spare = int(self._padding.min())
         self._cache = _cache_of(tuple(each[rows, :, spare:] for each in _of(layer)) for layer in self._cache.layers)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psutil
 import torch
 
 from worker.contract import ModelSource, base_of, is_adapter
-from worker.devices.device import choose_device
-from worker.generation.readers import reads_side_by_side
-from worker.models import loading
+from worker.devices.c_library import give_back_freed_memory
+from worker.generation.adapters import Shared
 from worker.models.loading import LanguageModel
 
 _SHARE = 0.5  # of the memory that is free or held here; the rest is for what is written, and for others
@@ -32,11 +32,23 @@ def key_of(source: ModelSource, device: str) -> Key:
     return Key(source.model_dump_json(), device, tuple(_fingerprint(source)))
 
 
-class Held(NamedTuple):
-    """A model, and whether it reads texts side by side."""
+class Held:
+    """A model in memory, with the adapters that share it, and whether it reads texts side by side."""
 
-    language_model: LanguageModel
-    side_by_side: bool
+    def __init__(self, loaded: LanguageModel, *, side_by_side: bool, device: torch.device, name: str) -> None:
+        self.shared, self.side_by_side, self.device, self.name = Shared(loaded), side_by_side, device, name
+        self.bytes = self._weigh()
+
+    def language_model(self, adapter: Path | None, used: Collection[str]) -> LanguageModel:
+        """The model, or with ``adapter`` the one that this makes of it; adapters ``used`` stay. Raises ModelError."""
+        if adapter is None:
+            return self.shared.base
+        adapted = self.shared.with_adapter(adapter, tuple(_files(adapter)), used)
+        self.bytes = self._weigh()
+        return adapted
+
+    def _weigh(self) -> int:
+        return sum(weight.numel() * weight.element_size() for weight in self.shared.parameters())
 
 
 class Shelf:
@@ -45,41 +57,44 @@ class Shelf:
     def __init__(self) -> None:
         self._held: OrderedDict[Key, Held] = OrderedDict()
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self._held
+    def items(self) -> list[tuple[Key, Held]]:
+        """All of them, the one used last at the end."""
+        return [*self._held.items()]
 
-    def get(self, source: ModelSource, key: Key, used: Collection[Key]) -> Held:
-        """The model of ``key``, loaded if need be. Those ``used`` stay, whatever room they take.
+    def find(self, key: Key) -> Held | None:
+        """The model of ``key``, which counts as used now."""
+        if key in self._held:
+            self._held.move_to_end(key)
+        return self._held.get(key)
 
-        Raises WorkerError if it cannot be had.
-        """
-        if key not in self._held:
-            loading.quiet_libraries()
-            device = choose_device(key.device)
-            self._forget_changed(key)
-            self._make_room(2 * sum(size for *_, size in key.files), device, used)  # weights of 16 bits become 32
-            loaded = loading.load_model(source)
-            loaded.model.to(device).eval()
-            self._held[key] = Held(loaded, reads_side_by_side(loaded.model))
-            self._make_room(0, device, {*used, key})  # a model of the hub has no files that could be weighed before
-        self._held.move_to_end(key)
-        return self._held[key]
+    def prepare(self, key: Key, device: torch.device, used: Collection[Key]) -> None:
+        """Makes room for a model that is to come. Those ``used`` stay, whatever room they take."""
+        for other in [each for each in self._held if each[:2] == key[:2] and each not in used]:
+            self.forget(other)  # its files have changed
+        self._make_room(2 * sum(size for *_, size in key.files), device, used)  # weights of 16 bits become 32
+
+    def put(self, key: Key, held: Held, used: Collection[Key]) -> None:
+        """Takes a model in."""
+        self._held[key] = held
+        self._make_room(0, held.device, {*used, key})  # a model of the hub has no files that could be weighed before
 
     def forget(self, key: Key) -> None:
         """Frees its memory."""
-        self._held.pop(key, None)
-
-    def _forget_changed(self, key: Key) -> None:
-        for other in [each for each in self._held if each[:2] == key[:2]]:
-            self.forget(other)
+        if held := self._held.pop(key, None):
+            device = held.device
+            del held
+            gc.collect()
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+            give_back_freed_memory()
 
     def _make_room(self, needed: int, device: torch.device, used: Collection[Key]) -> None:
-        held = sum(map(_bytes_of, self._held.values()))
+        held = sum(held.bytes for held in self._held.values())
         budget = self._budget(device, held)
         for key in [key for key in self._held if key not in used]:
             if held + needed <= budget:
                 return
-            held -= _bytes_of(self._held[key])
+            held -= self._held[key].bytes
             self.forget(key)
 
     def _budget(self, device: torch.device, held: int) -> float:
@@ -88,19 +103,18 @@ class Shelf:
         return _SHARE * (free + held)
 
 
-def _bytes_of(held: Held) -> int:
-    model: Any = held.language_model.model
-    return sum(weight.numel() * weight.element_size() for weight in model.parameters())
+def _files(place: Path) -> list[tuple[str, int, int]]:
+    """Name, time and size of each file of weights."""
+    files = sorted(place.glob("*.safetensors")) if place.is_dir() else [place]
+    return [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists()]
 
 
 def _fingerprint(source: ModelSource) -> list[tuple[str, int, int]]:
-    """Name, time and size of each file of weights, also of an adapter's base; nothing for a hub model, whose files do not
-    change in place."""
+    """The state of its files, also of an adapter's base; nothing for a hub model, whose files do not change in place."""
     if source.kind in ("hub", "built_in"):
         return []
     place = Path(source.location)
-    files = [place] if source.kind == "gguf" else sorted(place.glob("*.safetensors"))
-    found = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files if file.exists()]
+    found = _files(place)
     if source.kind == "folder" and is_adapter(place):
         with suppress(ValueError):  # loading says what is wrong with it
             found += _fingerprint(base_of(place))

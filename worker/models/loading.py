@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,7 @@ def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Wa
             options |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
             model, loading = AutoModelForCausalLM.from_pretrained(folder, **options)
             _require_whole(source, loading["missing_keys"])
-            _require_finite(source, model)
+            require_finite(source, model.named_parameters())
     except torch.OutOfMemoryError:
         raise
     except _LOADING_ERRORS as error:
@@ -151,14 +152,22 @@ def _load_adapted(source: ModelSource, *, from_scratch: bool, watch: hub.Watch |
     if not (folder / ADAPTER_WEIGHTS_FILE).is_file():
         raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS_FILE}.", "Save the adapter again as safetensors.")
     model: Any = loaded.model
-    try:
+    with adapter_fits(folder):
         if not from_scratch:
             from worker.models.lora import merge_adapter  # takes long to import
 
             model = merge_adapter(model, folder)
-            _require_finite(source, model)
+            require_finite(source, model.named_parameters())
         if (folder / "generation_config.json").is_file():
             model.generation_config = GenerationConfig.from_pretrained(folder)
+    return replace(loaded, model=model, tokenizer=load_tokenizer(source))
+
+
+@contextmanager
+def adapter_fits(folder: Path) -> Iterator[None]:
+    """What libraries raise within for an adapter that does not fit its base becomes a ModelError."""
+    try:
+        yield
     except torch.OutOfMemoryError:
         raise
     except _LOADING_ERRORS as error:
@@ -166,7 +175,6 @@ def _load_adapted(source: ModelSource, *, from_scratch: bool, watch: hub.Watch |
             f"The adapter {folder} does not fit its base: {_first_sentence(error)}",
             f"It was made for {base_source(folder).location}, which may have changed since.",
         ) from error
-    return replace(loaded, model=model, tokenizer=load_tokenizer(source))
 
 
 def _has_tokenizer(folder: Path) -> bool:
@@ -211,9 +219,9 @@ def _require_whole(source: ModelSource, missing: Collection[str]) -> None:
         )
 
 
-def _require_finite(source: ModelSource, model: PreTrainedModel) -> None:
+def require_finite(source: ModelSource, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
     """Raises ModelError if weights are NaN or infinite, for every loss would be so, whatever the learning rate."""
-    for name, weight in model.named_parameters():
+    for name, weight in weights:
         # The sum first: it takes a twentieth of the time, and is finite unless a weight is not, or they are huge.
         if not torch.isfinite(weight.sum()) and not torch.isfinite(weight).all():
             broken = int((~torch.isfinite(weight)).sum())

@@ -23,6 +23,8 @@ class Prompter:
         command = [sys.executable, "-m", "worker.generation"]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+        self.states: list[dict[str, Any]] = []
+        """What it told of itself."""
 
     def send(self, **message: Any) -> None:
         assert self.process.stdin
@@ -30,9 +32,25 @@ class Prompter:
         self.process.stdin.flush()
 
     def reply(self) -> dict[str, Any]:
+        while not (reply := self._next()):
+            pass
+        return reply
+
+    def state(self) -> dict[str, Any]:
+        """What it tells of itself next."""
+        known = len(self.states)
+        while len(self.states) == known:
+            self._next()
+        return self.states[-1]
+
+    def _next(self) -> dict[str, Any] | None:
+        """The next reply to a request; None for a state."""
         assert self.process.stdout
         reply: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return reply
+        if reply["event"] != "state":
+            return reply
+        self.states.append(reply["data"])
+        return None
 
     def replies(self) -> list[dict[str, Any]]:
         """All replies up to the one that ends a request."""
@@ -100,6 +118,35 @@ def test_a_cancelled_request_ends_early(prompter: Prompter, folder: Path) -> Non
     done = prompter.replies()[-1]["data"]
     assert done["finish_reason"] == "cancelled"
     assert done["completion_tokens"] < 200
+
+
+def test_a_model_is_loaded_while_others_write(prompter: Prompter, folder: Path, tmp_path: Path) -> None:
+    """What is written meanwhile goes on, and the process tells what it loads, holds and writes."""
+    model = {"kind": "folder", "location": str(folder)}
+    prompter.generate(70, folder, max_new_tokens=1)
+    copy = shutil.copytree(folder, tmp_path / "model")
+    prompter.send(id=71, op="generate", model=model, prompt="Once", max_new_tokens=120, temperature=5.0, top_p=1.0, seed=1)
+    other = {"kind": "folder", "location": str(copy)}
+    prompter.send(id=72, op="generate", model=other, name="another", prompt="Once", max_new_tokens=2)
+    replies = [prompter.reply()]
+    while sum(reply["event"] == "done" for reply in replies) < 2:
+        replies.append(prompter.reply())
+    order = [(reply["id"], reply["event"]) for reply in replies]
+    loading = order.index((72, "loading"))
+    assert (71, "token") in order[loading : order.index((72, "token"))], "texts went on while it was loaded"
+    assert any(state["loading"] == [{"name": "another", "bytes": 0, "total": 0}] for state in prompter.states)
+    held = prompter.states[-1]["models"]
+    assert held[-1] == {"name": "another", "device": "cpu", "bytes": held[0]["bytes"], "texts": 0}
+    assert held[-1]["bytes"] > 100_000
+
+
+def test_models_that_write_nothing_are_freed(prompter: Prompter, folder: Path) -> None:
+    prompter.generate(80, folder, max_new_tokens=1)
+    prompter.send(id=81, op="free")
+    assert prompter.replies()[-1]["event"] == "done"
+    while prompter.state()["models"]:
+        pass
+    assert [r["event"] for r in prompter.generate(82, folder, max_new_tokens=1)] == ["loading", "token", "done"]
 
 
 ASKED: list[dict[str, Any]] = [

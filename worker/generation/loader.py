@@ -1,0 +1,62 @@
+"""Loads models beside the writing of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+
+from worker.contract import ModelSource
+from worker.errors import StopRequested
+from worker.generation.readers import reads_side_by_side
+from worker.generation.request import Request
+from worker.generation.shelf import Held
+from worker.models import loading
+from worker.protocol import Reply
+
+
+class Loading:
+    """A model on its way into memory, and who waits for it. ``bytes`` of ``total`` have come, of one that is downloaded."""
+
+    def __init__(self, source: ModelSource, device: torch.device, name: str) -> None:
+        self.source, self.device, self.name = source, device, name
+        self.waiting: list[tuple[Request, Reply]] = []
+        self.bytes = self.total = 0
+        self.held: Future[Held] = Future()
+
+    def is_wanted(self) -> bool:
+        """Whether anybody still waits."""
+        return any(not reply.is_cancelled() for _, reply in self.waiting)
+
+
+class Loader:
+    """Loads one model after another in a thread of its own. ``wake`` is called from there when there is news."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._closed = False
+
+    def start(self, loading: Loading) -> None:
+        """Has it loaded once those before it are."""
+        loading.held = self._thread.submit(self._load, loading)
+        loading.held.add_done_callback(lambda _: self._wake())
+
+    def close(self) -> None:
+        """Ends what can be ended: downloads, and what has not begun."""
+        self._closed = True
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _load(self, wanted: Loading) -> Held:
+        def watch(done: int, total: int) -> None:
+            wanted.bytes, wanted.total = done, total
+            self._wake()
+            if self._closed or not wanted.is_wanted():
+                raise StopRequested
+
+        watch(0, 0)
+        loading.quiet_libraries()
+        loaded = loading.load_model(wanted.source, watch=watch)
+        loaded.model.to(wanted.device).eval()
+        return Held(loaded, side_by_side=reads_side_by_side(loaded.model), device=wanted.device, name=wanted.name)
