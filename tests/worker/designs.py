@@ -45,7 +45,7 @@ def _gpt2(**config: Any) -> Any:
 
 _MAKERS = {
     "gpt2": _gpt2,
-    "llama": lambda **config: LlamaForCausalLM(LlamaConfig(**SIZES, **config)),
+    "llama": lambda **config: LlamaForCausalLM(LlamaConfig(**{**SIZES, **config})),
     "qwen2": lambda **config: Qwen2ForCausalLM(Qwen2Config(**SIZES, tie_word_embeddings=True, **config)),
     # A window shorter than the texts.
     "mistral": lambda **config: MistralForCausalLM(MistralConfig(**SIZES, sliding_window=9, **config)),
@@ -83,8 +83,13 @@ def language_model(model: Any) -> LanguageModel:
 
 def save_small_gpt2(folder: Path, texts: Path, dropout: float = 0.1) -> ModelSource:
     """A GPT-2 with the usual dropout and a tokenizer made from ``texts``, saved as a folder."""
-    tokenizer = train_tokenizer(texts.read_text().splitlines(), 400, CONTEXT)
     dropouts = {"resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": dropout}
-    make("gpt2", vocab_size=len(tokenizer), n_layer=2, n_head=2, **dropouts).save_pretrained(folder)
+    return save("gpt2", folder, texts, n_layer=2, n_head=2, **dropouts)
+
+
+def save(design: str, folder: Path, texts: Path, **config: Any) -> ModelSource:
+    """The model called ``design`` with a tokenizer made from ``texts``, saved as a folder."""
+    tokenizer = train_tokenizer(texts.read_text().splitlines(), 400, CONTEXT)
+    make(design, vocab_size=len(tokenizer), **config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return ModelSource(kind="folder", location=str(folder))

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
-from transformers import GenerationConfig
+from peft import PeftConfig, PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, GenerationConfig
 
 from worker.checkpoints.folder import verify
 from worker.contract import ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, MANIFEST_FILE, ModelSource, base_of, is_adapter
@@ -64,40 +65,56 @@ class Shared:
         return getattr(self._model, name)
 
     def with_adapter(self, folder: Path, files: Files, used: Collection[str]) -> LanguageModel:
-        """The model with the adapter in ``folder``. Those ``used``, by their names, stay. Raises ModelError."""
+        """The model with the adapter in ``folder``. Those ``used``, by their names, stay. Raises ModelError if it does not
+        fit, and then nothing has changed."""
         key = (folder, files)
         if key not in self._voices:
-            for old in [old for old in self._voices if old[0] == folder] + [*self._voices][: -_MOST + 1]:
-                if (voice := self._voices.get(old)) and voice_of(voice) not in used:
-                    self._adapted.delete_adapter(voice_of(self._voices.pop(old)))
-            self._voices[key] = self._add(folder)
+            voice = self._add(folder)
+            self._make_room(folder, used)
+            self._voices[key] = voice
         self._voices.move_to_end(key)
         return self._voices[key]
 
+    def _make_room(self, folder: Path, used: Collection[str]) -> None:
+        """For one more, of ``folder``; what was read of it before its files changed goes too."""
+        idle = [key for key, voice in self._voices.items() if voice_of(voice) not in used]
+        too_many = idle[: max(0, len(self._voices) + 1 - _MOST)]
+        for key in {*too_many, *(key for key in idle if key[0] == folder)}:
+            self._adapted.delete_adapter(voice_of(self._voices.pop(key)))
+
     @torch.inference_mode(False)
     def _add(self, folder: Path) -> LanguageModel:
-        if not (folder / ADAPTER_WEIGHTS_FILE).is_file():
-            raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS_FILE}.", "Save the adapter again as safetensors.")
         source = ModelSource(kind="folder", location=str(folder))
-        if (folder / MANIFEST_FILE).exists():
-            verify(folder)
+        tokenizer, settings = load_tokenizer(source), self._model.generation_config
         name = f"{folder.name}-{torch.randint(1 << 62, ()).item():x}".replace(".", "-")
         with adapter_fits(folder):
+            if (folder / "generation_config.json").is_file():
+                settings = GenerationConfig.from_pretrained(folder)
+            _try(source, self._model.config)
             if self._adapted is None:
                 self._adapted = PeftModel.from_pretrained(self._model, folder, name, low_cpu_mem_usage=True)
             else:
                 self._adapted.load_adapter(folder, name, low_cpu_mem_usage=True)
-            weights = [(each, weight) for each, weight in self._adapted.named_parameters() if f".{name}." in each]
-            if lacking := [each for each, weight in weights if weight.is_meta]:
-                raise ValueError(f"{ADAPTER_WEIGHTS_FILE} lacks {len(lacking)} of its weights, such as {lacking[0]}")
-            require_finite(source, weights)
-            self._adapted.set_adapter(name)  # without an active one peft takes every row for the base's
-            self._adapted.to(self._model.device).eval()
-            settings = self._model.generation_config
-            if (folder / "generation_config.json").is_file():
-                settings = GenerationConfig.from_pretrained(folder)
+        self._adapted.set_adapter(name)  # without an active one peft takes every row for the base's
+        self._adapted.to(self._model.device).eval()
         voice: Any = Voice(self, name, settings)
-        return replace(self.base, model=voice, tokenizer=load_tokenizer(source))
+        return replace(self.base, model=voice, tokenizer=tokenizer)
+
+
+def _try(source: ModelSource, config: Any) -> None:
+    """Adds the adapter to a model without weights first: one that does not fit is found when the base is half changed.
+    Raises ModelError, or what peft raises."""
+    folder = Path(source.location)
+    if not (folder / ADAPTER_WEIGHTS_FILE).is_file():
+        raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS_FILE}.", "Save the adapter again as safetensors.")
+    if (folder / MANIFEST_FILE).exists():
+        verify(folder)
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(config)
+    adapted = PeftModel(empty, PeftConfig.from_pretrained(str(folder)), low_cpu_mem_usage=True)
+    if lacking := adapted.load_adapter(folder, "default", low_cpu_mem_usage=True).missing_keys:
+        raise ValueError(f"{ADAPTER_WEIGHTS_FILE} lacks {len(lacking)} of its weights, such as {lacking[0]}")
+    require_finite(source, load_file(folder / ADAPTER_WEIGHTS_FILE).items())
 
 
 @dataclass(frozen=True)
