@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
 from backend.errors import InvalidFieldError
+from backend.schemas.system import Generation
 from backend.services import Services
 from worker.contract import ModelSource
 
@@ -51,10 +53,30 @@ async def generate(request: GenerateRequest, services: ServicesDep) -> EventSour
     order = request.model_dump() | {
         "op": "generate",
         "model": source.model_dump(),
+        "name": request.model,
         "device": device_for_texts(services),
         "chat": (variables or {}) if in_chat else None,
     }
     return EventSourceResponse(as_events(_events(services, order, request.model)), sep="\n")
+
+
+@router.get("/models", response_class=JSONResponse)
+def list_models_in_memory(services: ServicesDep) -> Generation:
+    """The models in memory, and those that are being loaded."""
+    return held(services)
+
+
+@router.delete("/models", response_class=JSONResponse)
+async def free_models(services: ServicesDep) -> Generation:
+    """Frees the memory of all models that write nothing now."""
+    if not await services.generator.end_if_idle():
+        await services.generator.answer({"op": "free"})
+    return held(services)
+
+
+def held(services: Services) -> Generation:
+    """What the generation process holds."""
+    return Generation(running=services.generator.running, **(services.generator.state or {}))
 
 
 def check_learned(name: str, source: ModelSource) -> None:

@@ -105,6 +105,7 @@ class _Job:
         common = {
             "op": "generate",
             "model": source.model_dump(),
+            "name": self._name,
             "device": device_for_texts(services),
             "max_new_tokens": self._most_tokens,
             "truncate": False,

@@ -8,6 +8,7 @@ import psutil
 from fastapi import APIRouter
 
 from backend.api.deps import ServicesDep
+from backend.api.generate import held
 from backend.runs.presets import PRESETS
 from backend.schemas.system import ConfigSchema, Group, Health, System
 from backend.version import VERSION
@@ -23,7 +24,7 @@ def get_health() -> Health:
 
 @router.get("/system")
 def get_system(services: ServicesDep) -> System:
-    """Versions, devices, how much memory and disk there is, and what the machine is doing now."""
+    """Versions, devices, memory and disk, what the machine is doing now, and which models are in memory."""
     now = services.sampler.now()
     return System(
         version=VERSION,
@@ -37,6 +38,7 @@ def get_system(services: ServicesDep) -> System:
         now=now,
         disk_free_bytes=now.disk_free_bytes,
         webhook=services.webhooks.state() if services.webhooks else None,
+        generation=held(services),
     )
 
 

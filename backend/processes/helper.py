@@ -48,6 +48,13 @@ class Helper:
         self._starting = asyncio.Lock()
         self._waiting = 0
         self._idle: asyncio.TimerHandle | None = None
+        self.state: dict[str, Any] | None = None
+        """What the process told of itself last; None if it does not run, or told nothing yet."""
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -89,6 +96,16 @@ class Helper:
             await self._process.wait()
         if self._reader:
             await self._reader
+
+    async def end_if_idle(self) -> bool:
+        """End the process, which frees its memory, unless somebody waits for an answer; returns whether it is gone."""
+        process = self._process
+        if self._waiting:
+            return False
+        self._send_away()
+        if process:
+            await process.wait()
+        return True
 
     async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         number = next(self._ids)
@@ -138,6 +155,8 @@ class Helper:
         try:
             async for line in process.stdout:
                 reply = json.loads(line)
+                if reply["event"] == "state" and process is self._process:
+                    self.state = reply["data"]
                 if reply["id"] in self._replies:
                     self._replies[reply["id"]].put_nowait(reply)
         except ValueError:
@@ -145,7 +164,7 @@ class Helper:
             process.kill()
         log.info("%s ended with status %s.", self._module, await process.wait())
         if self._process is process:  # it was not sent away for being idle
-            self._process = None
+            self._process = self.state = None
             for queue in self._replies.values():
                 queue.put_nowait({"event": "error", "data": self._broken})
 
@@ -158,4 +177,4 @@ class Helper:
     def _send_away(self) -> None:
         if self._process and self._process.stdin:
             self._process.stdin.close()  # which the process takes as its end
-            self._process = None
+            self._process = self.state = None

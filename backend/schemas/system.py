@@ -58,6 +58,31 @@ class Machine(Schema):
     gpus: list[Gpu]
 
 
+class HeldModel(Schema):
+    """A model in memory. ``texts``: how many it is writing now."""
+
+    name: str
+    device: str
+    bytes: int
+    texts: int
+
+
+class LoadingModel(Schema):
+    """A model on its way into memory; of one that is downloaded, ``bytes`` of ``total`` have come."""
+
+    name: str
+    bytes: int
+    total: int
+
+
+class Generation(Schema):
+    """What the process that generates text holds. The first prompt starts it; it ends when nobody asks for a while."""
+
+    running: bool
+    models: list[HeldModel] = []
+    loading: list[LoadingModel] = []
+
+
 class Webhook(Schema):
     """Who is told of a run's end. ``last_status`` is what it answered last, ``last_error`` why the last try failed, both of
     this server's lifetime; ``pending`` counts what it has not taken yet. Credentials and query are left out of ``url``."""
@@ -82,6 +107,7 @@ class System(Schema):
     disk_free_bytes: int
     now: Machine
     webhook: Webhook | None
+    generation: Generation
 
 
 class Health(Schema):

@@ -22,6 +22,7 @@ type Losses = "loss" | "validation_loss" | "best_validation_loss";
 export type Status = Run["status"];
 
 export type RunList = Omit<Schemas["RunList"], "items"> & { items: Run[] };
+export type Generation = Schemas["Generation"];
 export type TagCount = Schemas["TagCount"];
 export type Deletion = Schemas["Deletion"];
 /** What people say about a run. */

@@ -5,7 +5,7 @@ The protocol is that of ``worker.protocol``, but that requests are answered side
     {"id": 1, "op": "generate", "model": {"kind", "location"}, "prompt": "...", ...}    as Request has it
     {"id": 2, "op": "free"}                                 forgets the models that write nothing
 
-    {"id": 1, "event": "loading", "data": {}}               only where the model is not in memory yet
+    {"id": 1, "event": "loading", "data": {"bytes"?, "total"?}}    only where the model is not in memory yet
     {"id": 1, "event": "prompt", "data": {"tokens": [...]}}    if it is to be echoed: each as below
     {"id": 1, "event": "token", "data": {"text", "id", "logprob"?, "token"?, "top_logprobs"?: [{"token", "logprob"}]}}
     {"id": 1, "event": "done", "data": {"text", "prompt_tokens", "truncated_tokens", "completion_tokens",
@@ -20,8 +20,22 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from typing import Any
 
 from worker.protocol import Reply, answering, open_channel
+
+
+class _State:
+    """Tells what the process holds when that has changed."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._told: dict[str, Any] = {}
+
+    def tell(self, state: dict[str, Any]) -> None:
+        if state != self._told:
+            self._reply.send("state", **state)
+            self._told = state
 
 
 def main() -> int:
@@ -30,7 +44,7 @@ def main() -> int:
     from worker.generation.engine import Engine  # loads torch, which takes seconds
     from worker.generation.request import Request
 
-    engine, state, told = Engine(inbox.wake), Reply(None, inbox, out), None
+    engine, state = Engine(inbox.wake), _State(Reply(None, inbox, out))
     with suppress(BrokenPipeError):
         while not inbox.ended:
             for message in inbox.take(wait=not engine.busy):
@@ -38,13 +52,12 @@ def main() -> int:
                 with answering(reply):
                     if message["op"] == "free":
                         engine.free()
+                        state.tell(engine.state())  # before whoever asked can look at it
                         reply.send("done")
                     else:
                         engine.begin(Request.model_validate(message), reply)
             engine.step()
-            if told != (now := engine.state()):
-                state.send("state", **now)
-                told = now
+            state.tell(engine.state())
     engine.close()
     return 0
 

@@ -90,7 +90,8 @@ class Engine:
         if key not in self._loading:
             device = choose_device(request.device)
             self._shelf.prepare(key, device, self._desks)
-            self._loading[key] = Loading(source, device, request.name)
+            name = f"base of {request.name}" if adapter else request.name
+            self._loading[key] = Loading(source, device, name)
             self._loading[key].waiting.append((request, reply))
             return self._loader.start(self._loading[key])
         return self._loading[key].waiting.append((request, reply))
@@ -99,6 +100,8 @@ class Engine:
     def step(self) -> None:
         """Writes a token of every text. What goes wrong with a model ends its texts, and no others."""
         self._take_loaded()
+        for loading in self._loading.values():
+            loading.tell()
         for key, desk in list(self._desks.items()):
             with answering(*(order.reply for order in desk.orders)) as outcome, _out_of_memory_told():
                 desk.clear()

@@ -22,12 +22,19 @@ class Loading:
     def __init__(self, source: ModelSource, device: torch.device, name: str) -> None:
         self.source, self.device, self.name = source, device, name
         self.waiting: list[tuple[Request, Reply]] = []
-        self.bytes = self.total = 0
+        self.bytes = self.total = self._told = 0
         self.held: Future[Held] = Future()
 
     def is_wanted(self) -> bool:
         """Whether anybody still waits."""
         return any(not reply.is_cancelled() for _, reply in self.waiting)
+
+    def tell(self) -> None:
+        """Tells those who wait how much has come, if that is more than they know."""
+        if self.bytes > self._told:
+            self._told = self.bytes
+            for _, reply in self.waiting:
+                reply.send("loading", bytes=self.bytes, total=self.total)
 
 
 class Loader:

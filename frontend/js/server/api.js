@@ -276,3 +276,9 @@ export function uploadDataset(file, onProgress, signal) {
  * @returns {ReturnType<typeof eventsOf>} `loading`, `token` and `done`
  */
 export const generate = (body, signal) => eventsOf(sendJson("POST", "/api/generate", body, { signal }));
+
+/** @returns {Promise<T.Generation>} the models that the server holds in memory */
+export const modelsInMemory = () => get("/api/generate/models");
+
+/** @returns {Promise<T.Generation>} what is left after those that write nothing have been freed */
+export const freeModels = async () => (await send("/api/generate/models", { method: "DELETE" })).json();

@@ -1,0 +1,65 @@
+/** @import { Generation } from "../types.js" */
+import { useSignal } from "@preact/signals";
+import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
+import * as format from "../format.js";
+import * as api from "../server/api.js";
+import { ErrorNotice } from "./notice.js";
+import { Progress } from "./progress.js";
+
+/** Models come into memory and leave it without this page's doing: other clients ask for them too. */
+const LOOK_EVERY_MS = 2000;
+
+/** Which models the server holds in memory, and a button that frees them. */
+export function ModelsInMemory() {
+  const held = useSignal(/** @type {Generation | null} */ (null));
+  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+
+  useEffect(() => {
+    const look = () => document.hidden || api.modelsInMemory().then((found) => (held.value = found), () => {});
+    look();
+    const timer = setInterval(look, LOOK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, []);
+
+  if (!held.value?.running) return null;
+  const { models, loading } = held.value;
+  const free = () =>
+    api.freeModels().then(
+      (found) => (held.value = found),
+      (reason) => (error.value = reason),
+    );
+  return html`
+    <section class="models-in-memory" aria-label="Models in memory">
+      <h2>In memory</h2>
+      ${!models.length && !loading.length && html`<p class="muted">No model. The first prompt loads one.</p>`}
+      <ul>
+        ${models.map(
+          ({ name, device, bytes, texts }) => html`
+            <li key=${`${name} ${device}`}>
+              <span class="model-name">${name}</span>
+              <span class="muted">
+                ${format.bytes(bytes)} on ${device === "cpu" ? "the CPU" : device}${texts > 0 && `, writing ${texts === 1 ? "a text" : `${texts} texts`}`}
+              </span>
+            </li>
+          `,
+        )}
+        ${loading.map(
+          ({ name, bytes, total }) => html`
+            <li key=${name}>
+              <span class="model-name">${name}</span>
+              ${total
+                ? html`<${Progress} share=${bytes / total} label="Download of ${name}" />
+                    <span class="muted">${format.bytes(bytes)} of ${format.bytes(total)}</span>`
+                : html`<span class="muted">is being loaded…</span>`}
+            </li>
+          `,
+        )}
+      </ul>
+      <${ErrorNotice} error=${error.value} />
+      ${models.some(({ texts }) => texts === 0) &&
+      html`<button type="button" class="button" onClick=${free}>Free memory</button>`}
+      <p class="muted">Those not used for longest make room for others, and all are freed after five minutes without a prompt.</p>
+    </section>
+  `;
+}
