@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -12,8 +13,10 @@ from worker.errors import StopRequested
 from worker.generation.readers import reads_side_by_side
 from worker.generation.request import Request
 from worker.generation.shelf import Held
-from worker.models import loading
+from worker.models import hub, loading
 from worker.protocol import Reply
+
+_AT_ONCE = 4
 
 
 class Loading:
@@ -38,22 +41,24 @@ class Loading:
 
 
 class Loader:
-    """Loads one model after another in a thread of its own. ``wake`` is called from there when there is news."""
+    """Loads models in threads of its own: one after another, while others are downloaded. ``wake`` is called from there when
+    there is news."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._threads = ThreadPoolExecutor(max_workers=_AT_ONCE)
+        self._one_at_a_time = threading.Lock()  # what transformers sets while it loads is set for all threads
         self._closed = False
 
     def start(self, loading: Loading) -> None:
-        """Has it loaded once those before it are."""
-        loading.held = self._thread.submit(self._load, loading)
+        """Has it loaded."""
+        loading.held = self._threads.submit(self._load, loading)
         loading.held.add_done_callback(lambda _: self._wake())
 
     def close(self) -> None:
         """Ends what can be ended: downloads, and what has not begun."""
         self._closed = True
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, wanted: Loading) -> Held:
         def watch(done: int, total: int) -> None:
@@ -64,6 +69,10 @@ class Loader:
 
         watch(0, 0)
         loading.quiet_libraries()
-        loaded = loading.load_model(wanted.source, watch=watch)
-        loaded.model.to(wanted.device).eval()
-        return Held(loaded, side_by_side=reads_side_by_side(loaded.model), device=wanted.device, name=wanted.name)
+        if wanted.source.kind == "hub":
+            hub.fetch_model(wanted.source.location, watch=watch)
+        with self._one_at_a_time:
+            watch(wanted.bytes, wanted.total)
+            loaded = loading.load_model(wanted.source, watch=watch)
+            loaded.model.to(wanted.device).eval()
+            return Held(loaded, side_by_side=reads_side_by_side(loaded.model), device=wanted.device, name=wanted.name)

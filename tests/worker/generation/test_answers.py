@@ -13,16 +13,17 @@ from typing import Any
 
 import pytest
 
+from tests.loopback_hub import LoopbackHub
 from tests.worker.runs import ROOT
 
 
 class Prompter:
     """Sends requests to a generation process and reads its replies."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: dict[str, str] | None = None) -> None:
         command = [sys.executable, "-m", "worker.generation"]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+        pipe, environment = subprocess.PIPE, {**os.environ, **(environment or {})}
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True, env=environment)
         self.states: list[dict[str, Any]] = []
         """What it told of itself."""
 
@@ -66,14 +67,17 @@ class Prompter:
         assert {reply["id"] for reply in replies} == {request_id}
         return replies
 
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        assert self.process.wait(timeout=60) == 0
+
 
 @pytest.fixture(scope="module")
 def prompter() -> Iterator[Prompter]:
     prompter = Prompter()
     yield prompter
-    assert prompter.process.stdin
-    prompter.process.stdin.close()
-    assert prompter.process.wait(timeout=60) == 0
+    prompter.close()
 
 
 @pytest.fixture(scope="module")
@@ -140,12 +144,30 @@ def test_a_model_is_loaded_while_others_write(prompter: Prompter, folder: Path, 
     assert held[-1]["bytes"] > 100_000
 
 
+def test_a_download_is_told_holds_up_nobody_and_ends_when_nobody_waits(folder: Path, tmp_path: Path) -> None:
+    with LoopbackHub({"someone/slow": folder}) as hub:
+        hub.hangs = "model.safetensors"
+        prompter = Prompter(hub.environment(tmp_path))
+        slow = {"kind": "hub", "location": "someone/slow"}
+        prompter.send(id=1, op="generate", model=slow, name="slow", prompt="Once")
+        size = (folder / "model.safetensors").stat().st_size
+        while not (told := prompter.state()["loading"]) or told[0]["total"] < size:
+            pass
+        assert told[0]["name"] == "slow"
+        while prompter.reply()["data"] == {}:
+            pass  # then how much has come
+        assert prompter.generate(2, folder, max_new_tokens=1)[-1]["event"] == "done", "another is loaded meanwhile"
+        prompter.send(op="cancel", id=1)
+        while prompter.state()["loading"]:
+            pass
+        prompter.close()
+
+
 def test_models_that_write_nothing_are_freed(prompter: Prompter, folder: Path) -> None:
     prompter.generate(80, folder, max_new_tokens=1)
     prompter.send(id=81, op="free")
     assert prompter.replies()[-1]["event"] == "done"
-    while prompter.state()["models"]:
-        pass
+    assert prompter.states[-1]["models"] == []
     assert [r["event"] for r in prompter.generate(82, folder, max_new_tokens=1)] == ["loading", "token", "done"]
 
 
