@@ -18,7 +18,6 @@ from backend.api import (
     generate,
     history,
     models,
-    openai,
     pages,
     preflight,
     runs,
@@ -27,6 +26,7 @@ from backend.api import (
     system,
     tags,
 )
+from backend.api.v1 import completions, listing, messages, responses
 from backend.body_limit import BodyLimit
 from backend.datasets.store import Datasets
 from backend.db.database import Database
@@ -88,7 +88,10 @@ def create_app(settings: Settings) -> FastAPI:
         datasets,
         models,
         generate,
-        openai,
+        listing,
+        completions,
+        responses,
+        messages,
         system,
         pages,
     ):  # pages last: it takes every path

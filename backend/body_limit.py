@@ -12,7 +12,7 @@ from contextlib import suppress
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.errors import ErrorDetail, answer
+from backend.errors import ErrorDetail, answer_to
 
 MOST_BYTES = 1_000_000
 UPLOADS = {("POST", "/api/datasets")}
@@ -31,12 +31,12 @@ class BodyLimit:
         if "transfer-encoding" in headers:
             messages, size = await _read(receive)
             if size > MOST_BYTES:
-                await _refuse("more", messages[-1]["more_body"], receive, send)
+                await _refuse(scope["path"], "more", messages[-1]["more_body"], receive, send)
             else:
                 await self._app(scope, _again(messages, receive), send)
         elif int(headers.get("content-length", 0)) > MOST_BYTES:  # the server has refused what is no number
             waits = headers.get("expect", "").lower() == "100-continue"  # and sends nothing until it is asked to
-            await _refuse(f"{int(headers['content-length']):,}", not waits, receive, send)
+            await _refuse(scope["path"], f"{int(headers['content-length']):,}", not waits, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -63,11 +63,11 @@ def _again(messages: list[Message], receive: Receive) -> Receive:
     return again
 
 
-async def _refuse(size: str, sending: bool, receive: Receive, send: Send) -> None:
+async def _refuse(path: str, size: str, sending: bool, receive: Receive, send: Send) -> None:
     """Answers at once, and reads on for a while: a connection closed with bytes unread may take the answer with it."""
     message = f"The request's body may have {MOST_BYTES:,} bytes, and this one has {size}."
     detail = ErrorDetail(code="too_large", message=message, field="body", hint="Upload data to POST /api/datasets.")
-    response = answer(413, detail)
+    response = answer_to(path, 413, detail)
     await send({"type": "http.response.start", "status": 413, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     if sending:

@@ -100,12 +100,12 @@ def failure(data: dict[str, Any]) -> ApiError:
     """The error that a helper process answered with, as worker/protocol.py sends it. Its code tells whose fault it is."""
     fields = {
         "data_unusable": "dataset", "model_unavailable": "model_name", "device_unavailable": "device",
-        "prompt_too_long": "prompt", "bad_request": "body",
+        "prompt_too_long": "prompt", "bad_request": "body", "unsupported": "body",
     }  # fmt: skip
     field = fields.get(data["code"])
     if field is None:
         return HelperError(data["message"], hint=data.get("hint"))
-    error = InvalidFieldError(field, data["message"], hint=data.get("hint"))
+    error = InvalidFieldError(data.get("field") or field, data["message"], hint=data.get("hint"))
     error.detail.code = data["code"] if data["code"] == "prompt_too_long" else error.detail.code
     return error
 
@@ -117,24 +117,33 @@ def as_openai(status: int, detail: ErrorDetail) -> dict[str, Any]:
     """An error in the shape that clients of OpenAI's API read."""
     kinds = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
     kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
-    codes = {"not_found": "model_not_found", "prompt_too_long": "context_length_exceeded"}
-    message = " ".join(part for part in (detail.message, detail.hint) if part)
-    return {"message": message, "type": kind, "param": detail.field, "code": codes.get(detail.code, detail.code)}
+    codes = {"prompt_too_long": "context_length_exceeded"} | ({"not_found": "model_not_found"} if detail.field else {})
+    return {"message": _said(detail), "type": kind, "param": detail.field, "code": codes.get(detail.code, detail.code)}
 
 
-def answer_to(request: Request, status: int, detail: ErrorDetail) -> JSONResponse:
-    """The error as whoever sent ``request`` reads it, and if another try may help, after how many seconds."""
-    if request.url.path.startswith("/v1/"):
-        response = JSONResponse({"error": as_openai(status, detail)}, 400 if status == 422 else status)
+def as_anthropic(status: int, detail: ErrorDetail) -> dict[str, Any]:
+    """An error in the shape that clients of Anthropic's API read, the whole body."""
+    kinds = {
+        401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "request_too_large",
+        429: "rate_limit_error", 503: "overloaded_error",
+    }  # fmt: skip
+    kind = kinds.get(status, "invalid_request_error" if status < 500 else "api_error")
+    return {"type": "error", "error": {"type": kind, "message": _said(detail)}}
+
+
+def _said(detail: ErrorDetail) -> str:
+    return " ".join(part for part in (detail.message, detail.hint) if part)
+
+
+def answer_to(path: str, status: int, detail: ErrorDetail) -> JSONResponse:
+    """The error as whoever asked for ``path`` reads it, and if another try may help, after how many seconds."""
+    if f"{path}/".startswith("/v1/"):
+        status = 400 if status == 422 else status
+        messages = f"{path}/".startswith("/v1/messages/")
+        body = as_anthropic(status, detail) if messages else {"error": as_openai(status, detail)}
     else:
-        response = answer(status, detail)
-    if status == 429:
-        response.headers["Retry-After"] = "2"
-    return response
-
-
-def answer(status: int, detail: ErrorDetail) -> JSONResponse:
-    return JSONResponse({"error": detail.model_dump(exclude_none=True)}, status)
+        body = {"error": detail.model_dump(exclude_none=True)}
+    return JSONResponse(body, status, {"Retry-After": "2"} if status == 429 else None)
 
 
 def install(app: FastAPI) -> None:
@@ -142,21 +151,23 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def api_error(request: Request, error: ApiError) -> JSONResponse:
-        return answer_to(request, error.status, error.detail)
+        return answer_to(request.url.path, error.status, error.detail)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer_to(request, 422, explain(error.errors()[0]))
+        return answer_to(request.url.path, 422, explain(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:  # the framework's word for a body that it cannot parse
             return answer_to(
-                request, 422, ErrorDetail(code="invalid", message="The request's body could not be read.", field="body")
+                request.url.path,
+                422,
+                ErrorDetail(code="invalid", message="The request's body could not be read.", field="body"),
             )
         codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         detail = ErrorDetail(code=codes.get(error.status_code, "error"), message=str(error.detail))
-        return answer_to(request, error.status_code, detail)
+        return answer_to(request.url.path, error.status_code, detail)
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(TimeoutError)
@@ -169,7 +180,7 @@ def install(app: FastAPI) -> None:
             message="The database is busy and did not answer in time.",
             hint="Try again in a moment. If it stays so, another program holds trainboard.db.",
         )
-        return answer(503, busy)
+        return answer_to(request.url.path, 503, busy)
 
     @app.exception_handler(OSError)
     async def system(request: Request, error: OSError) -> JSONResponse:
@@ -178,9 +189,9 @@ def install(app: FastAPI) -> None:
         raise error
 
     @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
         # Starlette re-raises after this, so that the server logs the traceback.
-        return answer(500, INTERNAL)
+        return answer_to(request.url.path, 500, INTERNAL)
 
 
 async def disk_is_full(request: Request) -> JSONResponse:
@@ -191,7 +202,7 @@ async def disk_is_full(request: Request) -> JSONResponse:
         hint=f"Delete runs or datasets that you no longer need; the most is in {await asyncio.to_thread(largest, data_dir)}."
         " Runs that train wait, and go on by themselves when there is space.",
     )
-    return answer(507, detail)
+    return answer_to(request.url.path, 507, detail)
 
 
 def explain(error: Any, fields: Sequence[str] = tuple(RunConfig.model_fields)) -> ErrorDetail:

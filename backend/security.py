@@ -2,7 +2,8 @@
 
 - Host: only names that are ours, so that no other site's name can be pointed at this server (DNS rebinding).
 - Origin: a request that changes something and says where it comes from must come from our own page.
-- Token: if one is set, which listening beyond this machine demands, every route wants it, as a cookie or as a bearer.
+- Token: if one is set, which listening beyond this machine demands, every route wants it, as a cookie, as a bearer, or
+  as Anthropic's clients send it, in x-api-key.
 
 A plain ASGI middleware: it passes bodies through untouched, so that streams stay streams.
 """
@@ -21,7 +22,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.errors import ErrorDetail, answer
+from backend.errors import ErrorDetail, answer_to
 
 COOKIE = "trainboard_token"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -69,7 +70,7 @@ class Security:
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers)
         if refusal:
-            await answer(*refusal)(scope, receive, _with_headers(send))
+            await answer_to(scope["path"], *refusal)(scope, receive, _with_headers(send))
         elif self._token and self._brings_token(scope):
             await self._keep_token(scope)(scope, receive, _with_headers(send))
         else:
@@ -96,7 +97,8 @@ class Security:
 
     def _has_token(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        return (scheme.lower() == "bearer" and self._is_token(bearer.strip())) or self._is_token(_cookie(headers))
+        given = [headers.get("x-api-key", ""), _cookie(headers), bearer.strip() if scheme.lower() == "bearer" else ""]
+        return any(map(self._is_token, given))
 
     def _brings_token(self, scope: Scope) -> bool:
         """Whether this is a visit to the page with the right ?token=."""

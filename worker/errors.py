@@ -4,6 +4,7 @@
     ├── DataError       the dataset cannot be read or holds too little
     ├── ModelError      the model cannot be found, loaded or used with these settings
     ├── PromptError     the prompt is longer than the model can read
+    ├── UnsupportedError a field of a request asks for what this model or installation does not have
     ├── DeviceError     the device or precision asked for is not there, or its memory is full
     ├── TrainingError   training went wrong, for example by a loss that is not a number
     └── CheckpointError a saved folder is missing, damaged or cannot be written
@@ -33,6 +34,14 @@ class ModelError(WorkerError):
 
 class PromptError(WorkerError):
     """The prompt is longer than the model can read."""
+
+
+class UnsupportedError(WorkerError):
+    """``field`` of a request asks for what this model or installation does not have."""
+
+    def __init__(self, field: str, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason, hint)
+        self.field = field
 
 
 class DeviceError(WorkerError):

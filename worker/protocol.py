@@ -7,7 +7,7 @@ Requests and replies are JSON, one a line, on standard input and output; standar
 
     {"id": 1, "event": "...", "data": {...}}                       any number of these
     {"id": 1, "event": "done", "data": {...}}                      and one of these at last
-    {"id": 1, "event": "error", "data": {"code", "message", "hint"?}}
+    {"id": 1, "event": "error", "data": {"code", "message", "hint"?, "field"?}}
 
     {"id": null, "event": "state", "data": {...}}                  what the process has to tell that nobody asked for
 
@@ -28,7 +28,7 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 
-from worker.errors import DataError, DeviceError, PromptError, StopRequested, WorkerError
+from worker.errors import DataError, DeviceError, PromptError, StopRequested, UnsupportedError, WorkerError
 from worker.startup import before_torch
 
 
@@ -140,11 +140,13 @@ def answering(*replies: Reply) -> Iterator[Outcome]:
 
 
 def _told(error: Exception) -> dict[str, Any]:
-    """Code, message and hint."""
+    """Code, message, hint and field."""
     if isinstance(error, ValidationError):
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         return {"code": "bad_request", "message": f"{where}: {problem['msg']}"}
+    if isinstance(error, UnsupportedError):
+        return {"code": "unsupported", "message": error.reason, "hint": error.hint, "field": error.field}
     if isinstance(error, WorkerError):
         kinds = {DeviceError: "device_unavailable", DataError: "data_unusable", PromptError: "prompt_too_long"}
         return {"code": kinds.get(type(error), "model_unavailable"), "message": error.reason, "hint": error.hint}

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "audio": (None,),
-    "best_of": (None, 1),
-    "function_call": (None, "none", "auto"),
-    "functions": (None, []),
-    "modalities": (None, ["text"]),
-    "reasoning_effort": (None,),
-    "response_format": (None, {"type": "text"}),
-    "suffix": (None, ""),
-    "tool_choice": (None, "none", "auto"),
-    "tools": (None, []),
-    "web_search_options": (None,),
-}
-"""Fields that would change the answer and that we do not have, with the values that change nothing. Others are ignored."""
-
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
+TOOLS: dict[str, tuple[Any, ...]] = {"tool_choice": (None, "none", "auto"), "tools": (None, [])}
 
 
-class StreamOptions(BaseModel):
-    include_usage: bool | None = False
+class TextPart(BaseModel):
+    type: str
+    text: str | None = None
 
 
 class Common(BaseModel):
-    """What both kinds of request have. ``temperature`` 0 always takes the likeliest token."""
+    """What all kinds of request have. ``temperature`` 0 always takes the likeliest token."""
 
     model_config = ConfigDict(extra="allow", allow_inf_nan=False)
 
+    NEUTRAL: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    """Fields that would change the answer and that we do not have, with the values that change nothing. Others are
+    ignored."""
+
     model: str = Field(min_length=1, max_length=200)
-    n: int | None = Field(1, ge=1, le=8)
     temperature: float | None = Field(1.0, ge=0, le=5)
     top_p: float | None = Field(1.0, gt=0, le=1)
     top_k: int | None = Field(0, ge=0, le=1_000_000)
@@ -44,18 +34,24 @@ class Common(BaseModel):
     frequency_penalty: float | None = Field(0.0, ge=-2, le=2)
     logit_bias: Annotated[dict[int, Annotated[float, Field(ge=-100, le=100)]], Field(max_length=1024)] | None = None
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
-    stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
     stream: bool | None = False
-    stream_options: StreamOptions | None = None
 
     def unsupported(self) -> str | None:
         """The name of a field that asks for what we do not have."""
         given = self.model_extra or {}
-        return next((name for name, neutral in NEUTRAL.items() if name in given and given[name] not in neutral), None)
+        names = self.NEUTRAL.items()
+        return next((name for name, neutral in names if name in given and given[name] not in neutral), None)
+
+    def stops(self) -> list[str]:
+        """Strings before which the text ends."""
+        return []
+
+    def json_schema(self) -> dict[str, Any] | None:
+        """What the text must be an instance of, if anything."""
+        return None
 
     def sampling(self) -> dict[str, Any]:
         """As the generation process takes it."""
-        stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return {
             "temperature": 1.0 if self.temperature is None else self.temperature,
             "top_p": self.top_p or 1.0,
@@ -65,33 +61,122 @@ class Common(BaseModel):
             "presence_penalty": self.presence_penalty or 0.0,
             "frequency_penalty": self.frequency_penalty or 0.0,
             "logit_bias": self.logit_bias or {},
-            "seed": self.seed,
-            "stop": stop,
+            "stop": self.stops(),
+            "json_schema": self.json_schema(),
         }
 
 
-class Completion(Common):
+class StreamOptions(BaseModel):
+    include_usage: bool | None = False
+
+
+class Several(Common):
+    """What may have several answers."""
+
+    n: int | None = Field(1, ge=1, le=8)
+    stop: Stop | Annotated[list[Stop], Field(max_length=16)] | None = None
+    stream_options: StreamOptions | None = None
+
+    def stops(self) -> list[str]:
+        return [self.stop] if isinstance(self.stop, str) else self.stop or []
+
+
+class Completion(Several):
+    NEUTRAL: ClassVar[dict[str, tuple[Any, ...]]] = {
+        **TOOLS,
+        "best_of": (None, 1),
+        "response_format": (None, {"type": "text"}),
+        "suffix": (None, ""),
+    }
+
     prompt: Annotated[str, Field(max_length=400_000)] | Annotated[list[str], Field(min_length=1, max_length=8)]
     max_tokens: int | None = Field(16, ge=0, le=100_000)
     logprobs: int | None = Field(None, ge=0, le=20)
     echo: bool | None = False
 
 
-class Part(BaseModel):
-    type: str
-    text: str | None = None
-
-
 class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
+    content: str | list[TextPart] | None = None
 
 
-class ChatCompletion(Common):
+class NamedSchema(BaseModel):
+    schema_: dict[str, Any] = Field({}, alias="schema")
+
+
+class AnswerFormat(BaseModel):
+    """Text, or JSON, of a schema or not."""
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    json_schema: NamedSchema = NamedSchema()
+    schema_: dict[str, Any] = Field({}, alias="schema")
+
+    def wanted(self) -> dict[str, Any] | None:
+        """The schema of what is wanted, None for text."""
+        any_object = {"type": "object"}
+        schemas = {"text": None, "json_object": any_object, "json_schema": self.json_schema.schema_ or self.schema_}
+        return schemas[self.type]
+
+
+class ChatCompletion(Several):
+    NEUTRAL: ClassVar[dict[str, tuple[Any, ...]]] = {
+        **TOOLS,
+        "audio": (None,),
+        "function_call": (None, "none", "auto"),
+        "functions": (None, []),
+        "modalities": (None, ["text"]),
+        "reasoning_effort": (None, "none"),
+        "web_search_options": (None,),
+    }
+
     messages: list[ChatMessage] = Field(min_length=1, max_length=10_000)
     max_tokens: int | None = Field(None, ge=1, le=100_000)
     max_completion_tokens: int | None = Field(None, ge=1, le=100_000)
     logprobs: bool | None = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
+    response_format: AnswerFormat | None = None
+
+    def json_schema(self) -> dict[str, Any] | None:
+        return self.response_format.wanted() if self.response_format else None
+
+
+class InputItem(BaseModel):
+    """Of a conversation. Those that are no messages have no role."""
+
+    type: str = "message"
+    role: Literal["system", "developer", "user", "assistant"] | None = None
+    content: str | list[TextPart] | None = None
+
+
+class AnswerText(BaseModel):
+    format: AnswerFormat | None = None
+
+
+class ResponseRequest(Common):
+    NEUTRAL: ClassVar[dict[str, tuple[Any, ...]]] = {
+        **TOOLS,
+        "background": (None, False),
+        "conversation": (None,),
+        "previous_response_id": (None,),
+        "prompt": (None,),
+        "reasoning": (None, {}, {"effort": None}, {"effort": "none"}),
+    }
+
+    input: Annotated[str, Field(max_length=400_000)] | Annotated[list[InputItem], Field(min_length=1, max_length=10_000)]
+    instructions: str | None = Field(None, max_length=400_000)
+    include: list[str] | None = None
+    max_output_tokens: int | None = Field(None, ge=1, le=100_000)
+    metadata: dict[str, str] | None = None
+    text: AnswerText | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=20)
+    truncation: Literal["auto", "disabled"] | None = None
+
+    @property
+    def wants_logprobs(self) -> bool:
+        """Whether the chances of the tokens are to be told."""
+        return self.top_logprobs is not None or "message.output_text.logprobs" in (self.include or [])
+
+    def json_schema(self) -> dict[str, Any] | None:
+        return self.text.format.wanted() if self.text and self.text.format else None

@@ -195,7 +195,8 @@ def test_a_stop_string_ends_the_text(client: openai.OpenAI, model: str) -> None:
     ("change", "field", "told"),
     [
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "not supported"),
-        ({"response_format": {"type": "json_object"}}, "response_format", "not supported"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "odd"}}}}, "response_format", "odd"),
+        ({"response_format": {"type": "yaml"}}, "response_format", "json_schema"),
         ({"reasoning_effort": "high"}, "reasoning_effort", "not supported"),
         ({"frequency_penalty": 3}, "frequency_penalty", "at most 2"),
         ({"temperature": 9}, "temperature", "at most 5"),

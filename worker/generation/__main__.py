@@ -9,7 +9,7 @@ The protocol is that of ``worker.protocol``, but that requests are answered side
     {"id": 1, "event": "prompt", "data": {"tokens": [...]}}    if it is to be echoed: each as below
     {"id": 1, "event": "token", "data": {"text", "id", "logprob"?, "token"?, "top_logprobs"?: [{"token", "logprob"}]}}
     {"id": 1, "event": "done", "data": {"text", "prompt_tokens", "truncated_tokens", "completion_tokens",
-        "tokens_per_s", "finish_reason"}}
+        "tokens_per_s", "finish_reason", "stop_string"}}
 
     {"id": null, "event": "state", "data": {"models": [...], "loading": [...]}}    when it changes; as Engine.state has it
 

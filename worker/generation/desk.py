@@ -15,7 +15,7 @@ from worker.generation.request import Request
 from worker.generation.sampling import Piece, Prompt, Writer
 from worker.generation.shelf import Held
 from worker.models.loading import LanguageModel
-from worker.protocol import Reply
+from worker.protocol import Reply, answering
 
 
 @dataclass
@@ -69,6 +69,7 @@ class Order:
             completion_tokens=self.count,
             tokens_per_s=self.count / (time.perf_counter() - self.started),
             finish_reason=finish,
+            stop_string=self.writer.stop_string,
         )
 
 
@@ -88,7 +89,7 @@ class Desk:
             self._alone.append(Reader(order.language_model.model))
             logits = self._alone[-1].logits_after(order.writer.unread)
         self.orders.append(order)
-        order.send(order.writer.choose(logits))
+        self._write(order, logits)
         self.clear()
 
     def step(self) -> None:
@@ -99,7 +100,15 @@ class Desk:
         else:
             logits = torch.cat([reader.logits_after(ids) for reader, ids in zip(self._alone, unread, strict=True)])
         for number, order in enumerate(self.orders):
-            order.send(order.writer.choose(logits[number : number + 1]))
+            self._write(order, logits[number : number + 1])
+
+    @staticmethod
+    def _write(order: Order, logits: torch.Tensor) -> None:
+        """One token. What goes wrong with it ends this text and no other."""
+        with answering(order.reply) as outcome:
+            order.send(order.writer.choose(logits))
+        if outcome.failed:
+            order.writer.finish = "cancelled"
 
     def clear(self) -> None:
         """Puts away the orders that are done, or that nobody waits for any more."""

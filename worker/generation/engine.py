@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -46,7 +47,8 @@ def _prompt_of(language_model: LanguageModel, request: Request) -> Prompt:
 def _order_of(language_model: LanguageModel, request: Request, reply: Reply) -> Order:
     prompt = _prompt_of(language_model, request)
     wanted = request.model_dump(include={each.name for each in fields(Sampling)})
-    lists = {"stop": tuple(request.stop), "logit_bias": tuple(request.logit_bias.items())}
+    schema = None if request.json_schema is None else json.dumps(request.json_schema)
+    lists = {"stop": tuple(request.stop), "logit_bias": tuple(request.logit_bias.items()), "json_schema": schema}
     sampling = Sampling(**{**wanted, **lists, "top_logprobs": request.top_logprobs or 0})
     return Order(request, reply, Writer(language_model, prompt.ids, sampling), prompt, language_model)
 

@@ -41,3 +41,4 @@ class Request(BaseModel):
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     logit_bias: dict[int, float] = {}
+    json_schema: dict[str, Any] | None = None

@@ -19,6 +19,7 @@ from transformers import (
 
 from worker.data.chat_form import REFUSALS
 from worker.errors import ModelError
+from worker.generation.grammar import grammar_of
 from worker.generation.readers import Reader
 from worker.generation.text_stream import StopHolder, TextStream
 from worker.models.loading import LanguageModel
@@ -33,7 +34,7 @@ class Sampling:
 
     ``repetition_penalty`` is that of CTRL (Keskar et al., 2019), over prompt and answer. ``presence_penalty`` is taken off
     the logit of each token that the answer has, ``frequency_penalty`` once for each time, as OpenAI has them; ``logit_bias``
-    (id, number) is added.
+    (id, number) is added. ``json_schema`` is JSON: with it the text is JSON that fits it.
     """
 
     max_new_tokens: int = 60
@@ -48,6 +49,7 @@ class Sampling:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     logit_bias: tuple[tuple[int, float], ...] = ()
+    json_schema: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,13 @@ class Writer:
         self.unread = list(prompt_ids)
         """What the model is to read before the next token is chosen."""
         self.finish: FinishReason | None = None
+        self.stop_string: str | None = None
+        """The one of the sampling's that ended the text, if one did."""
         self._text = TextStream(language_model.tokenizer, prompt_ids)
-        specials = self._text.specials.items()
-        self._ends = _end_ids(language_model) | {token for token, text in specials if text in sampling.stop}
+        ends, specials = _end_ids(language_model), self._text.specials.items()
+        self._stops = {token: text for token, text in specials if text in sampling.stop}
+        self._ends = ends | self._stops.keys()
+        self._grammar = grammar_of(language_model, sampling.json_schema, ends) if sampling.json_schema else None
         self._left = min(sampling.max_new_tokens, (language_model.context or 1 << 30) - len(prompt_ids))
         self._generator = torch.Generator()
         self._generator.seed() if sampling.seed is None else self._generator.manual_seed(sampling.seed)
@@ -129,16 +135,21 @@ class Writer:
 
     def choose(self, logits: torch.Tensor) -> Piece:
         """The next token, given the ``logits`` [1, vocabulary] that follow what was unread."""
-        token = _choose(self._adjusted(logits), self._sampling, self._warpers, self._generator)
+        adjusted = self._adjusted(logits)
+        if self._grammar:
+            adjusted = self._grammar.masked(adjusted)
+        token = _choose(adjusted, self._sampling, self._warpers, self._generator)
         self._read.append(token)
         self._written[token] += 1
         logprobs = torch.log_softmax(logits[0], dim=-1)
         self.unread, self._left = [token], self._left - 1
         ended = token in self._ends
+        complete = self._grammar is not None and not ended and self._grammar.accept(token)
         shown = self._holder.push("" if ended else self._text.push(token))
-        if ended or not self._left:
+        if ended or complete or not self._left:
             shown += self._holder.push(self._text.rest())
-        self.finish = "stop" if ended or self._holder.found else None if self._left else "length"
+        self.stop_string = self._stops.get(token, self._holder.found)
+        self.finish = "stop" if ended or complete or self._holder.found else None if self._left else "length"
         return Piece(
             shown + self._holder.rest() if self.finish else shown,
             token,

@@ -73,17 +73,18 @@ class StopHolder:
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = stops
         self._held = ""
-        self.found = False
+        self.found: str | None = None
+        """The stop string that came."""
 
     def push(self, text: str) -> str:
         """What may be shown of all that came so far."""
         if self.found:
             return ""
         self._held += text
-        places = [place for stop in self._stops if (place := self._held.find(stop)) >= 0]
+        places = [(place, stop) for stop in self._stops if (place := self._held.find(stop)) >= 0]
         if places:
-            self.found = True
-            shown, self._held = self._held[: min(places)], ""
+            place, self.found = min(places)
+            shown, self._held = self._held[:place], ""
             return shown
         keep = max((_overlap(self._held, stop) for stop in self._stops), default=0)
         cut = len(self._held) - keep
