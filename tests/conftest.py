@@ -10,7 +10,7 @@ import pytest
 from tests.serving import Server
 
 FIXTURES_OF_PROCESSES = {
-    "start_server", "shared_server", "browser", "finished_run", "smollm2_gguf", "prepare", "runs", "server",
+    "start_server", "shared_server", "browser", "finished_run", "smollm2_gguf", "prepare", "runs", "server", "doors",
 }  # fmt: skip
 """Each stands at the beginning of a process, or of a training in this one."""
 

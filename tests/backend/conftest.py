@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.backend.doors import Doors
 from tests.backend.records import Records
 from tests.serving import Server
 
@@ -44,3 +45,11 @@ def short_text(server: Server) -> str:
     response = server.client.post("/api/datasets", files={"file": ("short.txt", lines * 5)})
     assert response.status_code == 201, response.text
     return str(response.json()["id"])
+
+
+@pytest.fixture(scope="session")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """One server and one model for all tests of clients."""
+    doors = Doors(tmp_path_factory.mktemp("doors") / "data")
+    yield doors
+    doors.server.stop()
