@@ -14,6 +14,7 @@ from tests.worker.texts import random_examples
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.data.batching import Layout
 from worker.distributed.group import Group
+from worker.generation.sampling import score
 from worker.models.forward import Forward
 from worker.models.loading import LanguageModel
 from worker.models.packing import choose_layout
@@ -64,3 +65,11 @@ def test_every_layout_gives_the_mean_over_all_tokens(
         sums = [float(F.cross_entropy(model(ids[None, :-1]).logits[0], ids[1:], reduction="sum")) for ids in texts]
     expected = sum(sums) / sum(len(ids) - 1 for ids in texts)
     assert measured(layout, batch_size, tmp_path) == pytest.approx(expected, rel=1e-6)
+
+
+def test_it_is_what_scoring_each_text_adds_up_to(tmp_path: Path) -> None:
+    model = designs.language_model(designs.make("gpt2").eval())
+    chances = [
+        piece.logprob for number in range(len(EXAMPLES)) for piece in list(score(model, EXAMPLES[number].tolist(), 0))[1:]
+    ]
+    assert -sum(chances) / len(chances) == pytest.approx(measured("packed", 4, tmp_path), abs=1e-5)
