@@ -95,6 +95,31 @@ class Completion(Several):
     echo: bool | None = False
 
 
+class Function(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(min_length=1, max_length=200)
+    parameters: dict[str, Any] | None = None
+
+
+class Tool(BaseModel):
+    """A function that the model may call."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["function"]
+    function: Function
+
+
+class NamedFunction(BaseModel):
+    name: str
+
+
+class NamedTool(BaseModel):
+    type: Literal["function"]
+    function: NamedFunction
+
+
 class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -122,7 +147,6 @@ class AnswerFormat(BaseModel):
 
 class ChatCompletion(Several):
     NEUTRAL: ClassVar[dict[str, tuple[Any, ...]]] = {
-        **TOOLS,
         "audio": (None,),
         "function_call": (None, "none", "auto"),
         "functions": (None, []),
@@ -137,9 +161,40 @@ class ChatCompletion(Several):
     logprobs: bool | None = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
     response_format: AnswerFormat | None = None
+    tools: Annotated[list[Tool], Field(max_length=128)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+
+    def offered(self) -> list[Tool]:
+        """The tools that the model is told of."""
+        return [] if self.tool_choice == "none" else self.tools or []
+
+    def callable_names(self) -> set[str]:
+        """Of the tools that it may call."""
+        only = self.tool_choice.function.name if isinstance(self.tool_choice, NamedTool) else None
+        return {each.function.name for each in self.offered() if only in (None, each.function.name)}
+
+    def forces_call(self) -> bool:
+        """Whether the answer must be a call."""
+        return self.tool_choice not in (None, "none", "auto")
 
     def json_schema(self) -> dict[str, Any] | None:
-        return self.response_format.wanted() if self.response_format else None
+        if not self.forces_call():
+            return self.response_format.wanted() if self.response_format else None
+        names, functions = self.callable_names(), [each.function for each in self.offered()]
+        definitions = {
+            name: each for function in functions for name, each in (function.parameters or {}).get("$defs", {}).items()
+        }
+        return {"anyOf": [_call_of(each) for each in functions if each.name in names], "$defs": definitions}
+
+
+def _call_of(function: Function) -> dict[str, Any]:
+    """The schema of a call."""
+    return {
+        "type": "object",
+        "properties": {"name": {"const": function.name}, "arguments": function.parameters or {"type": "object"}},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
 
 
 class InputItem(BaseModel):

@@ -11,7 +11,8 @@ from worker.contract import ModelSource
 
 class Request(BaseModel):
     """A text to go on from: ``prompt``, or ``messages`` in the model's chat form, of which ``chat`` are the variables.
-    ``prompt`` with ``chat`` is a user's message. ``name`` is what people call the model.
+    ``prompt`` with ``chat`` is a user's message. ``name`` is what people call the model. ``tools``
+    are shown as the chat form has them.
 
     ``temperature`` 0 always takes the likeliest token; ``top_k`` 0 and ``top_p`` 1 bar none. A prompt that is too long loses
     its beginning if it may be ``truncate``d. ``top_logprobs``: how many of the likeliest tokens to tell of, where
@@ -42,3 +43,4 @@ class Request(BaseModel):
     frequency_penalty: float = 0.0
     logit_bias: dict[int, float] = {}
     json_schema: dict[str, Any] | None = None
+    tools: list[Any] | None = None

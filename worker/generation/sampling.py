@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ from transformers import (
 )
 
 from worker.data.chat_form import REFUSALS
-from worker.errors import ModelError
+from worker.errors import ModelError, UnsupportedError
 from worker.generation.grammar import grammar_of
 from worker.generation.readers import Reader
 from worker.generation.text_stream import StopHolder, TextStream
@@ -84,19 +85,26 @@ def encode_prompt(language_model: LanguageModel, prompt: str, *, chat: Mapping[s
 
 
 def encode_chat(
-    language_model: LanguageModel, messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
+    language_model: LanguageModel,
+    messages: Sequence[Mapping[str, Any]],
+    variables: Mapping[str, Any],
+    tools: Sequence[Any] | None = None,
 ) -> Prompt:
     """A conversation in the model's chat template, ready for the next answer. Raises ModelError if it has no template, or
-    one that refuses these messages."""
+    one that refuses these messages, and UnsupportedError if it shows no ``tools``."""
     tokenizer: Any = language_model.tokenizer
     if not tokenizer.chat_template:
         raise ModelError("This model has no chat format.", "Prompt it with plain text.")
+    render = partial(tokenizer.apply_chat_template, messages, tokenize=False, add_generation_prompt=True, **variables)
     try:
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **variables)
+        text = render(tools=tools or None)
+        shows_tools = not tools or text != render()
     except REFUSALS as error:
         raise ModelError(
             f"The model's chat format refuses these messages: {error}", "Change their roles or order."
         ) from error
+    if not shows_tools:
+        raise UnsupportedError("tools", "The model's chat format has no place for tools.", "Leave them out.")
     return _encode(language_model, text, add_special_tokens=False)
 
 

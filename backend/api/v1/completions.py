@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from backend.api.v1.jobs import (
     unless_left,
     written,
 )
+from backend.api.v1.tools import CallReader, for_template
 from backend.errors import InvalidFieldError, as_openai
 from backend.schemas.openai import ChatCompletion, ChatMessage, Completion, Several
 from backend.services import Services
@@ -62,14 +64,19 @@ async def _complete(request: Completion, services: Services) -> Response:
 
 async def _answer(request: ChatCompletion, services: Services) -> Response:
     top = (request.top_logprobs or 0) if request.logprobs else None
+    names = request.callable_names()
+    if request.forces_call() and not names:
+        raise InvalidFieldError("tool_choice", "tool_choice asks for a tool that is not among the tools.")
     order = await chat_order(services, request, [_message(each) for each in request.messages])
+    order["tools"] = [each.model_dump(exclude_unset=True) for each in request.offered()]
+    answers = _Answers(names)
     length = request.max_completion_tokens or request.max_tokens or LONGEST_ANSWER
     orders = [{**order, "top_logprobs": top}] * (request.n or 1)
     texts = await begin_texts(services, request, orders, max_new_tokens=length, logprobs=top is not None)
     head = {"id": f"chatcmpl-{uuid4().hex}", "object": "chat.completion" + (".chunk" if request.stream else "")}
     if request.stream:
-        return stream_of(_chunks(request, texts, head, _delta_choice), _broken)
-    return JSONResponse(await _whole(request, texts, head, _message_choice))
+        return stream_of(_chunks(request, texts, head, answers.part), _broken)
+    return JSONResponse(await _whole(request, texts, head, answers.whole))
 
 
 async def _whole(request: Several, texts: Texts, head: dict[str, Any], shape: Shape) -> dict[str, Any]:
@@ -105,7 +112,7 @@ def _broken(detail: Any) -> ServerSentEvent:
 
 def _message(message: ChatMessage) -> dict[str, Any]:
     """For the chat template, which knows text alone."""
-    given = message.model_dump(exclude_unset=True)
+    given = for_template(message.model_dump(exclude_unset=True))
     return given | ({"content": text_of(message.content, "messages")} if isinstance(message.content, list) else {})
 
 
@@ -138,14 +145,37 @@ def _text_logprobs(tokens: list[dict[str, Any]]) -> dict[str, Any] | None:
     }
 
 
-def _message_choice(number: int, tokens: list[dict[str, Any]], finish: str | None) -> dict[str, Any]:
-    message = {"role": "assistant", "content": written(tokens), "refusal": None}
-    return {"index": number, "message": message, "logprobs": _chat_logprobs(tokens), "finish_reason": finish}
+class _Answers:
+    """The choices of a conversation's reply. Calls of tools with these ``names`` are told apart from text."""
 
+    def __init__(self, names: Collection[str]) -> None:
+        self._readers: dict[int, CallReader] = defaultdict(lambda: CallReader(names))
 
-def _delta_choice(number: int, tokens: list[dict[str, Any]], finish: str | None) -> dict[str, Any]:
-    delta = {"content": written(tokens)} if tokens else {}
-    return {"index": number, "delta": delta, "logprobs": _chat_logprobs(tokens), "finish_reason": finish}
+    def whole(self, number: int, tokens: list[dict[str, Any]], finish: str | None) -> dict[str, Any]:
+        content, calls = self._read(number, tokens, True)
+        message = {"role": "assistant", "content": content or None if calls else content, "refusal": None}
+        return self._choice(number, "message", message | ({"tool_calls": calls} if calls else {}), tokens, finish)
+
+    def part(self, number: int, tokens: list[dict[str, Any]], finish: str | None) -> dict[str, Any]:
+        content, calls = self._read(number, tokens, finish is not None)
+        delta: dict[str, Any] = {"content": content} if content or tokens else {}
+        if calls:
+            delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(calls)]
+        return self._choice(number, "delta", delta, tokens, finish)
+
+    def _read(self, number: int, tokens: list[dict[str, Any]], ended: bool) -> tuple[str, list[dict[str, Any]]]:
+        """What is certain of an answer: text and calls."""
+        reader = self._readers[number]
+        text = reader.push(written(tokens))
+        rest, calls = reader.rest() if ended else ("", [])
+        return text + rest, calls
+
+    @staticmethod
+    def _choice(
+        number: int, kind: str, said: dict[str, Any], tokens: list[dict[str, Any]], finish: str | None
+    ) -> dict[str, Any]:
+        why = "tool_calls" if "tool_calls" in said and finish == "stop" else finish
+        return {"index": number, kind: said, "logprobs": _chat_logprobs(tokens), "finish_reason": why}
 
 
 def _chat_logprobs(tokens: list[dict[str, Any]]) -> dict[str, Any] | None:
