@@ -194,7 +194,7 @@ def test_a_stop_string_ends_the_text(client: openai.OpenAI, model: str) -> None:
 @pytest.mark.parametrize(
     ("change", "field", "told"),
     [
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "no place for tools"),
+        ({"tools": [{"type": "web_search"}]}, "tools", "function"),
         ({"tool_choice": "required"}, "tool_choice", "not among the tools"),
         ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "odd"}}}}, "response_format", "odd"),
         ({"response_format": {"type": "yaml"}}, "response_format", "json_schema"),

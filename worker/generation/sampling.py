@@ -90,11 +90,14 @@ def encode_chat(
     variables: Mapping[str, Any],
     tools: Sequence[Any] | None = None,
 ) -> Prompt:
-    """A conversation in the model's chat template, ready for the next answer. Raises ModelError if it has no template, or
-    one that refuses these messages, and UnsupportedError if it shows no ``tools``."""
+    """A conversation in the model's chat template, ready for the next answer. What a developer says is the system's where the
+    template knows no such role. Raises ModelError if there is no template, or one that refuses these messages, and
+    UnsupportedError if it shows no ``tools``."""
     tokenizer: Any = language_model.tokenizer
     if not tokenizer.chat_template:
         raise ModelError("This model has no chat format.", "Prompt it with plain text.")
+    if "developer" not in str(tokenizer.chat_template):
+        messages = [{**each, "role": "system"} if each["role"] == "developer" else each for each in messages]
     render = partial(tokenizer.apply_chat_template, messages, tokenize=False, add_generation_prompt=True, **variables)
     try:
         text = render(tools=tools or None)

@@ -1,7 +1,8 @@
 """Calls of tools in what a model wrote, as the common families write them: a JSON object with a name and arguments.
 
-Qwen and Hermes put it between ``<tool_call>`` and ``</tool_call>``, Mistral in a list behind a special token, Llama 3 writes
-it alone and says ``parameters``. A call that was forced is written alone too.
+Our own form of a conversation has it right behind the text. Qwen and Hermes put it between ``<tool_call>`` and
+``</tool_call>``, Mistral in a list behind a special token, Llama 3 writes it alone and says ``parameters``. A call that was
+forced is written alone too.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
 
-_OPENING = "<tool_call>"
-_CLOSING = "</tool_call>"
+_OPENINGS = ("<tool_call>", '{"name"')
+_MARKS = ("<tool_call>", "</tool_call>")
 _DECODER = json.JSONDecoder()
 
 
@@ -33,9 +34,8 @@ class CallReader:
         self._held += text
         if not self._shown.strip() and self._held.lstrip()[:1] in ("", "{", "["):
             return ""
-        place = self._held.find(_OPENING)
-        if place < 0:
-            place = len(self._held) - _overlap(self._held)
+        found = [place for opening in _OPENINGS if (place := self._held.find(opening)) >= 0]
+        place = min(found) if found else len(self._held) - max(_overlap(self._held, opening) for opening in _OPENINGS)
         text, self._held = self._held[:place], self._held[place:]
         self._shown += text
         return text
@@ -53,7 +53,7 @@ class CallReader:
                 place += 1
         if not calls:
             return self._held, []
-        for mark in (_OPENING, _CLOSING):
+        for mark in _MARKS:
             text = text.replace(mark, "")
         return ("" if not text.strip("[], \n") else text), calls
 
@@ -69,9 +69,9 @@ class CallReader:
         return {"id": f"call_{uuid4().hex[:24]}", "type": "function", "function": function}, end
 
 
-def _overlap(text: str) -> int:
-    """Length of the longest end of ``text`` that a call may begin with."""
-    return next((size for size in range(len(_OPENING) - 1, 0, -1) if text.endswith(_OPENING[:size])), 0)
+def _overlap(text: str, opening: str) -> int:
+    """Length of the longest end of ``text`` that ``opening`` begins with."""
+    return next((size for size in range(len(opening) - 1, 0, -1) if text.endswith(opening[:size])), 0)
 
 
 def for_template(message: dict[str, Any]) -> dict[str, Any]:

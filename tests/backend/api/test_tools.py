@@ -21,6 +21,7 @@ WRITTEN = {
     "two of them": (f"<tool_call>\n{CALL}\n</tool_call>\n<tool_call>\n{CALL}\n</tool_call>", "", [ARGUMENTS, ARGUMENTS]),
     "Mistral, whose mark is hidden": (f" [{CALL}, {CALL}]", "", [ARGUMENTS, ARGUMENTS]),
     "Llama 3": (CALL.replace("arguments", "parameters"), "", [ARGUMENTS]),
+    "our own": (f"Let me see.{CALL}{CALL}", "Let me see.", [ARGUMENTS, ARGUMENTS]),
     "forced": (CALL, "", [ARGUMENTS]),
     "an unknown tool": (CALL.replace("look", "leave"), CALL.replace("look", "leave"), []),
     "cut off": ('<tool_call>\n{"name": "look", "arg', '<tool_call>\n{"name": "look", "arg', []),

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from worker.contract import ModelSource
-from worker.generation.sampling import Sampling, Writer, _choose, _warpers, encode_prompt, stream
+from worker.errors import UnsupportedError
+from worker.generation.sampling import Sampling, Writer, _choose, _warpers, encode_chat, encode_prompt, stream
 from worker.models.loading import LanguageModel, build, load_model
 
 PROMPT = "Once upon a time"
@@ -180,3 +181,23 @@ def test_an_untrained_model_writes_whole_characters(corpus: list[str]) -> None:
     whole = model.tokenizer.decode([piece.id for piece in pieces], skip_special_tokens=True)
     assert text_of(pieces) == whole
     assert "\ufffd" not in "".join(piece.text for piece in pieces[:-1]) or "\ufffd" in whole
+
+
+def test_tools_are_shown_or_refused() -> None:
+    """By templates that have a place for them, and those that have none."""
+    model, messages, tools = build("tiny", ["a b c"] * 50), [{"role": "user", "content": "Hi"}], [{"type": "function"}]
+    model.tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    with pytest.raises(UnsupportedError, match="no place for tools") as refused:
+        encode_chat(model, messages, {}, tools)
+    assert refused.value.field == "tools"
+    plain = encode_chat(model, messages, {})
+    assert encode_chat(model, messages, {}, []) == plain
+    model.tokenizer.chat_template = "{{ tools }}{{ messages[0]['content'] }}"
+    assert len(encode_chat(model, messages, {}, tools).ids) > len(plain.ids)
+
+
+def test_a_developer_is_the_system_where_a_template_knows_none() -> None:
+    model, messages = build("tiny", ["a b c"] * 50), [{"role": "developer", "content": "Be short."}]
+    for template, shown in (("{{ messages[0].role }}", "system"), ("{# developer #}{{ messages[0].role }}", "developer")):
+        model.tokenizer.chat_template = template
+        assert model.tokenizer.decode(encode_chat(model, messages, {}).ids) == shown
