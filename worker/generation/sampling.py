@@ -90,8 +90,8 @@ def encode_chat(
     variables: Mapping[str, Any],
     tools: Sequence[Any] | None = None,
 ) -> Prompt:
-    """A conversation in the model's chat template, ready for the next answer. What a developer says is the system's where the
-    template knows no such role. Raises ModelError if there is no template, or one that refuses these messages, and
+    """A conversation in the model's chat template, ready for the next answer. What a developer says is the system's where
+    the template knows no such role. Raises ModelError if there is no template, or one that refuses these messages, and
     UnsupportedError if it shows no ``tools``."""
     tokenizer: Any = language_model.tokenizer
     if not tokenizer.chat_template:
