@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,24 @@ def ask(folder: Path) -> Callable[..., Heard]:
     return ask
 
 
-def test_texts_that_come_and_go_are_those_of_transformers(folder: Path, ask: Callable[..., Heard]) -> None:
+@pytest.fixture
+def engine(ask: Callable[..., Heard]) -> Iterator[Engine]:
+    """With the model in its memory."""
+    woken = threading.Event()
+    engine = Engine(woken.set)
+    ask(engine, prompt="fox", max_new_tokens=1)
+    while engine.state()["loading"]:
+        assert woken.wait(60)
+        woken.clear()
+        engine.step()
+    yield engine
+    engine.close()
+
+
+def test_texts_that_come_and_go_are_those_of_transformers(folder: Path, engine: Engine, ask: Callable[..., Heard]) -> None:
     """Greedily, token by token, to the model's end or as many as were asked for."""
     model = load_model(ModelSource(kind="folder", location=str(folder)))
-    random_, engine = random.Random(2), Engine()
+    random_ = random.Random(2)
     jobs = [(prompt, random_.randint(1, 30)) for prompt in PROMPTS * 3]
     heard: list[Heard] = []
     while len(heard) < len(jobs) or engine.busy:
@@ -102,10 +117,9 @@ def test_texts_that_come_and_go_are_those_of_transformers(folder: Path, ask: Cal
         assert [token["id"] for token in each.tokens()] == theirs
 
 
-def test_chances_are_those_of_a_plain_pass(folder: Path, ask: Callable[..., Heard]) -> None:
+def test_chances_are_those_of_a_plain_pass(folder: Path, engine: Engine, ask: Callable[..., Heard]) -> None:
     """Of what is written side by side, and of prompts, within 1e-4 nats."""
     model = load_model(ModelSource(kind="folder", location=str(folder)))
-    engine = Engine()
     settings = {"temperature": 1.5, "logprobs": True, "top_logprobs": 4, "echo": True, "max_new_tokens": 12}
     heard = [ask(engine, prompt=prompt, seed=number, **settings) for number, prompt in enumerate(PROMPTS)]
     while engine.busy:
@@ -123,9 +137,8 @@ def test_chances_are_those_of_a_plain_pass(folder: Path, ask: Callable[..., Hear
 
 
 def test_what_goes_wrong_with_a_text_ends_no_other(
-    folder: Path, ask: Callable[..., Heard], monkeypatch: pytest.MonkeyPatch
+    engine: Engine, ask: Callable[..., Heard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = Engine()
     alone = ask(engine, prompt="fox", seed=1)
     while engine.busy:
         engine.step()
