@@ -17,9 +17,11 @@ import { VoteBar } from "./vote-bar.js";
 export function TurnView({ store, turn, last }) {
   const chat = store.form.value === "chat";
   const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const { busy } = turn;
   useEffect(() => {
-    if (chat && turn.busy) box.current?.scrollIntoView({ block: "nearest" });
-  }, []);
+    // When it begins, and when what to vote for is there.
+    if (chat && last && turn.answers.some((answer) => answer.request)) box.current?.scrollIntoView({ block: "nearest" });
+  }, [busy]);
   return html`
     <article ref=${box} class="turn" aria-label=${chat ? "Question and answer" : "Prompt and answer"}>
       ${chat && html`<${Question} store=${store} turn=${turn} />`}
