@@ -41,7 +41,7 @@ export function Votes({ store }) {
       <${ErrorNotice} error=${error.value} />
       <${Standings} store=${store} title="Model" standings=${models} />
       ${pairs.length > 1 && html`<${Standings} store=${store} title="Against each other" standings=${pairs} />`}
-      <p class="muted">A tie counts half. With few votes chance decides much: a lead of 3 in 10 is no proof.</p>
+      <p class="muted">A tie counts half. With few votes chance decides much: 7 wins in 10 may well be luck.</p>
       <div class="actions">
         <button type="button" class="button" onClick=${() => attempt(async () => (made.value = await datasetOfVotes()))}>Make a dataset of them</button>
         <span class="muted">Rows of prompt, chosen and rejected, as preference training (DPO) takes them.</span>
