@@ -26,7 +26,7 @@ export function keepPreset(name, values) {
 export const dropPreset = (name) => write(PRESETS_KEY, read(PRESETS_KEY).filter((each) => each.name !== name));
 
 /** @returns {Entry[]} */
-export const history = () => read(HISTORY_KEY);
+export const history = () => read(HISTORY_KEY).filter(({ said, models, settings }) => said && models && settings);
 
 /** An entry, or the later state of one. @param {Entry} entry */
 export function remember(entry) {
@@ -60,7 +60,7 @@ export function bounded(items, most, characters) {
 function read(key) {
   try {
     const found = JSON.parse(localStorage.getItem(key) ?? "[]");
-    return Array.isArray(found) ? found : [];
+    return Array.isArray(found) ? found.filter((each) => each && typeof each === "object") : [];
   } catch {
     return []; // not of this page's making
   }

@@ -47,7 +47,7 @@ export class Sweep {
       this.at.value = place;
       await answer.ask(requestFor(model));
     }
-    this.going.value = false;
+    if (this.stops.value === stops) this.going.value = false;
   }
 
   cancel() {

@@ -16,7 +16,8 @@ function storage(room = Infinity) {
   return store;
 }
 
-const entry = (/** @type {string} */ id, text = "") => /** @type {any} */ ({ id, time: "", said: [{ user: text, answers: [] }] });
+const entry = (/** @type {string} */ id, text = "") =>
+  /** @type {any} */ ({ id, time: "", models: ["m"], settings: {}, said: [{ user: text, answers: [] }] });
 
 test("the history is bounded, the newest first, and a later state takes the place of an earlier one", () => {
   storage();
@@ -51,6 +52,8 @@ test("a browser that keeps nothing, or something else, breaks nothing", () => {
   kept.remember(entry("1"));
   assert.deepEqual(kept.history(), []);
   storage().set("playground-history", "{broken");
+  assert.deepEqual(kept.history(), []);
+  storage().set("playground-history", '[1, null, {"id": "2"}]');
   assert.deepEqual(kept.history(), []);
   storage().set("playground-history", '{"a": 1}');
   assert.deepEqual(kept.history(), []);
