@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browsing import serious_problems
 from tests.serving import Server
@@ -85,12 +85,29 @@ def test_base_and_tuned_are_compared_from_the_runs_page(page: Page, site: Site) 
     assert len(texts) == 2
     assert texts[0] != texts[1]
 
-    page.get_by_label("Temperature").fill("5")
-    message(page).fill("Go on for long")
+    def hold(route: Route) -> None:
+        """Keeps one model from answering, as so small a one might end before it is stopped."""
+        if route.request.post_data_json["model"] == f"run:{site.base}":
+            route.continue_()
+
+    page.route("**/api/generate", hold)
+    message(page).fill("And then?")
     message(page).press("Enter")
     page.get_by_role("button", name="Stop Tuned").click()
     expect(page.get_by_text("Stopped.")).to_have_count(1)
     expect(page.get_by_text(ENDED)).to_have_count(3, timeout=60_000)  # the other one went on
+
+    page.unroute("**/api/generate")
+    page.route("**/api/generate", lambda route: None)
+    message(page).fill("What else?")
+    message(page).press("Enter")
+    expect(page.get_by_role("button", name="Stop Base")).to_be_visible()
+    before = len(requests)
+    message(page).fill("Not to be sent")
+    page.get_by_role("button", name="Stop all").click()
+    expect(page.get_by_text("Stopped.")).to_have_count(3)
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    assert len(requests) == before
 
 
 def test_a_chat_is_edited_retried_continued_and_shortened(page: Page, site: Site) -> None:

@@ -30,10 +30,10 @@ export function AnswerView({ store, turn, answer, name }) {
       <${AnswerText} answer=${answer} prompt=${store.form.value === "prompt" ? turn.user : ""} probabilities=${store.probabilities.value} name=${name} />
       <${ErrorNotice} error=${answer.error.value} />
       <div class="actions">
-        ${answer.busy && html`<button type="button" class="button small" aria-label=${`Stop ${name}`} onClick=${() => answer.stop()}><${Icon} name="stop" />Stop</button>`}
+        ${answer.busy && html`<button key="stop" type="button" class="button small" aria-label=${`Stop ${name}`} onClick=${() => answer.stop()}><${Icon} name="stop" />Stop</button>`}
         ${!answer.busy &&
         answer.unfinished &&
-        html`<button type="button" class="button small" onClick=${() => store.goOn(turn, answer)}><${Icon} name="play" />Continue</button>`}
+        html`<button key="continue" type="button" class="button small" onClick=${() => store.goOn(turn, answer)}><${Icon} name="play" />Continue</button>`}
         ${!answer.busy && answer.text.value && html`<${CopyButton} text=${answer.text.value} label="Copy" />`}
         <span class="muted" role="status">${statusOf(answer, turn.hidden)}</span>
       </div>

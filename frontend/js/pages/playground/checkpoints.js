@@ -59,8 +59,8 @@ export function Checkpoints({ store, run }) {
       </label>
       <div class="actions">
         ${sweep.going.value
-          ? html`<button type="button" class="button" onClick=${() => sweep.cancel()}><${Icon} name="stop" />Stop</button>`
-          : html`<button class="button primary" disabled=${stops.length === 0}>Ask ${format.count(stops.length)} checkpoints</button>`}
+          ? html`<button key="stop" type="button" class="button" onClick=${() => sweep.cancel()}><${Icon} name="stop" />Stop</button>`
+          : html`<button key="ask" class="button primary" disabled=${stops.length === 0}>Ask ${format.count(stops.length)} checkpoints</button>`}
         <${ShowProbabilities} store=${store} />
         <span class="muted" role="status">${sweep.going.value && `${format.count(sweep.done.value)} of ${format.count(stops.length)} have answered`}</span>
       </div>

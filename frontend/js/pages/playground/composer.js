@@ -20,6 +20,7 @@ export function Composer({ store }) {
     event.preventDefault();
     form.current?.requestSubmit();
   };
+  // The buttons have keys: the one that stops must not turn into the one that sends while it is pressed.
   return html`
     <form class="composer" ref=${form} onSubmit=${send}>
       <label class="stacked">
@@ -34,8 +35,8 @@ export function Composer({ store }) {
       </label>
       <div class="actions">
         ${busy
-          ? html`<button type="button" class="button" onClick=${() => store.stop()}><${Icon} name="stop" />Stop${store.models.value.length > 1 ? " all" : ""}</button>`
-          : html`<button class="button primary" disabled=${!ready}>${chat ? "Send" : "Generate"}</button>`}
+          ? html`<button key="stop" type="button" class="button" onClick=${() => store.stop()}><${Icon} name="stop" />Stop${store.models.value.length > 1 ? " all" : ""}</button>`
+          : html`<button key="send" class="button primary" disabled=${!ready}>${chat ? "Send" : "Generate"}</button>`}
         ${store.turns.value.length > 0 && html`<button type="button" class="button" onClick=${() => store.startAnew()}>${chat ? "New chat" : "Clear"}</button>`}
         <${ShowProbabilities} store=${store} />
         ${store.models.value.length > 1 &&
