@@ -64,6 +64,12 @@ def said(site: Site, model: str, **request: Any) -> str:
     return site.server.generate(model=model, temperature=0, **request)[-1][1]["text"]
 
 
+def prompt_of(site: Site, **request: Any) -> str:
+    """What the model gets to read."""
+    events = dict(site.server.generate(**request, echo=True, max_new_tokens=0, top_logprobs=0))
+    return "".join(token["token"] for token in events["prompt"]["tokens"])
+
+
 def test_base_and_tuned_are_compared_from_the_runs_page(page: Page, site: Site) -> None:
     requests = asked(page)
     order: list[str] = []
@@ -123,6 +129,10 @@ def test_a_chat_is_edited_retried_continued_and_shortened(page: Page, site: Site
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("4 tokens,")).to_be_visible(timeout=60_000)
     messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": QUESTION}]
+    assert requests[-1].post_data_json["continue_answer"]
+    begun = [*messages, {"role": "assistant", "content": "It is"}]
+    read = prompt_of(site, model=model, messages=begun, continue_answer=True)
+    assert read == prompt_of(site, model=model, messages=messages) + "It is"
     whole = said(site, model, messages=messages, max_new_tokens=7)
     expect(page.locator("[data-generated]")).to_have_text(whole.strip())
     completion = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 7}
@@ -137,10 +147,9 @@ def test_a_chat_is_edited_retried_continued_and_shortened(page: Page, site: Site
 
     page.get_by_text("Tokens that are sent").click()
     line = page.get_by_role("listbox", name="Tokens that are sent")
-    expect(line).to_contain_text("Assistant" if "Assistant" in line.inner_text() else "A", timeout=60_000)
-    told = dict(site.server.generate(model=model, messages=sent, echo=True, max_new_tokens=0, top_logprobs=0))
-    expect(line.get_by_role("option")).to_have_count(len(told["prompt"]["tokens"]))
-    assert "<|endoftext|>" in line.inner_text(), "the marks of the chat format are tokens too"
+    expect(line).to_contain_text("<|endoftext|>", timeout=60_000)  # the marks of the chat format are tokens too
+    shown = "".join(line.get_by_role("option").all_inner_texts()).replace("·", " ").replace("⏎", "\n")
+    assert shown == prompt_of(site, model=model, messages=sent)
     page.get_by_text("Tokens that are sent").click()
 
     page.get_by_role("button", name="Edit this message").first.click()
