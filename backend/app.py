@@ -26,6 +26,7 @@ from backend.api import (
     streams,
     system,
     tags,
+    votes,
 )
 from backend.body_limit import BodyLimit
 from backend.datasets.store import Datasets
@@ -45,6 +46,7 @@ from backend.settings import Settings
 from backend.system import devices
 from backend.system.machine import Sampler
 from backend.version import VERSION
+from backend.votes.ballot_box import Votes
 
 TEXTS_AT_ONCE = 16
 
@@ -88,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
         datasets,
         models,
         generate,
+        votes,
         openai,
         system,
         pages,
@@ -133,6 +136,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             supervisor=supervisor,
             datasets=own_datasets,
             catalog=Catalog(settings.models_dir, settings.runs_dir),
+            votes=Votes(settings.votes_file),
             generator=generator,
             inspector=inspector,
             estimates=Estimates(estimator, found, settings.data_dir),

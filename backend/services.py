@@ -16,6 +16,7 @@ from backend.runs.supervisor import Supervisor
 from backend.schemas.system import Device
 from backend.settings import Settings
 from backend.system.machine import Sampler
+from backend.votes.ballot_box import Votes
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Services:
     supervisor: Supervisor
     datasets: Datasets
     catalog: Catalog
+    votes: Votes
     generator: Helper
     inspector: Helper
     estimates: Estimates

@@ -88,6 +88,10 @@ class Settings(BaseSettings):
         return self.data_dir / "models"
 
     @property
+    def votes_file(self) -> Path:
+        return self.data_dir / "votes.jsonl"
+
+    @property
     def database(self) -> str:
         """The database's URL for SQLAlchemy."""
         return self.database_url or f"sqlite:///{self.data_dir / 'trainboard.db'}"

@@ -35,7 +35,7 @@ FLOORS = {
         "services",
         "metrics events",
         "runs",
-        "datasets models series",
+        "datasets models series votes",
         "processes system db",
         "security body_limit files schemas",
         "errors",

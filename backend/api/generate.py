@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
 from backend.errors import InvalidFieldError
+from backend.schemas.generation import Conversation, ModelName, Prompt, SamplingSettings, Turn
 from backend.schemas.system import Generation
 from backend.services import Services
 from worker.contract import ModelSource
@@ -22,40 +23,40 @@ from worker.contract import ModelSource
 router = APIRouter(prefix="/api/generate", tags=["generate"], default_response_class=EventSourceResponse)
 
 
-class GenerateRequest(BaseModel):
-    """What to continue, with which model, and how. ``temperature`` 0 always takes the likeliest token."""
+class GenerateRequest(SamplingSettings):
+    """What to go on from, with which model, and how: ``prompt``, or a conversation, ``messages``, that the model answers in
+    its chat format. ``top_logprobs``: how many of the likeliest tokens to tell of beside each one, with their
+    log-probabilities. ``echo``: the prompt's tokens are told first, as the model gets them."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    model: str = Field(min_length=1, max_length=200)
-    prompt: str = Field(max_length=100_000)
+    model: ModelName
+    prompt: Prompt | None = None
+    messages: Conversation | None = None
     chat: bool | None = Field(
         None,
         description="Put the prompt into the model's chat format; null: if its run learned from chats",
     )
-    max_new_tokens: int = Field(100, ge=1, le=1024)
-    temperature: float = Field(0.8, ge=0, le=5)
-    top_p: float = Field(0.95, gt=0, le=1)
-    top_k: int = Field(0, ge=0, le=1_000_000)
-    seed: int | None = Field(None, ge=0, le=2**31 - 1)
-    stop: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field([], max_length=16)
     logprobs: bool = False
+    top_logprobs: int | None = Field(None, ge=0, le=20)
+    echo: bool = False
 
 
 @router.post("", dependencies=[place_in(lambda services: services.generator)])
 async def generate(request: GenerateRequest, services: ServicesDep) -> EventSourceResponse:
-    """Events ``loading``, ``token`` and a last ``done``, or ``error`` if it breaks midway. Closing the stream cancels."""
+    """Events ``loading``, ``prompt`` if it is to be echoed, ``token`` and a last ``done``, or ``error`` if it breaks midway.
+    Closing the stream cancels."""
+    require_one(request.prompt, request.messages)
     # Not in asyncio's own threads: the hub may take seconds to answer, and live curves go through those.
     source = (await run_in_threadpool(services.catalog.resolve, request.model, field="model")).source
     check_learned(request.model, source)
     variables = await run_in_threadpool(services.catalog.chat_variables, request.model)
     in_chat = variables is not None if request.chat is None else request.chat
-    order = request.model_dump() | {
+    order = request.model_dump(exclude_none=True) | {
         "op": "generate",
         "model": source.model_dump(),
         "name": request.model,
         "device": device_for_texts(services),
-        "chat": (variables or {}) if in_chat else None,
+        "chat": (variables or {}) if in_chat or request.messages else None,
+        "logprobs": request.logprobs or request.top_logprobs is not None,
     }
     return EventSourceResponse(as_events(_events(services, order, request.model)), sep="\n")
 
@@ -77,6 +78,13 @@ async def free_models(services: ServicesDep) -> Generation:
 def held(services: Services) -> Generation:
     """What the generation process holds."""
     return Generation(running=services.generator.running, **(services.generator.state or {}))
+
+
+def require_one(prompt: str | None, messages: list[Turn] | None) -> None:
+    """Raises InvalidFieldError unless there is either a prompt or a conversation."""
+    if (prompt is None) == (messages is None):
+        both = "not both" if messages is not None else "and there is neither"
+        raise InvalidFieldError("prompt", f"Give either prompt or messages, {both}.")
 
 
 def check_learned(name: str, source: ModelSource) -> None:
