@@ -26,11 +26,13 @@ router = APIRouter(prefix="/api/generate", tags=["generate"], default_response_c
 class GenerateRequest(SamplingSettings):
     """What to go on from, with which model, and how: ``prompt``, or a conversation, ``messages``, that the model answers in
     its chat format. ``top_logprobs``: how many of the likeliest tokens to tell of beside each one, with their
-    log-probabilities. ``echo``: the prompt's tokens are told first, as the model gets them."""
+    log-probabilities. ``echo``: the prompt's tokens are told first, as the model gets them. ``continue_answer``: the last of
+    the ``messages`` is an answer that is to be gone on with."""
 
     model: ModelName
     prompt: Prompt | None = None
     messages: Conversation | None = None
+    continue_answer: bool = False
     chat: bool | None = Field(
         None,
         description="Put the prompt into the model's chat format; null: if its run learned from chats",
@@ -45,6 +47,10 @@ async def generate(request: GenerateRequest, services: ServicesDep) -> EventSour
     """Events ``loading``, ``prompt`` if it is to be echoed, ``token`` and a last ``done``, or ``error`` if it breaks midway.
     Closing the stream cancels."""
     require_one(request.prompt, request.messages)
+    if request.continue_answer and (not request.messages or request.messages[-1].role != "assistant"):
+        raise InvalidFieldError(
+            "continue_answer", "There is no answer to go on with: the last message is not the assistant's."
+        )
     # Not in asyncio's own threads: the hub may take seconds to answer, and live curves go through those.
     source = (await run_in_threadpool(services.catalog.resolve, request.model, field="model")).source
     check_learned(request.model, source)

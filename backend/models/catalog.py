@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from backend.errors import InvalidFieldError
 from backend.models import hub
-from backend.models.folders import is_model, needed_files
+from backend.models.folders import has_chat_template, is_model, needed_files
 from backend.schemas.names import RUN_ID_PATTERN, is_hub_id
 from backend.schemas.system import Model
 from worker.contract import (
@@ -184,6 +184,7 @@ class Catalog:
                 promptable=True,
                 bytes=_size(path),
                 context=_resolve_path(path).context,
+                chat_template=has_chat_template(path),
             )
             for path in self._local_paths()
         ]
@@ -210,6 +211,7 @@ class Catalog:
                 promptable=True,
                 bytes=_size(model.folder),
                 context=_folder_context(model.folder),
+                chat_template=has_chat_template(model.folder),
             )
             for model in hub.cached()
         ]
@@ -233,6 +235,7 @@ def _of_run_model(model_id: str, name: str, path: Path, run_id: str, chat: bool)
         bytes=_size(path),
         context=_folder_context(path),
         chat=chat,
+        chat_template=has_chat_template(path),
         run=run_id,
         step=int(step[1]) if step and not final else None,
     )

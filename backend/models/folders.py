@@ -21,6 +21,7 @@ from worker.contract import (
 )
 
 _GGUF_MAGIC = b"GGUF"
+_GGUF_HEAD_BYTES = 16 << 20
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _VOCABULARY = ("tokenizer.json", "tekken.json", "vocab.json", "vocab.txt", "*.model", "*.tiktoken")
 _WITHOUT_VOCABULARY = "ByT5Tokenizer"  # its tokens are bytes
@@ -34,6 +35,35 @@ def is_model(path: Path) -> bool:
     if path.is_dir():
         return is_whole(path) or (is_adapter(path) and (path / ADAPTER_WEIGHTS_FILE).is_file())
     return path.suffix == ".gguf" and path.is_file()
+
+
+def has_chat_template(path: Path) -> bool:
+    """Whether the model or adapter at ``path`` has a form for chats. Reads its small files alone, or the head of a .gguf."""
+    if path.is_file():
+        return _in_gguf_head(path, b"tokenizer.chat_template")
+    if (path / "chat_template.jinja").is_file():
+        return True
+    try:
+        described = json.loads((path / "tokenizer_config.json").read_text(encoding="utf-8"))
+        return bool(described.get("chat_template"))
+    except FileNotFoundError:
+        return is_adapter(path) and _base_has_chat_template(path)
+    except (OSError, ValueError, AttributeError):  # the worker will say what is wrong with it
+        return False
+
+
+def _base_has_chat_template(adapter: Path) -> bool:
+    try:
+        base = base_of(adapter)
+    except (OSError, ValueError):
+        return False
+    return base.kind != "hub" and Path(base.location).exists() and has_chat_template(Path(base.location))
+
+
+def _in_gguf_head(path: Path, key: bytes) -> bool:
+    """Whether its table of metadata names ``key``: it stands before the weights, after the vocabulary."""
+    with path.open("rb") as file:
+        return key in file.read(_GGUF_HEAD_BYTES)
 
 
 def needed_files(path: Path) -> list[Path]:

@@ -10,7 +10,8 @@ from backend.schemas.base import Schema
 
 
 class Model(Schema):
-    """Something to train from or to prompt. ``context`` is in tokens. ``chat``: it learned from chats, in this run."""
+    """Something to train from or to prompt. ``context`` is in tokens. ``chat``: it learned from chats, in this run;
+    ``chat_template``: it has a form for them."""
 
     id: str
     name: str
@@ -21,6 +22,7 @@ class Model(Schema):
     bytes: int | None = None
     context: int | None = None
     chat: bool = False
+    chat_template: bool = False
     run: str | None = None
     step: int | None = None
 

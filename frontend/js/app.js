@@ -77,7 +77,7 @@ function CurrentPage({ route }) {
     case "run":
       return html`<${RunPage} key=${route.id} id=${route.id} query=${route.query} />`;
     case "playground":
-      return html`<${PlaygroundPage} key=${route.query.get("model")} model=${route.query.get("model")} />`;
+      return html`<${PlaygroundPage} key=${String(route.query)} query=${route.query} />`;
     case "datasets":
       return html`<${DatasetsPage} />`;
     case "dataset":

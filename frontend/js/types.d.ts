@@ -87,4 +87,27 @@ export type ConfigSchema = Omit<Schemas["ConfigSchema"], "schema" | "presets"> &
 };
 export type System = Schemas["System"];
 export type LogChunk = Schemas["LogChunk"];
-export type GenerateRequest = Partial<Schemas["GenerateRequest"]> & { model: string; prompt: string };
+export type GenerateRequest = Partial<Schemas["GenerateRequest"]> & { model: string };
+export type ChatMessage = Schemas["Turn"];
+/** What a stream of POST /api/generate tells, which stands in no schema. */
+export interface GeneratedToken {
+  id: number;
+  text: string;
+  token: string;
+  logprob: number | null;
+  top_logprobs?: { token: string; logprob: number }[];
+}
+export interface Generation {
+  text: string;
+  prompt_tokens: number;
+  truncated_tokens: number;
+  completion_tokens: number;
+  tokens_per_s: number;
+  finish_reason: "stop" | "length" | "cancelled";
+}
+export type NewVote = Pick<Schemas["NewVote"], "chosen" | "rejected"> &
+  Partial<Omit<Schemas["NewVote"], "settings">> & { settings?: Partial<Schemas["SamplingSettings"]> | null };
+export type Vote = Schemas["Vote"];
+export type VoteList = Schemas["VoteList"];
+export type Standing = Schemas["Standing"];
+export type PreferenceData = Schemas["PreferenceData"];

@@ -31,7 +31,9 @@ def _out_of_memory_told() -> Iterator[None]:
 
 def _prompt_of(language_model: LanguageModel, request: Request) -> Prompt:
     if request.messages is not None:
-        prompt = encode_chat(language_model, request.messages, request.chat or {})
+        messages = request.messages[:-1] if request.continue_answer else request.messages
+        begun = request.messages[-1]["content"] if request.continue_answer else ""
+        prompt = encode_chat(language_model, messages, request.chat or {}, begun)
     else:
         prompt = encode_prompt(language_model, request.prompt, chat=request.chat)
     known: int = cast(Any, language_model.model.get_input_embeddings()).num_embeddings

@@ -11,7 +11,8 @@ from worker.contract import ModelSource
 
 class Request(BaseModel):
     """A text to go on from: ``prompt``, or ``messages`` in the model's chat form, of which ``chat`` are the variables.
-    ``prompt`` with ``chat`` is a user's message. ``name`` is what people call the model.
+    ``prompt`` with ``chat`` is a user's message. ``continue_answer``: the last message is an answer that has begun. ``name`` is
+    what people call the model.
 
     ``temperature`` 0 always takes the likeliest token; ``top_k`` 0 and ``top_p`` 1 bar none. A prompt that is too long loses
     its beginning if it may be ``truncate``d. ``top_logprobs``: how many of the likeliest tokens to tell of, where
@@ -25,6 +26,7 @@ class Request(BaseModel):
     device: str = "auto"
     prompt: str = ""
     messages: list[dict[str, Any]] | None = None
+    continue_answer: bool = False
     chat: dict[str, Any] | None = None
     max_new_tokens: int = Field(100, ge=0)
     temperature: float = Field(0.8, ge=0)

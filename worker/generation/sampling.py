@@ -82,10 +82,10 @@ def encode_prompt(language_model: LanguageModel, prompt: str, *, chat: Mapping[s
 
 
 def encode_chat(
-    language_model: LanguageModel, messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
+    language_model: LanguageModel, messages: Sequence[Mapping[str, Any]], variables: Mapping[str, Any], begun: str = ""
 ) -> Prompt:
-    """A conversation in the model's chat template, ready for the next answer. Raises ModelError if it has no template, or
-    one that refuses these messages."""
+    """A conversation in the model's chat template, ready for the next answer, or to go on with one that has ``begun``.
+    Raises ModelError if it has no template, or one that refuses these messages."""
     tokenizer: Any = language_model.tokenizer
     if not tokenizer.chat_template:
         raise ModelError("This model has no chat format.", "Prompt it with plain text.")
@@ -95,7 +95,7 @@ def encode_chat(
         raise ModelError(
             f"The model's chat format refuses these messages: {error}", "Change their roles or order."
         ) from error
-    return _encode(language_model, text, add_special_tokens=False)
+    return _encode(language_model, text + begun, add_special_tokens=False)
 
 
 def _encode(language_model: LanguageModel, text: str, *, add_special_tokens: bool) -> Prompt:

@@ -273,7 +273,7 @@ export function uploadDataset(file, onProgress, signal) {
 /**
  * @param {T.GenerateRequest} body
  * @param {AbortSignal} signal
- * @returns {ReturnType<typeof eventsOf>} `loading`, `token` and `done`
+ * @returns {ReturnType<typeof eventsOf>} `loading`, `prompt` if it is echoed, `token` and `done`
  */
 export const generate = (body, signal) => eventsOf(sendJson("POST", "/api/generate", body, { signal }));
 
@@ -282,3 +282,15 @@ export const modelsInMemory = () => get("/api/generate/models");
 
 /** @returns {Promise<T.Generation>} what is left after those that write nothing have been freed */
 export const freeModels = async () => (await send("/api/generate/models", { method: "DELETE" })).json();
+
+/** @param {T.NewVote} vote @returns {Promise<T.Vote>} */
+export const vote = async (vote) => (await sendJson("POST", "/api/votes", vote)).json();
+
+/** @param {number} limit @returns {Promise<T.VoteList>} */
+export const listVotes = (limit) => get(`/api/votes?limit=${limit}`);
+
+/** @param {string} id */
+export const deleteVote = (id) => send(`/api/votes/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+/** @returns {Promise<T.PreferenceData>} a dataset of all votes */
+export const datasetOfVotes = async () => (await send("/api/votes/dataset", { method: "POST" })).json();

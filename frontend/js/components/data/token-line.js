@@ -2,6 +2,7 @@
  * Tokens in reading order: one stop for the keyboard, in which the arrow keys move.
  *
  * @import { Signal } from "@preact/signals"
+ * @import { ComponentChildren } from "preact"
  * @import { Token } from "../../types.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
@@ -10,13 +11,20 @@ import { useId, useMemo, useRef } from "preact/hooks";
 import { count } from "../../format.js";
 import { directionOf, noteOf, STATES, visible } from "../../stores/data/token-text.js";
 
-/** @param {{ tokens: Token[], label: string }} props */
-export function TokenLine({ tokens, label }) {
+/**
+ * @template {{ text: string }} T
+ * @param {object} props
+ * @param {T[]} props.tokens
+ * @param {string} props.label
+ * @param {(token: T) => Record<string, unknown>} [props.attributesOf] what a token looks like; as training sees it without
+ * @param {(props: { token: any }) => ComponentChildren} [props.detail] what is told of the active one
+ */
+export function TokenLine({ tokens, label, attributesOf = stateOf, detail = Trained }) {
   const id = useId();
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const active = useSignal(/** @type {number | null} */ (null));
   // Hundreds of them, so they are made once and only two are touched when another becomes the active one.
-  const chips = useMemo(() => tokens.map((token, i) => html`<${Chip} token=${token} id=${`${id}-${i}`} />`), [tokens]);
+  const chips = useMemo(() => tokens.map((token, i) => html`<${Chip} token=${token} attributes=${attributesOf(token)} id=${`${id}-${i}`} />`), [tokens]);
   const descendant = useComputed(() => (active.value === null ? undefined : `${id}-${active.value}`));
 
   const mark = (/** @type {number | null} */ index) => {
@@ -51,25 +59,28 @@ export function TokenLine({ tokens, label }) {
         aria-label=${label}
         aria-activedescendant=${descendant}
         onMouseOver=${hover}
+        onClick=${hover}
         onFocus=${() => active.value === null && mark(0)}
         onKeyDown=${move}
       >
         ${chips}
       </div>
-      <${Detail} tokens=${tokens} active=${active} />
+      <${Detail} tokens=${tokens} active=${active} detail=${detail} />
     </div>
   `;
 }
 
-/** @param {{ token: Token, id: string }} props */
-function Chip({ token: { text, state, start }, id }) {
+/** @param {any} token a Token */
+const stateOf = ({ state, start }) => ({ "data-state": state, "data-start": start ? "" : undefined });
+
+/** @param {{ token: { text: string }, attributes: Record<string, unknown>, id: string }} props */
+function Chip({ token: { text }, attributes, id }) {
   return html`<bdi
       class="token"
       role="option"
       aria-selected="false"
       id=${id}
-      data-state=${state}
-      data-start=${start ? "" : undefined}
+      ...${attributes}
       dir="auto"
       >${visible(text)}</bdi
     >${text.includes("\n") && html`<br />`}`;
@@ -78,25 +89,30 @@ function Chip({ token: { text, state, start }, id }) {
 /**
  * What is known of the active token, in a line that is there before.
  *
- * @param {{ tokens: Token[], active: Signal<number | null> }} props
+ * @param {{ tokens: any[], active: Signal<number | null>, detail: (props: any) => ComponentChildren }} props
  */
-function Detail({ tokens, active }) {
+function Detail({ tokens, active, detail }) {
   const index = active.value;
   const token = index === null ? null : tokens[index];
   if (index === null || !token) {
     return html`<p class="token-detail muted" data-idle>Point at a token, or use the arrow keys.</p>`;
   }
-  const [state, meaning] = STATES[token.state];
-  const facts = [token.start ? "an example begins here" : "", noteOf(token.text)].filter(Boolean).join(", ");
+  const note = noteOf(token.text);
   return html`
     <p class="token-detail" role="status">
       <span class="muted">${count(index + 1)} of ${count(tokens.length)}</span>
       <bdi class="token-text" dir="auto">${visible(token.text)}</bdi>
       <span>id ${token.id}</span>
-      <span title=${meaning}>${state}</span>
-      ${facts && html`<span class="muted">${facts}</span>`}
+      <${detail} token=${token} />
+      ${note && html`<span class="muted">${note}</span>`}
     </p>
   `;
+}
+
+/** @param {{ token: Token }} props */
+function Trained({ token: { state, start } }) {
+  const [name, meaning] = STATES[state];
+  return html`<span title=${meaning}>${name}</span> ${start && html`<span class="muted">an example begins here</span>`}`;
 }
 
 /**

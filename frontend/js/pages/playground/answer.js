@@ -1,0 +1,75 @@
+/**
+ * @import { Answer } from "../../stores/playground/answer.js"
+ * @import { PlaygroundStore, Turn } from "../../stores/playground/playground-store.js"
+ */
+import { html } from "htm/preact";
+import { CopyButton } from "../../components/copy-button.js";
+import { Icon } from "../../components/icon.js";
+import { ErrorNotice } from "../../components/notice.js";
+import * as format from "../../format.js";
+import { WAYS, wayOf } from "../../stores/playground/conversation.js";
+import { LikelyTokens } from "./likely-tokens.js";
+
+/** Of a long prompt that is gone on from, so much is shown before the answer. */
+const PROMPT_SHOWN = 600;
+
+const PHASES = {
+  waiting: "Asking the model…",
+  loading: "Loading the model. The first answer takes a while, later ones start at once.",
+  writing: "Writing…",
+};
+
+/** @param {{ store: PlaygroundStore, turn: Turn, answer: Answer, name: string }} props */
+export function AnswerView({ store, turn, answer, name }) {
+  const [way, meaning] = WAYS[wayOf(store.form.value, store.find(answer.model))];
+  return html`
+    <section class="answer" aria-label=${`Answer of ${name}`}>
+      ${(turn.answers.length > 1 || store.form.value === "chat") &&
+      html`<header><h3 title=${name}>${name}</h3>${!turn.hidden && html`<span class="tag" title=${meaning}>${way}</span>`}</header>`}
+      <${AnswerText} answer=${answer} prompt=${store.form.value === "prompt" ? turn.user : ""} probabilities=${store.probabilities.value} name=${name} />
+      <${ErrorNotice} error=${answer.error.value} />
+      <div class="actions">
+        ${answer.busy && html`<button type="button" class="button small" aria-label=${`Stop ${name}`} onClick=${() => answer.stop()}><${Icon} name="stop" />Stop</button>`}
+        ${!answer.busy &&
+        answer.unfinished &&
+        html`<button type="button" class="button small" onClick=${() => store.goOn(turn, answer)}><${Icon} name="play" />Continue</button>`}
+        ${!answer.busy && answer.text.value && html`<${CopyButton} text=${answer.text.value} label="Copy" />`}
+        <span class="muted" role="status">${statusOf(answer, turn.hidden)}</span>
+      </div>
+    </section>
+  `;
+}
+
+/**
+ * Drawn anew with each token.
+ *
+ * @param {{ answer: Answer, prompt: string, probabilities: boolean, name: string }} props
+ */
+export function AnswerText({ answer, prompt, probabilities, name }) {
+  const tokens = answer.tokens.value;
+  if (probabilities && tokens.length) return html`<${LikelyTokens} tokens=${tokens} label=${`Tokens of the answer of ${name}`} />`;
+  const shown = prompt.length > PROMPT_SHOWN ? `…${prompt.slice(-PROMPT_SHOWN)}` : prompt;
+  return html`
+    <div class="answer-text" dir="auto">
+      ${shown && html`<span class="muted">${shown}</span>`}<span data-generated>${answer.text}</span
+      >${answer.busy && html`<span class="caret"></span>`}
+    </div>
+  `;
+}
+
+/** @param {Answer} answer @param {boolean} hidden how fast it was would say which model it is */
+function statusOf(answer, hidden) {
+  const phase = answer.phase.value;
+  if (phase !== "idle") return PHASES[phase];
+  if (answer.stopped.value) return "Stopped.";
+  const end = answer.end.value;
+  if (!end) return "";
+  const why = end.finish_reason === "length" ? "Stopped at max new tokens." : "The model ended here.";
+  const cut = end.truncated_tokens
+    ? ` The prompt's first ${format.count(end.truncated_tokens)} tokens were left out: it is longer than the model can read.`
+    : "";
+  const seed = answer.request?.seed;
+  const chance = seed === undefined || answer.request?.temperature === 0 ? "" : ` Seed ${seed}.`;
+  const speed = hidden ? "" : `, ${format.count(end.tokens_per_s)} per second`;
+  return `${format.count(end.completion_tokens)} tokens${speed}. ${why}${chance}${cut}`;
+}

@@ -1,0 +1,63 @@
+/** @import { PlaygroundStore } from "../../stores/playground/playground-store.js" */
+import { html } from "htm/preact";
+import { useRef } from "preact/hooks";
+import { Icon } from "../../components/icon.js";
+import { PromptTokens } from "./prompt-tokens.js";
+
+/** Where the prompt or the next message is typed, and sent. @param {{ store: PlaygroundStore }} props */
+export function Composer({ store }) {
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  const chat = store.form.value === "chat";
+  const busy = store.busy.value;
+  const ready = store.models.value.length > 0 && (!chat || store.draft.value.trim() !== "");
+  const send = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (ready && !busy) store.send();
+  };
+  // As in every chat, Enter sends and Shift+Enter begins a line; a prompt is a text, in which Enter is a line's end.
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    const sends = chat ? !event.shiftKey : event.ctrlKey || event.metaKey;
+    if (event.key !== "Enter" || !sends || event.isComposing) return;
+    event.preventDefault();
+    form.current?.requestSubmit();
+  };
+  return html`
+    <form class="composer" ref=${form} onSubmit=${send}>
+      <label class="stacked">
+        <span>${chat ? "Message" : "Prompt"}</span>
+        <textarea
+          rows=${chat ? 2 : 4}
+          placeholder=${chat ? "Ask something. Enter sends, Shift+Enter begins a new line." : "A text to go on from, such as: Once upon a time"}
+          value=${store.draft.value}
+          onInput=${(/** @type {Event} */ event) => (store.draft.value = /** @type {HTMLTextAreaElement} */ (event.target).value)}
+          onKeyDown=${keys}
+        />
+      </label>
+      <div class="actions">
+        ${busy
+          ? html`<button type="button" class="button" onClick=${() => store.stop()}><${Icon} name="stop" />Stop${store.models.value.length > 1 ? " all" : ""}</button>`
+          : html`<button class="button primary" disabled=${!ready}>${chat ? "Send" : "Generate"}</button>`}
+        ${store.turns.value.length > 0 && html`<button type="button" class="button" onClick=${() => store.startAnew()}>${chat ? "New chat" : "Clear"}</button>`}
+        <label class="inline-check">
+          <input
+            type="checkbox"
+            checked=${store.probabilities.value}
+            onChange=${(/** @type {Event} */ event) => (store.probabilities.value = isOn(event))}
+          />
+          Show probabilities
+        </label>
+        ${store.models.value.length > 1 &&
+        html`
+          <label class="inline-check" title="Names are hidden and the order is shuffled until you have voted">
+            <input type="checkbox" checked=${store.blind.value} onChange=${(/** @type {Event} */ event) => (store.blind.value = isOn(event))} />
+            Blind
+          </label>
+        `}
+      </div>
+      <${PromptTokens} store=${store} />
+    </form>
+  `;
+}
+
+/** @param {Event} event */
+const isOn = (event) => /** @type {HTMLInputElement} */ (event.target).checked;

@@ -1,0 +1,74 @@
+/**
+ * An answer as it is written.
+ *
+ * @import { GeneratedToken, GenerateRequest, Generation } from "../../types.js"
+ *
+ * @typedef {"idle" | "waiting" | "loading" | "writing"} Phase
+ */
+import { signal } from "@preact/signals";
+import * as api from "../../server/api.js";
+
+/** How many of the likeliest tokens are shown beside the one that was taken. */
+const ALTERNATIVES = 5;
+
+export class Answer {
+  /** @param {string} model id @param {string} [text] of an answer that was there before */
+  constructor(model, text = "") {
+    this.model = model;
+    this.text = signal(text);
+    this.phase = signal(/** @type {Phase} */ ("idle"));
+    /** Told once the answer has ended; of one from the history nothing is known. */
+    this.tokens = signal(/** @type {GeneratedToken[]} */ ([]));
+    this.end = signal(/** @type {Generation | null} */ (null));
+    this.stopped = signal(false);
+    this.error = signal(/** @type {api.ApiError | null} */ (null));
+    /** What it was asked with. @type {GenerateRequest | null} */
+    this.request = null;
+    /** @type {AbortController | null} */
+    this.controller = null;
+  }
+
+  get busy() {
+    return this.phase.value !== "idle";
+  }
+
+  /** Whether it broke off before the model ended it. */
+  get unfinished() {
+    return this.stopped.value || this.end.value?.finish_reason === "length";
+  }
+
+  stop() {
+    this.controller?.abort();
+  }
+
+  /** @param {GenerateRequest} request @param {boolean} [goOn] with the text that is there */
+  async ask(request, goOn = false) {
+    const aborter = (this.controller = new AbortController());
+    const tokens = goOn ? [...this.tokens.value] : [];
+    if (!goOn) {
+      this.request = request;
+      this.text.value = "";
+    }
+    this.tokens.value = [];
+    this.end.value = this.error.value = null;
+    this.stopped.value = false;
+    this.phase.value = "waiting";
+    try {
+      for await (const { type, data } of api.generate({ ...request, top_logprobs: ALTERNATIVES }, aborter.signal)) {
+        if (type === "loading") this.phase.value = "loading";
+        else if (type === "token") {
+          this.phase.value = "writing";
+          this.text.value += data.text;
+          tokens.push(data);
+        } else if (type === "done") this.end.value = data;
+      }
+    } catch (reason) {
+      if (aborter.signal.aborted) this.stopped.value = true;
+      else if (reason instanceof api.ApiError) this.error.value = reason;
+      else throw reason;
+    } finally {
+      this.tokens.value = tokens;
+      this.phase.value = "idle";
+    }
+  }
+}
