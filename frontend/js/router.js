@@ -42,8 +42,11 @@ export const runLink = (id) => `#/runs/${encodeURIComponent(id)}`;
 /** @param {string[]} runs */
 export const compareLink = (runs) => `#/compare?runs=${runs.map(encodeURIComponent).join(",")}`;
 
-/** @param {string} model */
-export const playgroundLink = (model) => `#/playground?model=${encodeURIComponent(model)}`;
+/** @param {string[]} models one, or several side by side */
+export const playgroundLink = (...models) => `#/playground?${models.map((model) => `model=${encodeURIComponent(model)}`).join("&")}`;
+
+/** One prompt at each checkpoint of a run. @param {string} run */
+export const checkpointsLink = (run) => `#/playground?checkpoints=${encodeURIComponent(run)}`;
 
 /** @param {string} id */
 export const datasetLink = (id) => `#/datasets/${encodeURIComponent(id)}`;

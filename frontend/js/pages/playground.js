@@ -1,4 +1,8 @@
-/** Prompt models or chat with them, alone or side by side, or one prompt at each checkpoint of a run. */
+/**
+ * Prompt models or chat with them, alone or side by side, or one prompt at each checkpoint of a run.
+ *
+ * @import { Form } from "../stores/playground/conversation.js"
+ */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
@@ -11,6 +15,7 @@ import { Checkpoints } from "./playground/checkpoints.js";
 import { Composer } from "./playground/composer.js";
 import { History } from "./playground/history.js";
 import { ModelsBar } from "./playground/models-bar.js";
+import { PromptTokens } from "./playground/prompt-tokens.js";
 import { SettingsPanel } from "./playground/settings-panel.js";
 import { TurnView } from "./playground/turn.js";
 import { Votes } from "./playground/votes.js";
@@ -47,6 +52,7 @@ export function PlaygroundPage({ query }) {
     <${ErrorNotice} error=${store.listError.value} />
     <div class="playground">
       <div class="playground-main">
+        <${FormChoice} store=${store} />
         ${view.value === "models" ? html`<${Models} store=${store} />` : html`<${Checkpoints} store=${store} run=${query.get("checkpoints")} />`}
       </div>
       <${SettingsPanel} store=${store} />
@@ -70,7 +76,30 @@ function Models({ store }) {
     `}
     ${chat && turns.length === 0 && html`<p class="muted playground-empty">Ask something: the answer is written here.</p>`}
     ${chat && composer}
+    <${PromptTokens} store=${store} />
     <${Votes} store=${store} />
+  `;
+}
+
+/** @param {{ store: PlaygroundStore }} props */
+function FormChoice({ store }) {
+  const chat = store.form.value === "chat";
+  const model = store.find(store.models.value[0]);
+  const plain = model && !model.chat_template;
+  return html`
+    <div class="actions">
+      <${Segmented}
+        label="Form"
+        name="playground-form"
+        options=${[["prompt", "Prompt"], ["chat", "Chat"]]}
+        value=${store.form.value}
+        onChange=${(/** @type {Form} */ form) => store.setForm(form)}
+      />
+      <span class="muted">
+        ${!chat && "A text that the model goes on from."}
+        ${chat && (plain ? `${model.name} has no chat format: messages are sent as a plain transcript.` : "Messages in the model's own chat format.")}
+      </span>
+    </div>
   `;
 }
 

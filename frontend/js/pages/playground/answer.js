@@ -2,6 +2,7 @@
  * @import { Answer } from "../../stores/playground/answer.js"
  * @import { PlaygroundStore, Turn } from "../../stores/playground/playground-store.js"
  */
+import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import { CopyButton } from "../../components/copy-button.js";
 import { Icon } from "../../components/icon.js";
@@ -25,7 +26,7 @@ export function AnswerView({ store, turn, answer, name }) {
   return html`
     <section class="answer" aria-label=${`Answer of ${name}`}>
       ${(turn.answers.length > 1 || store.form.value === "chat") &&
-      html`<header><h3 title=${name}>${name}</h3>${!turn.hidden && html`<span class="tag" title=${meaning}>${way}</span>`}</header>`}
+      html`<header><h3 title=${name}>${name}</h3>${!turn.hidden && html`<span class="tag" title=${`${name} ${meaning}`}>${way}</span>`}</header>`}
       <${AnswerText} answer=${answer} prompt=${store.form.value === "prompt" ? turn.user : ""} probabilities=${store.probabilities.value} name=${name} />
       <${ErrorNotice} error=${answer.error.value} />
       <div class="actions">
@@ -46,12 +47,13 @@ export function AnswerView({ store, turn, answer, name }) {
  * @param {{ answer: Answer, prompt: string, probabilities: boolean, name: string }} props
  */
 export function AnswerText({ answer, prompt, probabilities, name }) {
+  const text = useComputed(() => (prompt ? answer.text.value : answer.text.value.trimStart()));
   const tokens = answer.tokens.value;
   if (probabilities && tokens.length) return html`<${LikelyTokens} tokens=${tokens} label=${`Tokens of the answer of ${name}`} />`;
   const shown = prompt.length > PROMPT_SHOWN ? `…${prompt.slice(-PROMPT_SHOWN)}` : prompt;
   return html`
     <div class="answer-text" dir="auto">
-      ${shown && html`<span class="muted">${shown}</span>`}<span data-generated>${answer.text}</span
+      ${shown && html`<span class="muted">${shown}</span>`}<span data-generated>${text}</span
       >${answer.busy && html`<span class="caret"></span>`}
     </div>
   `;
@@ -64,7 +66,7 @@ function statusOf(answer, hidden) {
   if (answer.stopped.value) return "Stopped.";
   const end = answer.end.value;
   if (!end) return "";
-  const why = end.finish_reason === "length" ? "Stopped at max new tokens." : "The model ended here.";
+  const why = end.finish_reason === "stop" ? "The model ended here." : answer.isFull ? "It can read no more: its context is full." : "Stopped at max new tokens.";
   const cut = end.truncated_tokens
     ? ` The prompt's first ${format.count(end.truncated_tokens)} tokens were left out: it is longer than the model can read.`
     : "";

@@ -63,8 +63,8 @@ export function Checkpoints({ store, run }) {
 /** @param {{ store: PlaygroundStore, sweep: Sweep }} props */
 function Slider({ store, sweep }) {
   const stops = sweep.stops.value;
-  const { step, kind, loss, answer } = stops[sweep.at.value];
-  const where = `Step ${format.count(step)}${kind === "final" ? ", final" : ""}${loss === null ? "" : `, validation loss ${format.loss(loss)}`}`;
+  const { step, kind, validation_loss: loss, answer } = stops[sweep.at.value];
+  const where = `Step ${format.count(step)}${kind === "final" ? ", final" : ""}${loss == null ? "" : `, validation loss ${format.loss(loss)}`}`;
   return html`
     <section class="card sweep" aria-label="Answers by checkpoint">
       <label class="stacked">

@@ -2,7 +2,6 @@
 import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
 import { Icon } from "../../components/icon.js";
-import { PromptTokens } from "./prompt-tokens.js";
 
 /** Where the prompt or the next message is typed, and sent. @param {{ store: PlaygroundStore }} props */
 export function Composer({ store }) {
@@ -54,7 +53,6 @@ export function Composer({ store }) {
           </label>
         `}
       </div>
-      <${PromptTokens} store=${store} />
     </form>
   `;
 }

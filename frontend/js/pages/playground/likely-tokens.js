@@ -18,8 +18,8 @@ export function LikelyTokens({ tokens, label }) {
       <${TokenLine} tokens=${shown} label=${label} attributesOf=${attributesOf} detail=${LikelyDetail} />
       <ul class="token-legend" aria-label="Legend">
         ${LEVELS.map(([, name], level) => html`<li><span class="token" data-level=${level}>${"abc"}</span> ${name}</li>`)}
-        ${mean !== null && html`<li class="muted" title="The geometric mean: 1 divided by the perplexity">${percentOf(Math.log(mean))} on average</li>`}
       </ul>
+      ${mean !== null && html`<p class="muted" title="The geometric mean: 1 divided by the perplexity">${percentOf(mean)} per token on average</p>`}
     </div>
   `;
 }

@@ -29,10 +29,10 @@ function Tokens({ store }) {
   const request = store.request();
   const { value, error, busy } = useLatest(request && JSON.stringify(request), (signal) => tokensOf(/** @type {GenerateRequest} */ (request), signal));
   const [model] = store.models.value;
-  const [way, meaning] = WAYS[wayOf(store.form.value, store.find(model))];
+  const [, meaning] = WAYS[wayOf(store.form.value, store.find(model))];
   return html`
     <p class="muted">
-      ${store.models.value.length > 1 ? `To ${store.nameOf(model)}, as ${way}.` : `As ${way}.`} ${meaning}${" "}
+      ${store.nameOf(model)} ${meaning}${" "}
       <span role="status">${busy.value ? "Asking the model…" : value.value ? `${count(value.value.length)} tokens.` : ""}</span>
     </p>
     <${ErrorNotice} error=${error.value} />

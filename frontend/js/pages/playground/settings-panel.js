@@ -2,28 +2,15 @@
  * @import { PlaygroundStore } from "../../stores/playground/playground-store.js"
  */
 import { html } from "htm/preact";
-import { Segmented } from "../../components/segmented.js";
 import { FIELDS, STOP } from "../../stores/playground/settings.js";
 import { Code } from "./code.js";
 import { Presets } from "./presets.js";
 
-/** The form of what is asked, how tokens are chosen, and the same as code. @param {{ store: PlaygroundStore }} props */
+/** How tokens are chosen, and the same request as code. @param {{ store: PlaygroundStore }} props */
 export function SettingsPanel({ store }) {
   const chat = store.form.value === "chat";
-  const model = store.find(store.models.value[0]);
   return html`
     <aside class="playground-settings" aria-label="Settings">
-      <div class="stacked">
-        <span>Form</span>
-        <${Segmented}
-          label="Form"
-          name="playground-form"
-          options=${[["prompt", "Prompt"], ["chat", "Chat"]]}
-          value=${store.form.value}
-          onChange=${(/** @type {import("../../stores/playground/conversation.js").Form} */ form) => store.setForm(form)}
-        />
-        <span class="field-help">${helpFor(chat, model?.chat_template ?? true)}</span>
-      </div>
       ${chat &&
       html`
         <label class="stacked">
@@ -74,12 +61,6 @@ export function SettingsPanel({ store }) {
       <${Code} store=${store} />
     </aside>
   `;
-}
-
-/** @param {boolean} chat @param {boolean} hasTemplate */
-function helpFor(chat, hasTemplate) {
-  if (!chat) return "The model goes on from a text.";
-  return hasTemplate ? "Messages, put in the model's own chat format." : "This model has no chat format: messages are sent as a plain transcript.";
 }
 
 /** @param {Event} event */

@@ -3,6 +3,7 @@
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../components/icon.js";
 import { letterOf } from "../../stores/playground/votes.js";
 import { AnswerView } from "./answer.js";
@@ -15,8 +16,12 @@ import { VoteBar } from "./vote-bar.js";
  */
 export function TurnView({ store, turn, last }) {
   const chat = store.form.value === "chat";
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (chat && turn.busy) box.current?.scrollIntoView({ block: "nearest" });
+  }, []);
   return html`
-    <article class="turn" aria-label=${chat ? "Question and answer" : "Prompt and answer"}>
+    <article ref=${box} class="turn" aria-label=${chat ? "Question and answer" : "Prompt and answer"}>
       ${chat && html`<${Question} store=${store} turn=${turn} />`}
       <div class="answers" style=${{ "--columns": turn.answers.length }}>
         ${turn.answers.map(
@@ -31,7 +36,7 @@ export function TurnView({ store, turn, last }) {
           `,
         )}
       </div>
-      ${last && turn.answers.length > 1 && html`<${VoteBar} store=${store} turn=${turn} />`}
+      ${(last || turn.blind) && turn.answers.length > 1 && html`<${VoteBar} store=${store} turn=${turn} />`}
     </article>
   `;
 }

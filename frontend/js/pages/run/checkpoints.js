@@ -5,7 +5,8 @@
 import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import * as format from "../../format.js";
-import { playgroundLink } from "../../router.js";
+import { checkpointsLink, playgroundLink } from "../../router.js";
+import { comparisonFor, modelsByStep } from "../../stores/playground/run-models.js";
 
 /** The models on disk. @param {{ store: RunStore }} props */
 export function Checkpoints({ store }) {
@@ -18,7 +19,22 @@ export function Checkpoints({ store }) {
       <ul class="checkpoints">
         ${checkpoints.map((checkpoint) => html`<${Row} key=${checkpoint.name} checkpoint=${checkpoint} best=${best} />`)}
       </ul>
+      <${Trials} store=${store} />
     </section>
+  `;
+}
+
+/** What they can be tried on together. @param {{ store: RunStore }} props */
+function Trials({ store }) {
+  const run = store.run.value;
+  const comparison = run && comparisonFor(run, store.checkpoints.value);
+  const several = modelsByStep(store.checkpoints.value).length > 1;
+  if (!comparison && !several) return null;
+  return html`
+    <div class="actions">
+      ${comparison && html`<a class="button small" href=${playgroundLink(...comparison.models)}>Compare with ${comparison.other}</a>`}
+      ${several && html`<a class="button small" href=${checkpointsLink(store.id)} title="One prompt at each checkpoint">Slide through them</a>`}
+    </div>
   `;
 }
 

@@ -32,9 +32,15 @@ export class Answer {
     return this.phase.value !== "idle";
   }
 
-  /** Whether it broke off before the model ended it. */
+  /** Whether it ended as the model's context has no room for more. */
+  get isFull() {
+    const end = this.end.value;
+    return end?.finish_reason === "length" && end.completion_tokens < (this.request?.max_new_tokens ?? 0);
+  }
+
+  /** Whether it broke off before the model ended it, and can be gone on with. */
   get unfinished() {
-    return this.stopped.value || this.end.value?.finish_reason === "length";
+    return this.stopped.value || (this.end.value?.finish_reason === "length" && !this.isFull);
   }
 
   stop() {

@@ -13,9 +13,9 @@ const NEXT_QUESTION = "\nUser:";
 
 /** @type {Record<Way, [name: string, meaning: string]>} */
 export const WAYS = {
-  text: ["plain text", "The model goes on from the prompt as it stands."],
-  chat: ["chat format", "The messages are put in the model's own chat format."],
-  transcript: ["plain transcript", "This model has no chat format, so it gets the messages as a text: User: … Assistant: …"],
+  text: ["plain text", "goes on from the prompt as it stands."],
+  chat: ["chat format", "gets the messages in its own chat format."],
+  transcript: ["plain transcript", "has no chat format, so it gets the messages as a text: User: … Assistant: …"],
 };
 
 /** @param {Form} form @param {Model | undefined} model one that is not listed may have a format @returns {Way} */

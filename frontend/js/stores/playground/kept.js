@@ -47,8 +47,13 @@ export const forgetAll = () => localStorage.removeItem(HISTORY_KEY);
  */
 export function bounded(items, most, characters) {
   let room = characters;
-  const end = items.findIndex((item) => (room -= JSON.stringify(item).length) < 0);
-  return items.slice(0, Math.min(most, end < 0 ? items.length : end));
+  const fitting = items.filter((item) => {
+    const size = JSON.stringify(item).length;
+    if (size > room) return false; // a huge one is left out alone, and pushes out no others
+    room -= size;
+    return true;
+  });
+  return fitting.slice(0, most);
 }
 
 /** @param {string} key @returns {any[]} */

@@ -32,8 +32,8 @@ export function rankOf({ token, top_logprobs: top }) {
   return (top ?? []).findIndex((each) => each.token === token) + 1;
 }
 
-/** @param {GeneratedToken[]} tokens @returns {number | null} the mean probability, as the geometric mean: 1 / perplexity */
+/** @param {GeneratedToken[]} tokens @returns {number | null} their mean log-probability: minus the logarithm of the perplexity */
 export function meanOf(tokens) {
   const logprobs = tokens.map(({ logprob }) => logprob).filter((each) => each !== null && each !== undefined);
-  return logprobs.length ? Math.exp(logprobs.reduce((sum, each) => sum + each, 0) / logprobs.length) : null;
+  return logprobs.length ? logprobs.reduce((sum, each) => sum + each, 0) / logprobs.length : null;
 }

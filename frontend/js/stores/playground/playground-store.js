@@ -184,12 +184,13 @@ export class PlaygroundStore {
     this.turns.value = said.map(({ user, answers }) => new Turn(user, answers.map(({ model, text }) => new Answer(model, text))));
   }
 
-  /** @returns {GenerateRequest | null} what the first model would be sent now */
+  /** @returns {GenerateRequest | null} what the first model would be sent now, or was sent last where nothing new is typed */
   request() {
     const [model] = this.models.value;
     if (!model) return null;
     const said = this.form.value === "prompt" ? [] : this.said();
-    return this.#request([...said, { user: this.draft.value, answers: [] }], model);
+    const typed = this.draft.value.trim() !== "" || said.length === 0;
+    return this.#request(typed ? [...said, { user: this.draft.value, answers: [] }] : said, model);
   }
 
   /** What one question is to each of many models, all with one seed. @param {string} user @returns {(model: string) => GenerateRequest} */

@@ -5,8 +5,8 @@
  * @typedef {{ name: string, values: Typed, own?: boolean }} SamplingPreset
  */
 
-/** Seeds that the server takes. */
-const SEEDS = 2 ** 31;
+/** Few enough digits to be read and typed. */
+const SEEDS = 1_000_000;
 
 /** @type {{ name: string, label: string, initial: string, help: string, placeholder?: string }[]} */
 export const FIELDS = [

@@ -3,11 +3,12 @@
  *
  * @import { Checkpoint, GenerateRequest } from "../../types.js"
  *
- * @typedef {{ model: string, step: number, kind: string, loss: number | null, answer: Answer }} Stop
+ * @typedef {Checkpoint & { model: string, answer: Answer }} Stop
  */
 import { computed, signal } from "@preact/signals";
 import * as api from "../../server/api.js";
 import { Answer } from "./answer.js";
+import { modelsByStep } from "./run-models.js";
 
 export class Sweep {
   constructor() {
@@ -29,7 +30,7 @@ export class Sweep {
     try {
       const { items } = await api.getCheckpoints(run);
       if (this.run.value !== run) return;
-      this.stops.value = stopsOf(items);
+      this.stops.value = modelsByStep(items).map((each) => ({ ...each, answer: new Answer(each.model) }));
       this.at.value = Math.max(0, this.stops.value.length - 1);
     } catch (reason) {
       if (!(reason instanceof api.ApiError)) throw reason;
@@ -53,15 +54,4 @@ export class Sweep {
     this.going.value = false;
     for (const { answer } of this.stops.value) answer.stop();
   }
-}
-
-/** @param {Checkpoint[]} checkpoints @returns {Stop[]} by step; of two at one step the later one, as the final model */
-export function stopsOf(checkpoints) {
-  const byStep = new Map(
-    checkpoints.filter(({ model }) => model).map(({ model, step, kind, validation_loss: loss }) => [
-      step,
-      { model: /** @type {string} */ (model), step, kind, loss: loss ?? null, answer: new Answer(/** @type {string} */ (model)) },
-    ]),
-  );
-  return [...byStep.values()].sort((a, b) => a.step - b.step);
 }
