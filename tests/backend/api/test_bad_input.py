@@ -146,6 +146,16 @@ def test_generate_refuses_what_it_cannot_use(shared_server) -> None:
         ({"temperature": 6}, "temperature"),
         ({"max_new_tokens": 1025}, "max_new_tokens"),
         ({"top_q": 1}, "top_q"),
+        ({"prompt": None}, "prompt"),
+        ({"messages": [{"role": "user", "content": "Hi"}]}, "prompt"),
+        ({"prompt": None, "messages": []}, "messages"),
+        ({"prompt": None, "messages": [{"role": "user"}]}, "messages"),
+        ({"continue_answer": True}, "continue_answer"),
+        ({"prompt": None, "messages": [{"role": "user", "content": "Hi"}], "continue_answer": True}, "continue_answer"),
+        ({"min_p": 1.1}, "min_p"),
+        ({"repetition_penalty": 0}, "repetition_penalty"),
+        ({"presence_penalty": 3}, "presence_penalty"),
+        ({"top_logprobs": 21}, "top_logprobs"),
     ):
         body = {"model": "run:20200101-000000-0000", "prompt": "Once", **change}
         response = shared_server.client.post("/api/generate", json=body)

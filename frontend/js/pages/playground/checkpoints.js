@@ -12,6 +12,7 @@ import { Progress } from "../../components/progress.js";
 import * as format from "../../format.js";
 import { Sweep } from "../../stores/playground/sweep.js";
 import { AnswerText } from "./answer.js";
+import { ShowProbabilities } from "./composer.js";
 
 /** @param {{ store: PlaygroundStore, run: string | null }} props the run that the link asked for */
 export function Checkpoints({ store, run }) {
@@ -51,6 +52,7 @@ export function Checkpoints({ store, run }) {
         ${sweep.going.value
           ? html`<button type="button" class="button" onClick=${() => sweep.cancel()}><${Icon} name="stop" />Stop</button>`
           : html`<button class="button primary" disabled=${stops.length === 0}>Ask ${format.count(stops.length)} checkpoints</button>`}
+        <${ShowProbabilities} store=${store} />
         <span class="muted" role="status">${sweep.going.value && `${format.count(sweep.done.value)} of ${format.count(stops.length)} have answered`}</span>
       </div>
       ${sweep.going.value && html`<${Progress} share=${sweep.done.value / stops.length} label="Checkpoints that have answered" />`}

@@ -37,14 +37,7 @@ export function Composer({ store }) {
           ? html`<button type="button" class="button" onClick=${() => store.stop()}><${Icon} name="stop" />Stop${store.models.value.length > 1 ? " all" : ""}</button>`
           : html`<button class="button primary" disabled=${!ready}>${chat ? "Send" : "Generate"}</button>`}
         ${store.turns.value.length > 0 && html`<button type="button" class="button" onClick=${() => store.startAnew()}>${chat ? "New chat" : "Clear"}</button>`}
-        <label class="inline-check">
-          <input
-            type="checkbox"
-            checked=${store.probabilities.value}
-            onChange=${(/** @type {Event} */ event) => (store.probabilities.value = isOn(event))}
-          />
-          Show probabilities
-        </label>
+        <${ShowProbabilities} store=${store} />
         ${store.models.value.length > 1 &&
         html`
           <label class="inline-check" title="Names are hidden and the order is shuffled until you have voted">
@@ -54,6 +47,20 @@ export function Composer({ store }) {
         `}
       </div>
     </form>
+  `;
+}
+
+/** @param {{ store: PlaygroundStore }} props */
+export function ShowProbabilities({ store }) {
+  return html`
+    <label class="inline-check">
+      <input
+        type="checkbox"
+        checked=${store.probabilities.value}
+        onChange=${(/** @type {Event} */ event) => (store.probabilities.value = isOn(event))}
+      />
+      Show probabilities
+    </label>
   `;
 }
 
