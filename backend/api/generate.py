@@ -93,10 +93,10 @@ def require_one(prompt: str | None, messages: list[Turn] | None) -> None:
         raise InvalidFieldError("prompt", f"Give either prompt or messages, {both}.")
 
 
-def check_learned(name: str, source: ModelSource) -> None:
+def check_learned(name: str, source: ModelSource, field: str = "model") -> None:
     """Raises InvalidFieldError for a model that has learned nothing yet."""
     if source.kind == "built_in":
-        raise InvalidFieldError("model", f"{name} knows nothing yet.", hint="Train it, then prompt the run's model.")
+        raise InvalidFieldError(field, f"{name} knows nothing yet.", hint="Train it, then prompt the run's model.")
 
 
 def device_for_texts(services: Services) -> str:
