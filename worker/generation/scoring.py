@@ -52,8 +52,8 @@ class Window(NamedTuple):
 
 
 def windows_of(length: int, most: int) -> list[Window]:
-    """Windows in which a model that reads ``most`` tokens scores each of ``length`` tokens but the first, once: one window if
-    it can, else such that half a window or more stands before each token that is scored from the second window on."""
+    """Windows in which a model that reads ``most`` tokens scores each of ``length`` tokens but the first, once: one if it
+    can, else such that half a window or more stands before each token that is scored from the second one on."""
     windows = [Window(0, 1, min(length, most + 1))]
     step = max(1, most // 2)
     while windows[-1].end < length:

@@ -91,10 +91,11 @@ class Forward(nn.Module):
         with torch.autocast(kind, self._dtype, enabled=self._dtype is not None):
             head = self.model.get_output_embeddings()
             states = _trained(batch, self._body(self._arguments(batch))) if self._plain_head else self._trained_logits(batch)
-            parts = []
-            for rows in torch.arange(len(batch.targets), device=states.device).split(chunk_rows(kind, head.weight.shape[0])):
-                logits = head(states[rows]) if self._plain_head else states[rows]
-                parts.append(score_tokens(logits, batch.targets[rows], top))
+            rows, parts = chunk_rows(kind, head.weight.shape[0]), []
+            for start in range(0, len(batch.targets), rows):
+                part = states[start : start + rows]
+                logits = head(part) if self._plain_head else part
+                parts.append(score_tokens(logits, batch.targets[start : start + rows], top))
         return TokenScores(*(torch.cat(each).cpu() for each in zip(*parts, strict=True)))
 
     def _arguments(self, batch: Batch) -> dict[str, Any]:
