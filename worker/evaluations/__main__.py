@@ -6,7 +6,7 @@ The protocol is that of ``worker.protocol``:
 
     {"id": 1, "event": "loading", "data": {}}
     {"id": 1, "event": "progress", "data": {"set", "text", "share"}}    share: of the set, once it is known
-    {"id": 1, "event": "scored", "data": {"set", "loss", ..., "examples", "seconds", "notes"}}    scores as Tally.numbers
+    {"id": 1, "event": "scored", "data": {"set", "loss", ..., "examples", "seconds", "notes"}}    scores as ScoreSums.numbers
         has them; or {"set", "error": {"message", "hint"}} for a set that cannot be scored
     {"id": 1, "event": "done", "data": {}}
 """

@@ -22,7 +22,7 @@ from worker.evaluations.wanted import EvaluatedSet, Evaluation
 from worker.models.forward import Forward
 from worker.models.loading import LanguageModel, choose_max_length
 from worker.models.packing import choose_layout
-from worker.models.scores import Tally
+from worker.models.scores import ScoreSums
 
 _ROWS_AT_ONCE = 256
 _BATCH_SIZE = 8  # times max length are the tokens of a forward pass
@@ -49,14 +49,14 @@ def scores_of(language_model: LanguageModel, evaluated: EvaluatedSet, request: E
     for examples, count in found.parts(lambda: say("Reading the texts.", found.seen / found.count)):
         for share in meter.add(examples):
             say("Scoring the texts.", (found.seen + share * count) / found.count)
-    if not meter.tally.tokens:
+    if not meter.sums.tokens:
         notes.append("No example has anything to score.")
     if found.cut:
         cut = f"{found.cut:,} of {found.seen:,} rows are" if found.seen > 1 else "The row is"
         notes.append(f"{cut} longer than {rows.max_length:,} tokens; what is beyond was not scored.")
     notes += [*rows.notes, *told(encoder.lost, encoder.refused_rows)]
     seconds = time.perf_counter() - started
-    return {**meter.tally.numbers(), "examples": meter.examples, "seconds": seconds, "notes": notes}
+    return {**meter.sums.numbers(), "examples": meter.examples, "seconds": seconds, "notes": notes}
 
 
 class _Rows(NamedTuple):
@@ -146,7 +146,7 @@ class _Meter:
     """Adds up what the model makes of examples."""
 
     def __init__(self, language_model: LanguageModel, precision: Any, max_length: int) -> None:
-        self.tally = Tally()
+        self.sums = ScoreSums()
         self.examples = 0
         self._model: Any = language_model.model
         self._layout, _ = choose_layout(language_model, True, precision, self._model.device)
@@ -162,11 +162,11 @@ class _Meter:
             self._score(batch)
             yield number / len(batches)
         self.examples += len(examples)
-        self.tally.bytes += self._too_many(examples)
+        self.sums.bytes += self._too_many(examples)
 
     def _score(self, batch: Batch) -> None:
         scores = self._forward.score(batch.to(self._model.device))
-        self.tally.add(scores.nats.numpy(), scores.ranks.numpy(), self._bytes.of(batch.targets.numpy()))
+        self.sums.add(scores.nats.numpy(), scores.ranks.numpy(), self._bytes.of(batch.targets.numpy()))
 
     def _too_many(self, examples: Examples) -> int:
         """Bytes, below zero, that were counted of tokens which follow a mark of the beginning, and are not in the text."""

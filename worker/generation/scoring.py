@@ -5,7 +5,7 @@
     {"id": 1, "event": "loading", "data": {}}            only where the model is not in memory yet
     {"id": 1, "event": "progress", "data": {"share"}}    of the text, if it is read in several windows
     {"id": 1, "event": "done", "data": {"tokens": [{"text", "id", "bytes", "nats", "rank", "top": [{"text", "logprob"}]}],
-        "windows", "window_tokens", "scores": {"loss", ...}}}    as Tally.numbers has them
+        "windows", "window_tokens", "scores": {"loss", ...}}}    as ScoreSums.numbers has them
 
 ``nats`` and ``rank`` are null for the first token, before which nothing stands.
 """
@@ -25,7 +25,7 @@ from worker.data.token_bytes import TokenBytes
 from worker.generation.text_stream import TextStream
 from worker.models.forward import Forward
 from worker.models.loading import LanguageModel
-from worker.models.scores import Tally, TokenScores
+from worker.models.scores import ScoreSums, TokenScores
 from worker.protocol import Reply
 
 _MOST_AT_ONCE = 2048  # tokens; others wait for their next token meanwhile
@@ -96,7 +96,7 @@ class Scoring:
         counts = counter.of(np.array(self._ids))
         if not counts[0] and len(counts) > 1:  # a mark of the beginning, and a text that begins after it
             counts[1] = counter.leading(self._ids[1])
-        texts, tally = _texts(self._tokenizer, self._ids), Tally()
+        texts, sums = _texts(self._tokenizer, self._ids), ScoreSums()
         tokens = [
             {"text": text, "id": token, "bytes": count, "nats": None, "rank": None, "top": []}
             for text, token, count in zip(texts, self._ids, counts.tolist(), strict=True)
@@ -113,8 +113,8 @@ class Scoring:
                     if math.isfinite(logprob)
                 ]
             start, end = end, end + len(scores.nats)
-            tally.add(scores.nats.numpy(), scores.ranks.numpy(), counts[start:end])
-        return {"tokens": tokens, "windows": len(self._windows), "window_tokens": self._most, "scores": tally.numbers()}
+            sums.add(scores.nats.numpy(), scores.ranks.numpy(), counts[start:end])
+        return {"tokens": tokens, "windows": len(self._windows), "window_tokens": self._most, "scores": sums.numbers()}
 
 
 def _ids_of(tokenizer: Any, text: str) -> list[int]:

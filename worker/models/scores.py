@@ -40,7 +40,7 @@ def score_tokens(logits: torch.Tensor, targets: torch.Tensor, top: int) -> Token
 
 
 @dataclass
-class Tally:
+class ScoreSums:
     """Sums over scored tokens: all of them, and ``text_nats`` of those that stand for ``bytes`` of text."""
 
     nats: float = 0.0
