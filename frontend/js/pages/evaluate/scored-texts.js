@@ -58,7 +58,7 @@ const noteOf = ({ name, windows, window_tokens: size }) =>
 function Totals({ models }) {
   return html`
     <div class="scroll" tabindex="0" role="region" aria-label="Totals">
-      <table class="side-by-side scores">
+      <table class="compare side-by-side scores">
         <thead>
           <tr>
             <th scope="col">Model</th>

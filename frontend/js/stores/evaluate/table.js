@@ -114,3 +114,15 @@ export function standingOf({ status, cells, models, datasets, progress }) {
 
 /** @param {Evaluation} evaluation */
 export const isUnfinished = ({ status }) => status === "queued" || status === "running";
+
+/** @param {Evaluation} evaluation @returns {string[]} what else is to be known of its cells, a sentence each, said once */
+export function remarksOf(evaluation) {
+  const named = (/** @type {Evaluation["models"]} */ names, /** @type {string} */ id) => names.find((each) => each.id === id)?.name ?? id;
+  const remarks = evaluation.cells.flatMap((cell) => {
+    const where = `${named(evaluation.models, cell.model)} on ${named(evaluation.datasets, cell.dataset)}`;
+    const wrong = cell.error ? [[cell.error.message, cell.error.hint].filter(Boolean).join(" ")] : [];
+    return [...cell.notes, ...wrong].map((said) => /** @type {[string, string]} */ ([said, where]));
+  });
+  const places = new Map(remarks.map(([said]) => [said, remarks.filter(([other]) => other === said).map(([, where]) => where)]));
+  return [...places].map(([said, where]) => (where.length === evaluation.cells.length ? said : `${where.join(", ")}: ${said}`));
+}
