@@ -23,8 +23,10 @@ class TokenBytes:
         self._added: dict[int, str] = {token: str(added) for token, added in tokenizer.added_tokens_decoder.items()}
         backend = getattr(tokenizer, "backend_tokenizer", None)
         decoder = "" if backend is None else backend.to_str()
+        self._single_bytes = backend is None  # those of ByT5, a character each
         self._byte_level = '"ByteLevel"' in decoder
         self._blanks = not self._byte_level and _BLANK in decoder
+        self._falls_back = '"ByteFallback"' in decoder
         self._known: dict[int, int] = {}
 
     def of(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -35,9 +37,10 @@ class TokenBytes:
 
     def leading(self, token: int) -> int:
         """The bytes of a token that a text begins with: SentencePiece puts a blank before it that is not in the text."""
-        if not self._blanks or token in self._added:
-            return self._count(token)
-        return len(str(self._tokenizer.decode([token])).encode())
+        count = self._count(token)
+        if not self._blanks or token in self._added or not self._tokenizer.convert_ids_to_tokens(token).startswith(_BLANK):
+            return count
+        return count if str(self._tokenizer.decode([token])).startswith(" ") else count - 1
 
     def _count(self, token: int) -> int:
         if token not in self._known:
@@ -54,7 +57,9 @@ class TokenBytes:
             return 0
         if self._byte_level:
             return len(piece)  # a character for each byte
-        if _BYTE.fullmatch(piece):
+        if self._single_bytes and len(piece) == 1 and ord(piece) < 256:
+            return 1
+        if self._falls_back and _BYTE.fullmatch(piece):
             return 1
         if self._blanks:
             return len(piece.replace(_BLANK, " ").encode())

@@ -94,7 +94,7 @@ class Scoring:
     def _told(self) -> dict[str, Any]:
         counter = TokenBytes(self._tokenizer)
         counts = counter.of(np.array(self._ids))
-        if not counts[0] and len(counts) > 1:  # a mark of the beginning, and a text that begins after it
+        if len(counts) > 1 and not counts[0]:  # a mark of the beginning, and a text that begins after it
             counts[1] = counter.leading(self._ids[1])
         texts, sums = _texts(self._tokenizer, self._ids), ScoreSums()
         tokens = [
