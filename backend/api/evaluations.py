@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse
 
 from backend.api.deps import ServicesDep
+from backend.api.events import as_events
 from backend.schemas.evaluations import Evaluation, EvaluationList
 
 router = APIRouter(prefix="/api/evaluations", tags=["evaluations"])
@@ -42,6 +44,13 @@ async def list_evaluations(services: ServicesDep) -> EvaluationList:
 async def get_evaluation(evaluation_id: str, services: ServicesDep) -> Evaluation:
     """Its cells so far, and while it runs how far it is."""
     return services.evaluations.get(evaluation_id)
+
+
+@router.get("/{evaluation_id}/stream", response_class=EventSourceResponse)
+async def watch_evaluation(evaluation_id: str, services: ServicesDep) -> EventSourceResponse:
+    """Events ``evaluation`` with all of it, at first and whenever something changes, and ``done`` at its end."""
+    services.evaluations.get(evaluation_id)
+    return EventSourceResponse(as_events(services.evaluations.watch(evaluation_id)), sep="\n")
 
 
 @router.post("/{evaluation_id}/stop")

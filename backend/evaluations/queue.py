@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Evaluations:
         self._helper = Helper("worker.evaluations", data_dir / "evaluations.log", "evaluates models")
         self._known: dict[str, Evaluation] = {}
         self._wake = asyncio.Event()
+        self._changed = asyncio.Event()  # another one after each change
         self._worker: asyncio.Task[None] | None = None
         self._current: asyncio.Task[None] | None = None
         self._device = "cpu"
@@ -67,6 +68,19 @@ class Evaluations:
                 f"There is no evaluation {evaluation_id[:60]!r}.", hint="GET /api/evaluations lists those there are."
             )
         return self._known[evaluation_id]
+
+    async def watch(self, evaluation_id: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Events ``evaluation`` at first and after changes, and a last ``done``, each with all of it.
+
+        Raises NotFoundError, also when it is deleted meanwhile.
+        """
+        while True:
+            changed, evaluation = self._changed, self.get(evaluation_id)
+            ended = evaluation.status not in UNFINISHED
+            yield {"event": "done" if ended else "evaluation", "data": evaluation.model_dump(mode="json")}
+            if ended:
+                return
+            await changed.wait()
 
     async def create(self, models: Sequence[str], datasets: Sequence[str], limit: int | None) -> Evaluation:
         """Queues one. Raises InvalidFieldError for what there is not, BusyError if too many wait, or OSError."""
@@ -108,6 +122,7 @@ class Evaluations:
         """Raises NotFoundError."""
         await self.cancel(evaluation_id)
         self._known.pop(evaluation_id, None)
+        self._tell()
         await asyncio.to_thread(self._archive.remove, evaluation_id)
 
     async def leave_gpu(self) -> None:
@@ -191,6 +206,11 @@ class Evaluations:
     def _change(self, evaluation: Evaluation, **changes: Any) -> None:
         for name, value in changes.items():
             setattr(evaluation, name, value)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def _keep(self, evaluation: Evaluation) -> None:
         """On a full disk it is held in memory until the next cell."""

@@ -311,6 +311,9 @@ export const createEvaluation = async (body) => (await sendJson("POST", "/api/ev
 /** @param {string} id */
 const evaluationPath = (id) => `/api/evaluations/${encodeURIComponent(id)}`;
 
+/** @param {string} id @param {AbortSignal} signal @returns {ReturnType<typeof eventsOf>} `evaluation` and `done`: as it is */
+export const watchEvaluation = (id, signal) => eventsOf(send(`${evaluationPath(id)}/stream`, { signal }));
+
 /** @param {string} id @returns {Promise<T.Evaluation>} */
 export const stopEvaluation = async (id) => (await send(`${evaluationPath(id)}/stop`, { method: "POST" })).json();
 

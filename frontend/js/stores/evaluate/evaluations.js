@@ -1,57 +1,67 @@
 /**
- * The evaluations there are, looked at again every second as long as one is unfinished.
+ * The evaluations there are; of those that are not done the oldest is followed, as the others wait for it.
  *
  * @import { Evaluation } from "../../types.js"
  */
 import { signal } from "@preact/signals-core";
-import { ApiError, createEvaluation, deleteEvaluation, listEvaluations, RETRY_MS, stopEvaluation } from "../../server/api.js";
+import {
+  ApiError, createEvaluation, deleteEvaluation, listEvaluations, RETRY_MS, stopEvaluation, watchEvaluation,
+} from "../../server/api.js";
 import { isUnfinished } from "./table.js";
-
-const PAUSE_MS = 1000;
 
 export class Evaluations {
   items = signal(/** @type {Evaluation[] | null} */ (null));
-  /** Why the list could not be had. */
+  /** Why there is no news; it is tried again. */
   error = signal(/** @type {ApiError | null} */ (null));
   #timer = 0;
-  #closed = false;
+  #following = new AbortController();
 
+  /** Loads the list, and follows until all are done. */
   async open() {
-    clearTimeout(this.#timer);
-    let pause = PAUSE_MS;
+    this.close();
+    const { signal: left } = (this.#following = new AbortController());
     try {
-      this.items.value = (await listEvaluations()).items;
-      this.error.value = null;
+      for (;;) {
+        const { items } = await listEvaluations();
+        if (left.aborted) return;
+        this.items.value = items;
+        this.error.value = null;
+        const next = items.findLast(isUnfinished);
+        if (!next) return;
+        for await (const { data } of watchEvaluation(next.id, left)) this.#take(data);
+      }
     } catch (reason) {
+      if (left.aborted) return;
       if (!(reason instanceof ApiError)) throw reason;
-      this.error.value = reason;
-      pause = RETRY_MS;
+      if (reason.status !== 404) this.error.value = reason; // it has been deleted meanwhile
+      this.#timer = setTimeout(() => this.open(), reason.status === 404 ? 0 : RETRY_MS);
     }
-    if (this.#closed || !(this.error.value || this.items.value?.some(isUnfinished))) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.open(), pause);
   }
 
   close() {
-    this.#closed = true;
     clearTimeout(this.#timer);
+    this.#following.abort();
+  }
+
+  /** @param {Evaluation} changed */
+  #take(changed) {
+    this.items.value = this.items.value?.map((each) => (each.id === changed.id ? changed : each)) ?? [changed];
   }
 
   /** @param {Parameters<typeof createEvaluation>[0]} wanted */
   async start(wanted) {
     await createEvaluation(wanted);
-    await this.open();
+    this.open();
   }
 
   /** @param {string} id */
   async stop(id) {
-    await stopEvaluation(id);
-    await this.open();
+    this.#take(await stopEvaluation(id));
   }
 
   /** @param {string} id */
   async remove(id) {
     await deleteEvaluation(id);
-    await this.open();
+    this.open();
   }
 }
