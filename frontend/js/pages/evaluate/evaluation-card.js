@@ -83,7 +83,7 @@ function Table({ evaluation, measure }) {
   const best = new Map(datasets.map(({ id }) => [id, bestOn(evaluation, measure.key, id)]));
   return html`
     <div class="scroll" tabindex="0" role="region" aria-label="Scores">
-      <table class="compare side-by-side scores">
+      <table class="compare side-by-side narrow scores">
         <thead>
           <tr>
             <th scope="col">${measure.label}${measure.unit && html`<small>${measure.unit}</small>`}</th>

@@ -19,7 +19,7 @@ export const MEASURES = [
   {
     key: "bits_per_byte",
     label: "Bits per byte",
-    unit: "bits",
+    unit: "",
     help: "How many bits the model needs for each byte of text. Compares models with different tokenizers. Lower is better.",
     show: (value) => (value == null ? "–" : value.toFixed(3)),
   },
