@@ -11,11 +11,15 @@ import { ErrorNotice } from "../components/notice.js";
 import { Segmented } from "../components/segmented.js";
 import { evaluateLink } from "../router.js";
 import { DatasetsPart } from "./evaluate/datasets.js";
+import { PromptsPart } from "./evaluate/prompts.js";
 import { TextPart } from "./evaluate/text.js";
 
-const PARTS = /** @type {[("text" | "datasets"), string][]} */ ([
+/** @typedef {"text" | "datasets" | "prompts"} Part */
+
+const PARTS = /** @type {[Part, string][]} */ ([
   ["text", "A text"],
   ["datasets", "Datasets"],
+  ["prompts", "Prompts"],
 ]);
 
 /** @param {{ query: URLSearchParams }} props what the link asks for: `part`, `models` and `datasets`, each with commas between */
@@ -51,12 +55,13 @@ export function EvaluatePage({ query }) {
         name="part"
         options=${PARTS}
         value=${part.value}
-        onChange=${(/** @type {"text" | "datasets"} */ value) => (part.value = value)}
+        onChange=${(/** @type {Part} */ value) => (part.value = value)}
       />
     </div>
     <${ErrorNotice} error=${error.value} />
     ${part.value === "text" && html`<${TextPart} ...${shared} />`}
     ${part.value === "datasets" && html`<${DatasetsPart} ...${shared} datasets=${datasets} />`}
+    ${part.value === "prompts" && html`<${PromptsPart} ...${shared} />`}
   `;
 }
 
