@@ -39,6 +39,7 @@ const chip = ({ text, less, level }, id) =>
       class="token"
       role="option"
       aria-selected="false"
+      aria-label=${/^ *$/.test(text) ? "blank" : undefined}
       id=${id}
       data-contrast=${level ? `${Number(less) > 0 ? "first" : "second"}-${level}` : undefined}
       dir="auto"

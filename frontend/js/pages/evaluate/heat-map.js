@@ -37,6 +37,7 @@ const chip = ({ text, nats, level, tokens }, id) =>
       class="token"
       role="option"
       aria-selected="false"
+      aria-label=${/^ *$/.test(text) ? "blank" : undefined}
       id=${id}
       data-heat=${nats === null ? undefined : level}
       data-mark=${tokens.every((token) => token.bytes === 0) ? "" : undefined}

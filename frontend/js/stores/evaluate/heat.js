@@ -120,5 +120,5 @@ export function verdict(models) {
 /** @param {{ scores: { bits_per_byte: number | null } }} model */
 const bits = ({ scores }) => /** @type {number} */ (scores.bits_per_byte);
 
-/** A token as it stands in its text: blanks within words stay blanks, others get a sign. @param {string} text */
-export const inText = (text) => (/^ *[^\s\p{Cc}]*$/u.test(text) ? text : visible(text));
+/** As it stands in its text: blanks stay blanks, and only what else cannot be seen gets a sign. @param {string} text */
+export const inText = (text) => text.replace(/[^ ]+/g, visible);
