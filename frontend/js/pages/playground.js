@@ -84,7 +84,7 @@ function Models({ store }) {
 /** @param {{ store: PlaygroundStore }} props */
 function FormChoice({ store }) {
   const chat = store.form.value === "chat";
-  const model = store.find(store.models.value[0]);
+  const model = store.find(store.first.value);
   const plain = model && !model.chat_template;
   return html`
     <div class="actions">

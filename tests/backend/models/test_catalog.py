@@ -147,3 +147,20 @@ def test_one_damaged_model_does_not_hide_the_others(catalog: Catalog, tmp_path: 
     model_folder(tmp_path / "models" / "good")
     (model_folder(tmp_path / "models" / "bad") / "config.json").write_text("[]")
     assert {"local:good", "local:bad"} <= {model.id for model in catalog.all({})}
+
+
+def test_whether_a_model_has_a_form_for_chats_is_told(catalog: Catalog, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    model_folder(models / "without")
+    (model_folder(models / "in-a-file") / "chat_template.jinja").write_text("{{ messages }}")
+    for name, template in (("in-its-config", "{{ messages }}"), ("empty", ""), ("by-name", [{"name": "tool_use"}])):
+        (model_folder(models / name) / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    (model_folder(models / "broken") / "tokenizer_config.json").write_text("[")
+    adapter = models / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(models / "in-a-file")}))
+    (adapter / "adapter_model.safetensors").write_bytes(b"weights")
+    for name, key in (("with.gguf", b"tokenizer.chat_template"), ("plain.gguf", b"tokenizer.ggml.model")):
+        (models / name).write_bytes(b"GGUF" + bytes(100) + key + bytes(100))
+    found = {model.name for model in catalog.all({}) if model.chat_template}
+    assert found == {"in-a-file", "in-its-config", "by-name", "adapter", "with.gguf"}

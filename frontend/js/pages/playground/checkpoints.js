@@ -18,7 +18,16 @@ import { ShowProbabilities } from "./composer.js";
 export function Checkpoints({ store, run }) {
   const sweep = useMemo(() => new Sweep(), []);
   const runs = new Map((store.listed.value ?? []).flatMap((model) => (model.run ? [[model.run, store.nameOf(`run:${model.run}`)]] : [])));
-  useEffect(() => () => sweep.cancel(), []);
+  useEffect(
+    () => () => {
+      sweep.cancel();
+      store.instead.value = null;
+    },
+    [],
+  );
+  useEffect(() => {
+    store.instead.value = sweep.stops.value.at(-1)?.model ?? null;
+  }, [sweep.stops.value]);
   useEffect(() => {
     const first = run ?? store.find(store.models.value[0])?.run ?? runs.keys().next().value;
     if (first && !sweep.run.value) sweep.choose(first);

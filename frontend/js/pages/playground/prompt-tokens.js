@@ -28,7 +28,7 @@ export function PromptTokens({ store }) {
 function Tokens({ store }) {
   const request = store.request();
   const { value, error, busy } = useLatest(request && JSON.stringify(request), (signal) => tokensOf(/** @type {GenerateRequest} */ (request), signal));
-  const [model] = store.models.value;
+  const model = /** @type {string} */ (store.first.value);
   const [, meaning] = WAYS[wayOf(store.form.value, store.find(model))];
   return html`
     <p class="muted">

@@ -19,7 +19,11 @@ export function VoteBar({ store, turn }) {
   const answered = turn.answers.every((answer) => !answer.busy && !answer.error.value);
   const said = new Set(turn.answers.map(({ text }) => text.value));
   if (!answered || turn.busy) return null;
-  if (verdict) return html`<p class="vote-bar" role="status"><${Icon} name="check" /> ${wordsFor(store, verdict)}</p>`;
+  if (verdict) {
+    // The button that had the focus is gone.
+    const take = (/** @type {HTMLElement | null} */ line) => document.activeElement === document.body && line?.focus();
+    return html`<p class="vote-bar" role="status" tabindex="-1" ref=${take}><${Icon} name="check" /> ${wordsFor(store, verdict)}</p>`;
+  }
 
   const vote = async (/** @type {Verdict} */ given) => {
     busy.value = true;
@@ -39,7 +43,7 @@ export function VoteBar({ store, turn }) {
       turn.answers.map(
         ({ model }, place) => html`
           <button type="button" class="button small" disabled=${busy.value} onClick=${() => vote({ kind: "better", model })}>
-            ${turn.hidden ? letterOf(place) : two ? ["Left", "Right"][place] : store.nameOf(model)}
+            ${turn.hidden ? letterOf(place) : two ? ["The first", "The second"][place] : store.nameOf(model)}
           </button>
         `,
       )}

@@ -22,7 +22,7 @@ export class Answer {
     this.end = signal(/** @type {Generation | null} */ (null));
     this.stopped = signal(false);
     this.error = signal(/** @type {api.ApiError | null} */ (null));
-    /** What it was asked with. @type {GenerateRequest | null} */
+    /** What it was asked with last. @type {GenerateRequest | null} */
     this.request = null;
     /** @type {AbortController | null} */
     this.controller = null;
@@ -51,10 +51,8 @@ export class Answer {
   async ask(request, goOn = false) {
     const aborter = (this.controller = new AbortController());
     const tokens = goOn ? [...this.tokens.value] : [];
-    if (!goOn) {
-      this.request = request;
-      this.text.value = "";
-    }
+    if (!goOn) this.text.value = "";
+    this.request = request;
     this.tokens.value = [];
     this.end.value = this.error.value = null;
     this.stopped.value = false;

@@ -52,7 +52,10 @@ export class PlaygroundStore {
     this.voted = signal(0);
     /** @type {import("@preact/signals").Signal<Form | null>} null: as suits the first model */
     this.chosenForm = signal(/** @type {Form | null} */ (null));
-    this.form = computed(() => this.chosenForm.value ?? usualForm(this.find(this.models.value[0])));
+    /** A model that is asked in place of those chosen, while checkpoints are looked at. */
+    this.instead = signal(/** @type {string | null} */ (null));
+    this.first = computed(() => this.instead.value ?? this.models.value[0]);
+    this.form = computed(() => this.chosenForm.value ?? usualForm(this.find(this.first.value)));
     this.busy = computed(() => this.turns.value.some((turn) => turn.busy));
     this.id = "";
     this.restore(session);
@@ -186,7 +189,7 @@ export class PlaygroundStore {
 
   /** @returns {GenerateRequest | null} what the first model would be sent now, or was sent last where nothing new is typed */
   request() {
-    const [model] = this.models.value;
+    const model = this.first.value;
     if (!model) return null;
     const said = this.form.value === "prompt" ? [] : this.said();
     const typed = this.draft.value.trim() !== "" || said.length === 0;
