@@ -17,6 +17,7 @@ import sys
 import time
 from typing import Any
 
+from worker.devices.memory_limit import keep_to_what_is_free
 from worker.errors import DeviceError, StopRequested, WorkerError
 from worker.evaluations.wanted import EvaluatedSet, Evaluation
 from worker.protocol import Reply, serve
@@ -28,28 +29,34 @@ def evaluate(message: dict[str, Any], reply: Reply) -> None:
     """Answers one request. Raises WorkerError, StopRequested, or pydantic's ValidationError."""
     request = Evaluation.model_validate(message)
     reply.send("loading")
-    import torch
+    from worker.devices.out_of_memory import free_unused, is_out_of_memory
 
+    keep_to_what_is_free()
+    try:
+        _evaluate(request, reply)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceError("There is no memory left for this model.", "Free some, or choose a smaller model.") from error
+    finally:
+        free_unused()
+    reply.send("done")
+
+
+def _evaluate(request: Evaluation, reply: Reply) -> None:
     from worker.devices.device import choose_device
     from worker.evaluations.measure import scores_of
     from worker.models import loading
 
     loading.quiet_libraries()
-    device = choose_device(request.device)
-    try:
-        language_model = loading.load_model(request.model)
-        language_model.model.to(device).eval()
-        for each in request.sets:
-            progress = _Progress(each, reply)
-            try:
-                reply.send("scored", set=each.id, **scores_of(language_model, each, request, progress))
-            except WorkerError as error:
-                reply.send("scored", set=each.id, error={"message": error.reason, "hint": error.hint})
-    except torch.OutOfMemoryError as error:
-        raise DeviceError(
-            "The device has no memory left for this model.", "Free some, or choose a smaller model."
-        ) from error
-    reply.send("done")
+    language_model = loading.load_model(request.model)
+    language_model.model.to(choose_device(request.device)).eval()
+    for each in request.sets:
+        progress = _Progress(each, reply)
+        try:
+            reply.send("scored", set=each.id, **scores_of(language_model, each, request, progress))
+        except WorkerError as error:
+            reply.send("scored", set=each.id, error={"message": error.reason, "hint": error.hint})
 
 
 class _Progress:
