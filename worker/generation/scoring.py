@@ -20,15 +20,13 @@ import torch
 from pydantic import BaseModel, Field
 
 from worker.contract import ModelSource
-from worker.data.batching import Batch
 from worker.data.token_bytes import TokenBytes
 from worker.generation.text_stream import TextStream
-from worker.models.forward import Forward
 from worker.models.loading import LanguageModel
-from worker.models.scores import ScoreSums, TokenScores
+from worker.models.scores import ScoreSums, TokenScores, score_tokens
 from worker.protocol import Reply
 
-_MOST_AT_ONCE = 2048  # tokens; others wait for their next token meanwhile
+_MOST_AT_ONCE = 1024  # tokens; others wait for their next token meanwhile
 
 
 class ScoreRequest(BaseModel):
@@ -71,7 +69,7 @@ class Scoring:
         self._ids = _ids_of(language_model.tokenizer, request.text)
         self._most = min(language_model.context or _MOST_AT_ONCE, _MOST_AT_ONCE)
         self._windows = windows_of(len(self._ids), self._most)
-        self._forward = Forward(language_model, "fp32")
+        self._model: Any = language_model.model
         self._scores: list[TokenScores] = []
 
     def step(self) -> bool:
@@ -84,12 +82,13 @@ class Scoring:
         self.reply.send("done", **self._told())
         return True
 
+    @torch.inference_mode()
     def _score(self, window: Window) -> TokenScores:
-        device = self._forward.model.device
+        """By the whole model, as texts are written: it may be one that several adapters share."""
         ids = torch.tensor(self._ids[window.start : window.end])
-        places = torch.arange(window.first - 1, window.end - 1) - window.start
-        batch = Batch(ids[None, :-1], ids[1:][places], trained=places)
-        return self._forward.score(batch.to(device), self._request.top)
+        logits = self._model(input_ids=ids[None, :-1].to(self._model.device), use_cache=False).logits[0]
+        wanted = logits[window.first - 1 - window.start :].float().cpu()
+        return score_tokens(wanted, ids[window.first - window.start :], self._request.top)
 
     def _told(self) -> dict[str, Any]:
         counter = TokenBytes(self._tokenizer)

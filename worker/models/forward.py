@@ -82,10 +82,10 @@ class Forward(nn.Module):
         return cross_entropy_sum(logits, batch.targets, self._label_smoothing)
 
     @torch.inference_mode()
-    def score(self, batch: Batch, top: int = 0) -> TokenScores:
-        """What the model makes of each trained token of ``batch``, and of the ``top`` tokens that it finds likeliest there.
+    def score(self, batch: Batch) -> TokenScores:
+        """What the model makes of each trained token of ``batch``, on the CPU. Logits are computed for some at a time.
 
-        On the CPU. Logits are computed for some tokens at a time. Raises ValueError as ``forward`` does.
+        Raises ValueError as ``forward`` does.
         """
         kind = batch.inputs.device.type
         with torch.autocast(kind, self._dtype, enabled=self._dtype is not None):
@@ -95,7 +95,7 @@ class Forward(nn.Module):
             for start in range(0, len(batch.targets), rows):
                 part = states[start : start + rows]
                 logits = head(part) if self._plain_head else part
-                parts.append(score_tokens(logits, batch.targets[start : start + rows], top))
+                parts.append(score_tokens(logits, batch.targets[start : start + rows], 0))
         return TokenScores(*(torch.cat(each).cpu() for each in zip(*parts, strict=True)))
 
     def _arguments(self, batch: Batch) -> dict[str, Any]:

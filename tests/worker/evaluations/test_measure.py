@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from tests.worker import designs, runs
+from tests.worker.generation.test_text_stream import KINDS
 from worker.contract import DatasetSource, Job, ModelSource, Reading
 from worker.data.encoding import plain_chat_template
 from worker.data.tokenizer import train_tokenizer
@@ -95,6 +96,17 @@ def test_bits_per_byte_are_lm_evals(kind: str, texts: list[str], tmp_path: Path)
     assert found["tokens"] == sum(len(model.tokenizer(text)["input_ids"]) for text in texts), "each one's end is scored too"
     if kind == "bytes":  # an untrained model finds all bytes about equally likely
         assert found["bits_per_byte"] == pytest.approx(8, abs=0.3)
+
+
+def test_with_a_mark_of_the_beginning_the_whole_text_is_scored(tmp_path: Path) -> None:
+    """Llama 2's tokenizer writes such a mark, and a blank after it that is not in the text."""
+    tokenizer = KINDS["byte fallback, Llama 2"]()
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    texts = ["the cat", "a tea 語", "日 cat"]
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(texts), encoding="utf-8")
+    found = evaluated(gpt2(tokenizer), EvaluatedSet(id="texts", source=DatasetSource(path=str(path))))
+    assert found["bytes"] == sum(len(text.encode()) for text in texts)
 
 
 def test_only_answers_are_scored(tmp_path: Path) -> None:
