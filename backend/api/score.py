@@ -59,6 +59,7 @@ async def _events(
         order = {
             "op": "score",
             "model": source.model_dump(),
+            "name": name,
             "device": device_for_texts(services),
             **request.model_dump(include={"text", "top"}),
         }

@@ -9,9 +9,10 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -26,6 +27,7 @@ from backend.system.devices import for_texts
 from worker.contract import DEFAULT_MAX_LENGTH, now
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MOST_UNFINISHED = 20
 UNFINISHED = ("queued", "running")
@@ -35,6 +37,7 @@ class Evaluations:
     def __init__(self, data_dir: Path, sources: Sources, busy_devices: Callable[[], Collection[str]]) -> None:
         self._sources, self._busy_devices = sources, busy_devices
         self._archive = Archive(data_dir / "evaluations")
+        self._disk = ThreadPoolExecutor(1)  # so that what is written last is what stays, whoever is cancelled meanwhile
         self._helper = Helper("worker.evaluations", data_dir / "evaluations.log", "evaluates models")
         self._known: dict[str, Evaluation] = {}
         self._wake = asyncio.Event()
@@ -46,7 +49,7 @@ class Evaluations:
 
     async def start(self) -> None:
         """Goes on with what an earlier server did not finish."""
-        self._known = {each.id: each for each in await asyncio.to_thread(self._archive.load)}
+        self._known = {each.id: each for each in await self._on_disk(self._archive.load)}
         self._wake.set()
         self._worker = asyncio.create_task(self._work())
 
@@ -56,6 +59,7 @@ class Evaluations:
             self._worker.cancel()
             with suppress(asyncio.CancelledError):
                 await self._worker
+        await asyncio.to_thread(self._disk.shutdown)
 
     def all(self) -> list[Evaluation]:
         """The newest first."""
@@ -90,21 +94,25 @@ class Evaluations:
             if twice := next((name for name in names if names.count(name) > 1), None):
                 raise InvalidFieldError(field, f"{twice[:100]} stands there twice.", hint="Name each once.")
         evaluation = await run_in_threadpool(self._planned, models, datasets, limit)
-        await asyncio.to_thread(self._archive.keep, evaluation)
         self._known[evaluation.id] = evaluation
+        try:
+            await self._on_disk(self._archive.keep, evaluation)
+        except OSError:
+            del self._known[evaluation.id]
+            raise
         self._wake.set()
         return evaluation
 
     def _planned(self, models: Sequence[str], datasets: Sequence[str], limit: int | None) -> Evaluation:
         contexts = [self._sources.model(name).context for name in models]
         return Evaluation(
-            id=new_id(),
+            id=next(each for each in iter(new_id, None) if each not in self._known),
             status="queued",
             created_at=now(),
             models=[self._sources.model_name(name) for name in models],
             datasets=[self._sources.dataset_name(name) for name in datasets],
             limit=limit,
-            max_length=min(DEFAULT_MAX_LENGTH, *(context for context in contexts if context), DEFAULT_MAX_LENGTH),
+            max_length=min([DEFAULT_MAX_LENGTH, *(context for context in contexts if context)]),
         )
 
     async def cancel(self, evaluation_id: str) -> Evaluation:
@@ -123,7 +131,7 @@ class Evaluations:
         await self.cancel(evaluation_id)
         self._known.pop(evaluation_id, None)
         self._tell()
-        await asyncio.to_thread(self._archive.remove, evaluation_id)
+        await self._on_disk(self._archive.remove, evaluation_id)
 
     async def leave_gpu(self) -> None:
         """A run needs it: what is being evaluated there begins anew on the processor."""
@@ -142,6 +150,7 @@ class Evaluations:
                     if not self._current.cancelled() and (error := self._current.exception()):
                         log.error("An evaluation broke off.", exc_info=error)
                         self._change(waiting[-1], status="stopped", ended_at=now(), progress=None)
+                    self._current = None
                     await self._helper.release()
         finally:
             if self._current:
@@ -212,12 +221,15 @@ class Evaluations:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    async def _on_disk(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
+
     async def _keep(self, evaluation: Evaluation) -> None:
         """On a full disk it is held in memory until the next cell."""
         if evaluation.id not in self._known:  # deleted meanwhile
             return
         try:
-            await asyncio.to_thread(self._archive.keep, evaluation)
+            await self._on_disk(self._archive.keep, evaluation)
         except OSError as error:
             log.warning("The evaluation %s could not be written: %s", evaluation.id, error)
 

@@ -31,11 +31,12 @@ _MOST_AT_ONCE = 1024  # tokens; others wait for their next token meanwhile
 
 class ScoreRequest(BaseModel):
     """A text to score, which is all text: special tokens that are typed in it are none. ``top``: how many of the likeliest
-    tokens to tell of at each place."""
+    tokens to tell of at each place. ``name`` is what people call the model."""
 
     id: int
     op: Literal["score"]
     model: ModelSource
+    name: str = ""
     device: str = "auto"
     text: str
     top: int = Field(5, ge=0, le=20)

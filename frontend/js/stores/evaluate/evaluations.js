@@ -33,8 +33,9 @@ export class Evaluations {
     } catch (reason) {
       if (left.aborted) return;
       if (!(reason instanceof ApiError)) throw reason;
-      if (reason.status !== 404) this.error.value = reason; // it has been deleted meanwhile
-      this.#timer = setTimeout(() => this.open(), reason.status === 404 ? 0 : RETRY_MS);
+      const deleted = reason.code === "not_found"; // meanwhile, here or in another window
+      if (!deleted) this.error.value = reason;
+      this.#timer = setTimeout(() => this.open(), deleted ? 0 : RETRY_MS);
     }
   }
 
