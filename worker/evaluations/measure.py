@@ -37,7 +37,8 @@ def scores_of(language_model: LanguageModel, evaluated: EvaluatedSet, request: E
     rows = _rows_of(evaluated, request, language_model.context, say)
     tokenizer = language_model.tokenizer
     notes = []
-    if rows.reading.kind == "chat" and not tokenizer.chat_template:
+    plain = rows.reading.kind == "chat" and not tokenizer.chat_template
+    if plain:
         tokenizer.chat_template = plain_chat_template(tokenizer)
         notes.append("The model has no chat format, so a plain one was used, as in training.")
     skip = evaluated.job.config.skip_refused_rows if evaluated.job else True
@@ -49,6 +50,8 @@ def scores_of(language_model: LanguageModel, evaluated: EvaluatedSet, request: E
     for examples, count in found.parts(lambda: say("Reading the texts.", found.seen / found.count)):
         for share in meter.add(examples):
             say("Scoring the texts.", (found.seen + share * count) / found.count)
+    if plain:
+        tokenizer.chat_template = None  # for the next set to tell of it too
     if not meter.sums.tokens:
         notes.append("No example has anything to score.")
     if found.cut:
