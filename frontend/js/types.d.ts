@@ -97,7 +97,7 @@ export interface GeneratedToken {
   logprob: number | null;
   top_logprobs?: { token: string; logprob: number }[];
 }
-export interface Generation {
+export interface FinishedAnswer {
   text: string;
   prompt_tokens: number;
   truncated_tokens: number;

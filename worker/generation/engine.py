@@ -85,8 +85,8 @@ class Engine:
         }
 
     def begin(self, request: Request | ScoreRequest, reply: Reply) -> None:
-        """Reads a prompt and writes the first token, or takes in a text to score; if the model is still to be loaded, once it
-        is. Raises WorkerError."""
+        """Reads a prompt and writes the first token, or takes in a text to score; if the model is still to be loaded, once
+        it is. Raises WorkerError."""
         source, adapter = split(request.model)
         key = key_of(source, request.device)
         if held := self._shelf.find(key):

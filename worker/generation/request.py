@@ -11,8 +11,8 @@ from worker.contract import ModelSource
 
 class Request(BaseModel):
     """A text to go on from: ``prompt``, or ``messages`` in the model's chat form, of which ``chat`` are the variables.
-    ``prompt`` with ``chat`` is a user's message. ``continue_answer``: the last message is an answer that has begun. ``name`` is
-    what people call the model.
+    ``prompt`` with ``chat`` is a user's message. ``continue_answer``: the last message is an answer that has begun. ``name``
+    is what people call the model.
 
     ``temperature`` 0 always takes the likeliest token; ``top_k`` 0 and ``top_p`` 1 bar none. A prompt that is too long loses
     its beginning if it may be ``truncate``d. ``top_logprobs``: how many of the likeliest tokens to tell of, where

@@ -1,6 +1,6 @@
 """How likely a model finds a text that somebody gives it, token by token.
 
-    {"id": 1, "op": "score", "model": {"kind", "location"}, "text": "...", ...}    as ScoreRequest has it
+    {"id": 1, "op": "score", "model": {"kind", "location"}, "text": "...", ...}    as request.ScoreRequest has it
 
     {"id": 1, "event": "loading", "data": {}}            only where the model is not in memory yet
     {"id": 1, "event": "progress", "data": {"share"}}    of the text, if it is read in several windows
@@ -13,33 +13,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
 
-from worker.contract import ModelSource
 from worker.data.token_bytes import TokenBytes
+from worker.generation.adapters import voice_of
+from worker.generation.request import ScoreRequest
 from worker.generation.text_stream import TextStream
 from worker.models.loading import LanguageModel
 from worker.models.scores import ScoreSums, TokenScores, score_tokens
 from worker.protocol import Reply
 
 _MOST_AT_ONCE = 1024  # tokens; others wait for their next token meanwhile
-
-
-class ScoreRequest(BaseModel):
-    """A text to score, which is all text: special tokens that are typed in it are none. ``top``: how many of the likeliest
-    tokens to tell of at each place. ``name`` is what people call the model."""
-
-    id: int
-    op: Literal["score"]
-    model: ModelSource
-    name: str = ""
-    device: str = "auto"
-    text: str
-    top: int = Field(5, ge=0, le=20)
 
 
 class Window(NamedTuple):
@@ -65,7 +52,7 @@ class Scoring:
     """A text that is being scored, a window at each ``step``."""
 
     def __init__(self, request: ScoreRequest, language_model: LanguageModel, reply: Reply) -> None:
-        self.reply = reply
+        self.reply, self.voice = reply, voice_of(language_model)
         self._request, self._tokenizer = request, language_model.tokenizer
         self._ids = _ids_of(language_model.tokenizer, request.text)
         self._most = min(language_model.context or _MOST_AT_ONCE, _MOST_AT_ONCE)

@@ -1,7 +1,7 @@
 /**
  * An answer as it is written.
  *
- * @import { GeneratedToken, GenerateRequest, Generation } from "../../types.js"
+ * @import { GeneratedToken, GenerateRequest, FinishedAnswer } from "../../types.js"
  *
  * @typedef {"idle" | "waiting" | "loading" | "writing"} Phase
  */
@@ -19,7 +19,7 @@ export class Answer {
     this.phase = signal(/** @type {Phase} */ ("idle"));
     /** Told once the answer has ended; of one from the history nothing is known. */
     this.tokens = signal(/** @type {GeneratedToken[]} */ ([]));
-    this.end = signal(/** @type {Generation | null} */ (null));
+    this.end = signal(/** @type {FinishedAnswer | null} */ (null));
     this.stopped = signal(false);
     this.error = signal(/** @type {api.ApiError | null} */ (null));
     /** What it was asked with last. @type {GenerateRequest | null} */
