@@ -14,6 +14,7 @@ from backend import errors
 from backend.api import (
     compare,
     datasets,
+    evaluations,
     files,
     generate,
     history,
@@ -21,6 +22,7 @@ from backend.api import (
     pages,
     preflight,
     runs,
+    score,
     series,
     streams,
     system,
@@ -32,6 +34,8 @@ from backend.body_limit import BodyLimit
 from backend.datasets.store import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
+from backend.evaluations.queue import Evaluations
+from backend.evaluations.sources import Sources
 from backend.events import outbox
 from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks, page_url
@@ -91,6 +95,8 @@ def create_app(settings: Settings) -> FastAPI:
         models,
         generate,
         votes,
+        score,
+        evaluations,
         listing,
         completions,
         responses,
@@ -126,11 +132,16 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     async def free_gpu(device: str) -> None:
         if device.startswith("cuda"):
             await generator.release()
+            await own_evaluations.leave_gpu()
 
     # Before the supervisor, which may find at once that a run has ended.
     webhooks = await _webhooks(settings, database, broadcaster)
     supervisor = Supervisor(database, settings.runs_dir, found, before_start=free_gpu)
+    catalog = Catalog(settings.models_dir, settings.runs_dir)
+    sources = Sources(catalog, own_datasets, database, settings.runs_dir)
+    own_evaluations = Evaluations(settings.data_dir, sources, supervisor.busy_devices)
     supervisor.start()
+    await own_evaluations.start()
     try:
         yield Services(
             settings=settings,
@@ -138,11 +149,12 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             broadcaster=broadcaster,
             supervisor=supervisor,
             datasets=own_datasets,
-            catalog=Catalog(settings.models_dir, settings.runs_dir),
             votes=Votes(settings.votes_file),
+            catalog=catalog,
             generator=generator,
             inspector=inspector,
             estimates=Estimates(estimator, found, settings.data_dir),
+            evaluations=own_evaluations,
             devices=found,
             sampler=Sampler(settings.data_dir),
             reserve=reserve,
@@ -150,6 +162,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         )
     finally:
         await supervisor.stop()
+        await own_evaluations.stop()
         await generator.release()
         await inspector.release()
         await estimator.release()

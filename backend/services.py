@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from backend.datasets.store import Datasets
 from backend.db.database import Database
 from backend.disk_space import Reserve
+from backend.evaluations.queue import Evaluations
 from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks
 from backend.models.catalog import Catalog
@@ -31,6 +32,7 @@ class Services:
     generator: Helper
     inspector: Helper
     estimates: Estimates
+    evaluations: Evaluations
     devices: list[Device]
     sampler: Sampler
     reserve: Reserve

@@ -18,6 +18,7 @@ from backend.errors import InvalidFieldError
 from backend.schemas.generation import Conversation, ModelName, Prompt, SamplingSettings, Turn
 from backend.schemas.system import Generation
 from backend.services import Services
+from backend.system.devices import for_texts
 from worker.contract import ModelSource
 
 router = APIRouter(prefix="/api/generate", tags=["generate"], default_response_class=EventSourceResponse)
@@ -93,15 +94,15 @@ def require_one(prompt: str | None, messages: list[Turn] | None) -> None:
         raise InvalidFieldError("prompt", f"Give either prompt or messages, {both}.")
 
 
-def check_learned(name: str, source: ModelSource) -> None:
+def check_learned(name: str, source: ModelSource, field: str = "model") -> None:
     """Raises InvalidFieldError for a model that has learned nothing yet."""
     if source.kind == "built_in":
-        raise InvalidFieldError("model", f"{name} knows nothing yet.", hint="Train it, then prompt the run's model.")
+        raise InvalidFieldError(field, f"{name} knows nothing yet.", hint="Train it, then prompt the run's model.")
 
 
 def device_for_texts(services: Services) -> str:
     """No GPU while a run trains on one."""
-    return "cpu" if any(device.startswith("cuda") for device in services.supervisor.busy_devices()) else "auto"
+    return for_texts(services.supervisor.busy_devices())
 
 
 async def _events(services: Services, order: dict[str, Any], model: str) -> AsyncGenerator[dict[str, Any], None]:

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Collection
 
 import psutil
 
@@ -32,6 +33,11 @@ def candidates(wanted: str, available: list[str]) -> list[str]:
     if wanted == "cuda":
         return gpus
     return [wanted] if wanted in available else []
+
+
+def for_texts(busy: Collection[str]) -> str:
+    """Where models write and score texts while runs train on the devices that are ``busy``: on no GPU if one does on one."""
+    return "cpu" if any(device.startswith("cuda") for device in busy) else "auto"
 
 
 def choose(wanted: str, count: int, available: list[str], free: set[str]) -> list[str]:

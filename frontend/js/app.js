@@ -13,6 +13,7 @@ import { BoardPage } from "./pages/board.js";
 import { ComparePage } from "./pages/compare.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DatasetsPage } from "./pages/datasets.js";
+import { EvaluatePage } from "./pages/evaluate.js";
 import { NewRunPage } from "./pages/new-run.js";
 import { NotFoundPage } from "./pages/not-found.js";
 import { PlaygroundPage } from "./pages/playground.js";
@@ -23,6 +24,7 @@ const LINKS = /** @type {const} */ ([
   ["#/", "Runs", ["board", "run", "compare"]],
   ["#/new", "New run", ["new"]],
   ["#/playground", "Playground", ["playground"]],
+  ["#/evaluate", "Evaluate", ["evaluate"]],
   ["#/datasets", "Datasets", ["datasets", "dataset"]],
 ]);
 
@@ -78,6 +80,8 @@ function CurrentPage({ route }) {
       return html`<${RunPage} key=${route.id} id=${route.id} query=${route.query} />`;
     case "playground":
       return html`<${PlaygroundPage} key=${String(route.query)} query=${route.query} />`;
+    case "evaluate":
+      return html`<${EvaluatePage} key=${String(route.query)} query=${route.query} />`;
     case "datasets":
       return html`<${DatasetsPage} />`;
     case "dataset":

@@ -2,7 +2,7 @@
  * Views are hash routes, so that each is a link.
  *
  * @typedef {object} Route
- * @property {"board" | "compare" | "new" | "run" | "playground" | "datasets" | "dataset" | "unknown"} page
+ * @property {"board" | "compare" | "new" | "run" | "playground" | "evaluate" | "datasets" | "dataset" | "unknown"} page
  * @property {string} id of the run or dataset, else empty
  * @property {URLSearchParams} query
  */
@@ -22,6 +22,7 @@ export function parseRoute(hash) {
     if (parts[0] === "new") return { page: "new", id: "", query };
     if (parts[0] === "compare") return { page: "compare", id: "", query };
     if (parts[0] === "playground") return { page: "playground", id: "", query };
+    if (parts[0] === "evaluate") return { page: "evaluate", id: "", query };
     if (parts[0] === "datasets") return { page: "datasets", id: "", query };
   }
   return { page: "unknown", id: "", query };
@@ -47,6 +48,16 @@ export const playgroundLink = (...models) => `#/playground?${models.map((model) 
 
 /** One prompt at each checkpoint of a run. @param {string} run */
 export const checkpointsLink = (run) => `#/playground?checkpoints=${encodeURIComponent(run)}`;
+
+/**
+ * @param {string[]} models
+ * @param {"text" | "datasets" | "prompts"} [part] of the page
+ * @param {string[]} [datasets]
+ */
+export function evaluateLink(models, part = "datasets", datasets = []) {
+  const lists = [models, datasets].map((names) => names.map(encodeURIComponent).join(","));
+  return `#/evaluate?part=${part}&models=${lists[0]}${datasets.length > 0 ? `&datasets=${lists[1]}` : ""}`;
+}
 
 /** @param {string} id */
 export const datasetLink = (id) => `#/datasets/${encodeURIComponent(id)}`;

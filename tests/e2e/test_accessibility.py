@@ -21,6 +21,7 @@ PAGES = {
     "compare": "#/compare?runs={run},{failed}",
     "new run": "#/new",
     "playground": "#/playground",
+    "evaluate": "#/evaluate",
     "datasets": "#/datasets",
     "dataset": "#/datasets/sample",
     "nowhere": "#/nowhere",

@@ -14,6 +14,7 @@ The protocol is that of ``worker.protocol``, but that requests are answered side
     {"id": null, "event": "state", "data": {"models": [...], "loading": [...]}}    when it changes; as Engine.state has it
 
 ``truncated_tokens`` of the prompt's beginning were left out, as the model's context has no room for them.
+``scoring.py`` has what the op ``score`` takes and answers.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> int:
     """Answers requests until standard input ends, or nobody reads the answers any more."""
     inbox, out = open_channel()
     from worker.generation.engine import Engine  # loads torch, which takes seconds
-    from worker.generation.request import Request
+    from worker.generation.request import Request, ScoreRequest
 
     engine, state = Engine(inbox.wake), _State(Reply(None, inbox, out))
     with suppress(BrokenPipeError):
@@ -55,7 +56,8 @@ def main() -> int:
                         state.tell(engine.state())  # before whoever asked can look at it
                         reply.send("done")
                     else:
-                        engine.begin(Request.model_validate(message), reply)
+                        kind = ScoreRequest if message["op"] == "score" else Request
+                        engine.begin(kind.model_validate(message), reply)
             engine.step()
             state.tell(engine.state())
     engine.close()

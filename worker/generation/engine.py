@@ -15,8 +15,9 @@ from worker.errors import DeviceError, PromptError, StopRequested
 from worker.generation.adapters import split
 from worker.generation.desk import Desk, Order
 from worker.generation.loader import Loader, Loading
-from worker.generation.request import Request
+from worker.generation.request import Request, ScoreRequest
 from worker.generation.sampling import Prompt, Sampling, Writer, encode_chat, encode_prompt, score
+from worker.generation.scoring import Scoring
 from worker.generation.shelf import Held, Key, Shelf, key_of
 from worker.models.loading import LanguageModel
 from worker.protocol import Reply, answering
@@ -61,13 +62,14 @@ class Engine:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._shelf = Shelf()
         self._desks: dict[Key, Desk] = {}
+        self._scorings: list[tuple[Key, Scoring]] = []
         self._loader = Loader(wake)
         self._loading: dict[Key, Loading] = {}
 
     @property
     def busy(self) -> bool:
-        """Whether anything is being written."""
-        return bool(self._desks)
+        """Whether anything is being written or scored."""
+        return bool(self._desks or self._scorings)
 
     def state(self) -> dict[str, Any]:
         """The models in memory, with how many texts each writes, and those on their way there; sizes in bytes."""
@@ -84,12 +86,16 @@ class Engine:
             "loading": [{"name": each.name, "bytes": each.bytes, "total": each.total} for each in self._loading.values()],
         }
 
-    def begin(self, request: Request, reply: Reply) -> None:
-        """Reads a prompt and writes the first token; if the model is still to be loaded, once it is. Raises WorkerError."""
+    def begin(self, request: Request | ScoreRequest, reply: Reply) -> None:
+        """Reads a prompt and writes the first token, or takes in a text to score; if the model is still to be loaded, once
+        it is. Raises WorkerError."""
         source, adapter = split(request.model)
         key = key_of(source, request.device)
         if held := self._shelf.find(key):
-            return self._write(key, held, held.language_model(adapter, self._voices(key)), request, reply)
+            language_model = held.language_model(adapter, self._voices(key))
+            if isinstance(request, Request):
+                return self._write(key, held, language_model, request, reply)
+            return self._scorings.append((key, Scoring(request, language_model, reply)))
         reply.send("loading")
         if key not in self._loading:
             device = choose_device(request.device)
@@ -102,10 +108,17 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> None:
-        """Writes a token of every text. What goes wrong with a model ends its texts, and no others."""
+        """Writes a token of every text, and scores a window of each that is scored. What goes wrong with a model ends its
+        texts, and no others."""
         self._take_loaded()
         for loading in self._loading.values():
             loading.tell()
+        for place in reversed(range(len(self._scorings))):
+            done, (_, scoring) = True, self._scorings[place]
+            with answering(scoring.reply), _out_of_memory_told():
+                done = scoring.step()
+            if done:
+                del self._scorings[place]
         for key, desk in list(self._desks.items()):
             with answering(*(order.reply for order in desk.orders)) as outcome, _out_of_memory_told():
                 desk.clear()
@@ -128,7 +141,8 @@ class Engine:
         self._loader.close()
 
     def _voices(self, key: Key) -> set[str]:
-        return {order.voice for order in self._desks[key].orders} if key in self._desks else set()
+        scored = {scoring.voice for other, scoring in self._scorings if other == key}
+        return scored | {order.voice for order in self._desks[key].orders} if key in self._desks else scored
 
     def _take_loaded(self) -> None:
         for key, loading in [(key, loading) for key, loading in self._loading.items() if loading.held.done()]:

@@ -11,7 +11,7 @@ import torch
 from worker.contract import ModelSource
 from worker.errors import StopRequested
 from worker.generation.readers import reads_side_by_side
-from worker.generation.request import Request
+from worker.generation.request import Request, ScoreRequest
 from worker.generation.shelf import Held
 from worker.models import hub, loading
 from worker.protocol import Reply
@@ -24,7 +24,7 @@ class Loading:
 
     def __init__(self, source: ModelSource, device: torch.device, name: str) -> None:
         self.source, self.device, self.name = source, device, name
-        self.waiting: list[tuple[Request, Reply]] = []
+        self.waiting: list[tuple[Request | ScoreRequest, Reply]] = []
         self.bytes = self.total = self._told = 0
         self.held: Future[Held] = Future()
 

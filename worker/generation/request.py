@@ -46,3 +46,16 @@ class Request(BaseModel):
     logit_bias: dict[int, float] = {}
     json_schema: dict[str, Any] | None = None
     tools: list[Any] | None = None
+
+
+class ScoreRequest(BaseModel):
+    """A text to score, which is all text: special tokens that are typed in it are none. ``top``: how many of the likeliest
+    tokens to tell of at each place. ``name`` is what people call the model."""
+
+    id: int
+    op: Literal["score"]
+    model: ModelSource
+    name: str = ""
+    device: str = "auto"
+    text: str
+    top: int = Field(5, ge=0, le=20)

@@ -88,13 +88,14 @@ def encode_chat(
     language_model: LanguageModel,
     messages: Sequence[Mapping[str, Any]],
     variables: Mapping[str, Any],
-    *,
     tools: Sequence[Any] | None = None,
     begun: str = "",
 ) -> Prompt:
-    """A conversation in the model's chat template, ready for the next answer, or to go on with one that has ``begun``. What a
-    developer says is the system's where the template knows no such role. Raises ModelError if there is no template, or one
-    that refuses these messages, and UnsupportedError if it shows no ``tools``."""
+    """A conversation in the model's chat template, ready for the next answer, or to go on with one that has ``begun``.
+
+    What a developer says is the system's where the template knows no such role. Raises ModelError if there is no template,
+    or one that refuses these messages, and UnsupportedError if it shows no ``tools``.
+    """
     tokenizer: Any = language_model.tokenizer
     if not tokenizer.chat_template:
         raise ModelError("This model has no chat format.", "Prompt it with plain text.")

@@ -13,7 +13,8 @@ from worker.devices.precision import AUTOCAST, Precision
 from worker.models.attention import PACKED, packed_arguments
 from worker.models.frozen import FrozenLinear
 from worker.models.loading import LanguageModel
-from worker.models.loss import cross_entropy_sum, linear_cross_entropy_sum
+from worker.models.loss import chunk_rows, cross_entropy_sum, linear_cross_entropy_sum
+from worker.models.scores import TokenScores, score_tokens
 
 
 class Forward(nn.Module):
@@ -71,20 +72,46 @@ class Forward(nn.Module):
         Raises ValueError for a packed batch if the model is not prepared, as its texts would see each other.
         """
         device = batch.inputs.device
-        arguments = {"input_ids": batch.inputs, "use_cache": False}
-        if batch.texts is not None:
-            if self.model.config._attn_implementation != PACKED:
-                raise ValueError("A packed batch needs a model that choose_layout has prepared.")
-            arguments |= packed_arguments(batch)
         with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None), self._noise(batch):
-            head = self.model.get_output_embeddings()
             if self._plain_head:
+                head = self.model.get_output_embeddings()
                 body = self._trained_body if torch.is_grad_enabled() else self._body
-                hidden = _trained(batch, body(arguments))
+                hidden = _trained(batch, body(self._arguments(batch)))
                 return linear_cross_entropy_sum(hidden, head.weight, head.bias, batch.targets, self._label_smoothing)
-            with head.register_forward_pre_hook(lambda _, inputs: (_trained(batch, inputs[0]),)):
-                logits = self.model(**arguments).logits
+            logits = self._trained_logits(batch)
         return cross_entropy_sum(logits, batch.targets, self._label_smoothing)
+
+    @torch.inference_mode()
+    def score(self, batch: Batch) -> TokenScores:
+        """What the model makes of each trained token of ``batch``, on the CPU. Logits are computed for some at a time.
+
+        Raises ValueError as ``forward`` does.
+        """
+        kind = batch.inputs.device.type
+        with torch.autocast(kind, self._dtype, enabled=self._dtype is not None):
+            head = self.model.get_output_embeddings()
+            states = _trained(batch, self._body(self._arguments(batch))) if self._plain_head else self._trained_logits(batch)
+            rows, parts = chunk_rows(kind, head.weight.shape[0]), []
+            for start in range(0, len(batch.targets), rows):
+                part = states[start : start + rows]
+                logits = head(part) if self._plain_head else part
+                parts.append(score_tokens(logits, batch.targets[start : start + rows], 0))
+        return TokenScores(*(torch.cat(each).cpu() for each in zip(*parts, strict=True)))
+
+    def _arguments(self, batch: Batch) -> dict[str, Any]:
+        arguments = {"input_ids": batch.inputs, "use_cache": False}
+        if batch.texts is None:
+            return arguments
+        if self.model.config._attn_implementation != PACKED:
+            raise ValueError("A packed batch needs a model that choose_layout has prepared.")
+        return arguments | packed_arguments(batch)
+
+    def _trained_logits(self, batch: Batch) -> torch.Tensor:
+        """[trained positions, vocabulary] of a model that does more than its head's product."""
+        head = self.model.get_output_embeddings()
+        with head.register_forward_pre_hook(lambda _, inputs: (_trained(batch, inputs[0]),)):
+            logits: torch.Tensor = self.model(**self._arguments(batch)).logits
+        return logits
 
     def _noise(self, batch: Batch) -> AbstractContextManager[object]:
         """Within the block the embeddings of ``batch`` have NEFTune's noise, if there is to be any."""

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 
 from worker.contract import DEFAULT_MAX_LENGTH, DatasetSource, Job, RunConfig
 from worker.data.corpus import Corpus
+from worker.devices.memory_limit import keep_to_what_is_free
 from worker.errors import DeviceError, StopRequested, WorkerError
 from worker.process import lock
 from worker.process.control import StopSwitch
@@ -80,7 +80,7 @@ def answer(message: dict[str, Any], reply: Reply) -> None:
     from worker.devices.out_of_memory import is_out_of_memory, out_of_memory
 
     device, config = device_of(job), job.config
-    _keep_to_what_is_free()
+    keep_to_what_is_free()
     try:
         with _run_dir() as run_dir:
             reply.send("done", **_measure(job, run_dir, reply))
@@ -93,18 +93,6 @@ def answer(message: dict[str, Any], reply: Reply) -> None:
         if not isinstance(full, DeviceError):  # before the first pass
             full = out_of_memory(device, config, config.batch_size, config.max_length or DEFAULT_MAX_LENGTH)
         reply.send("error", code="out_of_memory", message=full.reason, hint=full.hint)
-
-
-def _keep_to_what_is_free() -> None:
-    """Has Linux refuse this process more memory than is free now. It would promise more, and then kill the largest process
-    of all."""
-    if sys.platform == "linux":
-        import resource
-
-        taken = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-        most = taken + psutil.virtual_memory().available
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from worker.data.corpus import Examples
 from worker.distributed.sharding import gathered
 from worker.generation.sampling import Sampling, encode_prompt, stream
 from worker.models.forward import Forward
+from worker.models.scores import perplexity, without_nonfinite
 from worker.process.control import StopSwitch
 from worker.training.setup import Setup
 
@@ -60,7 +61,7 @@ class Evaluator:
             self.misses = 0 if best else self.misses + 1
             self.best_loss = min(loss, self.best_loss) if best else self.best_loss
         if loss is not None or further:
-            known = {} if loss is None else {"loss": loss, "perplexity": _perplexity(loss)}
+            known = {} if loss is None else {"loss": loss, "perplexity": perplexity(loss)}
             numbers, nonfinite = without_nonfinite(**known)
             event = EvaluationEvent(
                 step=step,
@@ -117,14 +118,3 @@ class Evaluator:
         chat = reading.chat_template_kwargs if reading.kind == "chat" else None
         prompt_ids = encode_prompt(self._language_model, prompt, chat=chat).ids
         return "".join(piece.text for piece in stream(self._language_model, prompt_ids, _SAMPLING))
-
-
-def _perplexity(loss: float) -> float:
-    """exp(loss), infinite where that is more than a float can hold."""
-    return math.exp(loss) if loss < 700 else math.inf if not math.isnan(loss) else math.nan
-
-
-def without_nonfinite(**numbers: float) -> tuple[dict[str, float | None], list[str]]:
-    """``numbers`` with None in place of those that are NaN or infinite, and the names of these."""
-    broken = [name for name, value in numbers.items() if not math.isfinite(value)]
-    return {name: None if name in broken else value for name, value in numbers.items()}, broken

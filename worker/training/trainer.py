@@ -25,11 +25,12 @@ from worker.models.card import model_card
 from worker.models.forward import Forward, recompute_activations
 from worker.models.frozen import numbers
 from worker.models.parts import words_part
+from worker.models.scores import without_nonfinite
 from worker.process.control import StopSwitch
 from worker.process.telemetry import Telemetry
 from worker.training import resume
 from worker.training.compilation import compile_if_wanted
-from worker.training.evaluation import Evaluator, without_nonfinite
+from worker.training.evaluation import Evaluator
 from worker.training.optimizer import make_optimizer
 from worker.training.prefetch import Loader, ahead
 from worker.training.readback import Readback, Update

@@ -294,3 +294,28 @@ export const deleteVote = (id) => send(`/api/votes/${encodeURIComponent(id)}`, {
 
 /** @returns {Promise<T.PreferenceData>} a dataset of all votes */
 export const datasetOfVotes = async () => (await send("/api/votes/dataset", { method: "POST" })).json();
+
+/**
+ * @param {{ models: string[], text: string }} body
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {model, text, share}, and `done` with what each model makes of the text
+ */
+export const scoreText = (body, signal) => eventsOf(sendJson("POST", "/api/score", body, { signal }));
+
+/** @returns {Promise<{ items: T.Evaluation[] }>} */
+export const listEvaluations = () => get("/api/evaluations");
+
+/** @param {{ models: string[], datasets: string[], limit: number | string | null }} body @returns {Promise<T.Evaluation>} */
+export const createEvaluation = async (body) => (await sendJson("POST", "/api/evaluations", body)).json();
+
+/** @param {string} id */
+const evaluationPath = (id) => `/api/evaluations/${encodeURIComponent(id)}`;
+
+/** @param {string} id @param {AbortSignal} signal @returns {ReturnType<typeof eventsOf>} `evaluation` and `done`: as it is */
+export const watchEvaluation = (id, signal) => eventsOf(send(`${evaluationPath(id)}/stream`, { signal }));
+
+/** @param {string} id @returns {Promise<T.Evaluation>} */
+export const stopEvaluation = async (id) => (await send(`${evaluationPath(id)}/stop`, { method: "POST" })).json();
+
+/** @param {string} id */
+export const deleteEvaluation = (id) => send(evaluationPath(id), { method: "DELETE" });

@@ -6,7 +6,7 @@ import { Check } from "../../components/check.js";
 import { ConfirmButton } from "../../components/confirm-button.js";
 import { Notice } from "../../components/notice.js";
 import { count } from "../../format.js";
-import { compareLink } from "../../router.js";
+import { compareLink, evaluateLink } from "../../router.js";
 
 const MOST_COMPARED = 50;
 const MOST_DELETED = 500; // in one request
@@ -16,6 +16,7 @@ export function BulkBar({ store }) {
   const refused = useSignal(/** @type {string[]} */ ([]));
   const busy = useSignal(false);
   const chosen = [...store.selected.value];
+  const done = (store.runs.value ?? []).filter(({ value }) => value.status === "completed" && chosen.includes(value.id)).map(({ value }) => `run:${value.id}`);
   const shown = store.runs.value?.length ?? 0;
   const archived = store.filter.value.archived;
 
@@ -49,6 +50,7 @@ export function BulkBar({ store }) {
       html`
         <div class="actions push">
           <${CompareButton} ids=${chosen} />
+          ${done.length > 0 && html`<a class="button" href=${evaluateLink(done)}>Evaluate</a>`}
           <button type="button" class="button" disabled=${busy.value} onClick=${archive}>
             ${busy.value ? "Saving…" : archived ? "Unarchive" : "Archive"}
           </button>

@@ -10,7 +10,7 @@ import { Progress } from "../../components/progress.js";
 import { Sparkline } from "../../components/sparkline.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import * as format from "../../format.js";
-import { runLink } from "../../router.js";
+import { evaluateLink, runLink } from "../../router.js";
 import { hasEnded, progress } from "../../stores/run-state.js";
 import { EditDialog } from "./edit-dialog.js";
 
@@ -81,6 +81,8 @@ function BoardProgress({ run }) {
         ${run.reason && run.status !== "completed"
           ? html`<span class="clamp">${run.reason}</span>`
           : `${format.count(run.step)} steps${time === null ? "" : ` in ${format.duration(time)}`}`}
+        ${run.status === "completed" &&
+        html`${" "}<a href=${evaluateLink([`run:${run.id}`])} aria-label=${`Evaluate ${run.name}`}>Evaluate</a>`}
       </div>
     `;
   }

@@ -18,7 +18,7 @@ import { Rename } from "../../components/rename.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import { useNow } from "../../components/use-now.js";
 import * as format from "../../format.js";
-import { playgroundLink, sameRunLink } from "../../router.js";
+import { evaluateLink, playgroundLink, sameRunLink } from "../../router.js";
 import { hasEnded, progress } from "../../stores/run-state.js";
 
 const AT_REST = ["queued", "paused"];
@@ -91,6 +91,7 @@ function Actions({ store, error }) {
       ${status === "stopped" && html`<${Act} key="resume" icon="play" title=${GOES_ON} onClick=${() => act("resume")}>Resume<//>`}
       ${BROKEN.includes(status) && html`<${Act} key="retry" icon="again" title=${GOES_ON} onClick=${() => act("retry")}>Retry<//>`}
       ${model && html`<a class="button primary" href=${playgroundLink(model)}>Try the model</a>`}
+      ${model && html`<a class="button" href=${evaluateLink([model], "datasets", keptAside(store.run.value))}>Evaluate</a>`}
       <${ConfirmButton} key="delete" question="Delete this run and its model?" confirm="Delete" cancel="Keep" onConfirm=${remove}>
         <${Icon} name="trash" />Delete
       <//>
@@ -122,6 +123,9 @@ function Actions({ store, error }) {
     ><${Icon} name="stop" />Stop<//>
   `;
 }
+
+/** What the run keeps aside to test on, as evaluations name it. @param {Run | null} run */
+const keptAside = (run) => (run && (run.config.validation_split || run.config.validation_dataset) ? [`run:${run.id}`] : []);
 
 /**
  * A button that acts at once.
