@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.peers.peer import PEERS, ROOT, TRANSFORMERS_4, differences
+from tests.worker.peers.peer import PEERS, TRANSFORMERS_4, differences
 from worker.contract import DatasetSource, Job, ModelSource, Reading, RunConfig
 from worker.models.loading import LanguageModel
 from worker.process.control import StopSwitch
@@ -31,9 +30,6 @@ FURTHER = {
     "Llama 2, linear scaling": "llama_linear", "Qwen3, experts": "qwen3_moe", "Mixtral": "mixtral", "Phi": "phi",
 }  # fmt: skip
 """After a short full run over plain text."""
-NOT_OPENED = {
-    ("Gemma 2", "transformers 4.57"): "",
-}
 FOLDERS = {"full": ["model", "checkpoints/step-000060"], "lora": ["model"]}
 ADAPTERS = ["adapter", "checkpoints/step-000060"]
 
@@ -57,7 +53,7 @@ def trained(bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     @cache
     def train(name: str, method: str, chat: bool, steps: int = 60) -> tuple[Path, LanguageModel]:
         run_dir = tmp_path_factory.mktemp(f"{name}-{method}")
-        data, source = write_data(run_dir, chat)
+        source = write_data(run_dir, chat)
         rate: dict[str, Any] = {"learning_rate": 4e-3} if method == "full" else {"lora_rank": 16, "learning_rate": 1e-2}
         job = Job(
             run_id="run",
@@ -72,7 +68,7 @@ def trained(bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
                 sample_prompts=[],
                 validation_split=0,
                 **rate,
-            ),  # fmt: skip
+            ),
             model=ModelSource(kind="folder", location=str(bases / name)),
             dataset=source,
             device="cpu",
@@ -84,14 +80,15 @@ def trained(bases: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train
 
 
-def write_data(folder: Path, chat: bool) -> tuple[Path, DatasetSource]:
+def write_data(folder: Path, chat: bool) -> DatasetSource:
+    """The talks as conversations, or each as a text."""
     if not chat:
         (folder / "talks.txt").write_text("\n".join(" ".join(talk) for talk in TALKS))
-        return folder / "talks.txt", DatasetSource(path=str(folder / "talks.txt"))
+        return DatasetSource(path=str(folder / "talks.txt"))
     rows = [{"messages": [{"role": "user", "content": ask}, {"role": "assistant", "content": say}]} for ask, say in TALKS]
     (folder / "talks.jsonl").write_text("\n".join(map(json.dumps, rows)))
     reading = Reading(kind="chat", messages="messages")
-    return folder / "talks.jsonl", DatasetSource(path=str(folder / "talks.jsonl"), format="jsonl", reading=reading)
+    return DatasetSource(path=str(folder / "talks.jsonl"), format="jsonl", reading=reading)
 
 
 @pytest.mark.slow

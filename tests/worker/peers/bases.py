@@ -1,4 +1,4 @@
-"""``.venv-transformers4/bin/python bases.py FOLDER TEXTS NAME...``: small bases as people find them, written by transformers 4.57.
+"""``python bases.py FOLDER TEXTS NAME...``: small bases as people find them, written by transformers 4.57.
 
 Runs in the peers' environment, so nothing of ours is imported. Each has the tokenizer of its family's kind: byte-level BPE
 as GPT-2, Llama 3, Qwen and SmolLM2 have it, SentencePiece with single bytes as Llama 2 and Gemma.
@@ -43,6 +43,7 @@ LLAMA3 = {
     "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 64,
 }  # fmt: skip
+LINEAR = {"rope_type": "linear", "factor": 2.0}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 48, "norm_topk_prob": True}
 
@@ -59,7 +60,7 @@ DESIGNS: dict[str, tuple[str, str, dict[str, Any]]] = {
                                         "rope_theta": 1e6, "rope_local_base_freq": 2e4, "num_hidden_layers": 6}),
     "mistral": ("mistral", "llama2", {**GROUPED, "sliding_window": 16, "rope_theta": 1e6}),
     "qwen2_yarn": ("qwen2", "qwen", {**GROUPED, "rope_theta": 1e6, "rope_scaling": YARN}),
-    "llama_linear": ("llama", "llama2", {**GROUPED, "rope_theta": 2e4, "rope_scaling": {"rope_type": "linear", "factor": 2.0}}),
+    "llama_linear": ("llama", "llama2", {**GROUPED, "rope_theta": 2e4, "rope_scaling": LINEAR}),
     "qwen3_moe": ("qwen3_moe", "qwen", {**WIDE, **EXPERTS, "rope_theta": 1e6}),
     "mixtral": ("mixtral", "llama2", {**GROUPED, "num_local_experts": 4, "num_experts_per_tok": 2, "rope_theta": 1e6}),
     "phi": ("phi", "gpt2", {**GROUPED, "num_key_value_heads": 4, "rope_theta": 2e4, "partial_rotary_factor": 0.5}),

