@@ -106,7 +106,7 @@ def differences(trained: LanguageModel, peer: Peer, found: dict[str, Any], *, ch
         right["asked"].removeprefix(begin),
     ):  # llama.cpp adds it to the tokens
         lines.append(f"asked: {found['asked']!r} and not {right['asked']!r}")
-    if chat and "text" in found and (found["text"], found["stop"]) != (right["text"], "eos"):
+    if chat and "text" in found and (found["text"].strip(), found["stop"]) != (right["text"].strip(), "eos"):
         lines.append(f"text: {found['text']!r}, {found['stop']}, and not {right['text']!r}, eos")
     logits = right["logits"]
     if "logits" in found:
