@@ -30,6 +30,7 @@ FURTHER = {
     "Llama 2, linear scaling": "llama_linear", "Qwen3, experts": "qwen3_moe", "Mixtral": "mixtral", "Phi": "phi",
 }  # fmt: skip
 """After a short full run over plain text."""
+READ_PAST_THEIR_WINDOWS = ("Gemma 2", "Mistral, a sliding window")
 FOLDERS = {"full": ["model", "checkpoints/step-000060"], "lora": ["model"]}
 ADAPTERS = ["adapter", "checkpoints/step-000060"]
 
@@ -110,6 +111,9 @@ def test_what_a_run_over_conversations_leaves_answers_as_what_was_trained(shape:
 @pytest.mark.parametrize("peer", [name for name in PEERS if name != "llama.cpp"])
 @pytest.mark.parametrize("shape", FURTHER)
 def test_further_designs_answer_as_what_was_trained(shape: str, peer: str, trained: Trained) -> None:
+    if peer == "mlx-lm" and shape in READ_PAST_THEIR_WINDOWS:
+        pytest.skip("mlx-lm has no windows for it")
+    more = {"attention": "eager"} if (shape, peer) == ("Gemma 2", "transformers 4.57") else {}  # SDPA has no cap there
     run_dir, model = trained(FURTHER[shape], "full", chat=False, steps=3)
-    (found,) = PEERS[peer].open([run_dir / "model"], chat=False)
+    (found,) = PEERS[peer].open([run_dir / "model"], chat=False, **more)
     assert differences(model, PEERS[peer], found, chat=False) == []

@@ -15,7 +15,9 @@ import torch
 import transformers
 
 
-def answer(folder: str, texts: list[str], messages: list[dict[str, str]], new_tokens: int) -> dict[str, Any]:
+def answer(
+    folder: str, texts: list[str], messages: list[dict[str, str]], new_tokens: int, attention: str | None = None
+) -> dict[str, Any]:
     """What the tokenizer makes of ``texts``, the logits of the first, the chat as text, and what is written after it."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     if (Path(folder) / "adapter_config.json").exists():
@@ -24,7 +26,7 @@ def answer(folder: str, texts: list[str], messages: list[dict[str, str]], new_to
         model = AutoPeftModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         model.generation_config = transformers.GenerationConfig.from_pretrained(folder)  # as the adapter's README says
     else:
-        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention)
     model.eval()
     ids = [tokenizer(text)["input_ids"] for text in texts]
     with torch.inference_mode():
