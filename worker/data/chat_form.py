@@ -259,14 +259,10 @@ class ChatForm:
                 return token.start()
         return place
 
-    def end_of_turn(self) -> str:
-        """The special token that follows an answer; empty if none does, or the template shows no conversation of two."""
-        mark = next(_marks("", 1))
-        try:
-            text = self.text([{"role": "user", "content": "c"}, {"role": ANSWERER, "content": mark}], None)
-            return self.special_at(text.partition(mark)[2].lstrip(), 0)
-        except REFUSALS:
-            return ""
+    def last_special(self, text: str) -> str:
+        """The special token that ``text`` ends with, but for white space; empty if it ends with none."""
+        found = [token for token in self._specials.finditer(text) if not text[token.end() :].strip()]
+        return found[-1][0] if found else ""
 
     def special_at(self, text: str, place: int) -> str:
         """The special token that stands at ``place``; empty if none does."""

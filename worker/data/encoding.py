@@ -39,12 +39,6 @@ TOLD = {
 """What ``Encoder.lost`` counts → how that is said."""
 
 
-def turn_ends(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The special token with which an answer ends in the tokenizer's chat template, if that has one."""
-    end = ChatForm(tokenizer).end_of_turn()
-    return [int(tokenizer.convert_tokens_to_ids(end))] if end else []
-
-
 REFUSED: list[int] = []
 """The ids of a conversation that is left out."""
 

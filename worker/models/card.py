@@ -27,11 +27,14 @@ bnb_4bit_use_double_quant=True))`, with `BitsAndBytesConfig` of transformers."""
 
 _LOAD_ADAPTER = """```python
 from peft import AutoPeftModelForCausalLM
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, GenerationConfig
 
 tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
 model = AutoPeftModelForCausalLM.from_pretrained("path/to/this/folder")
-```"""
+model.generation_config = GenerationConfig.from_pretrained("path/to/this/folder")
+```
+
+The last line has answers end where they did in training; peft takes that from the base."""
 
 
 def model_card(job: Job, facts: dict[str, Any], step: int, evaluations: Sequence[EvaluationEvent], saved_as: str) -> str:

@@ -44,7 +44,7 @@ def write_adapter(language_model: LanguageModel, job: Job, folder: Path) -> None
     language_model.tokenizer.save_pretrained(folder)
     language_model.model.generation_config.save_pretrained(folder)
     lora.save_adapter(language_model.model, folder, job.model.location)
-    make_readable(folder)
+    make_readable(folder, language_model.tokenizer)
     (folder / "README.md").write_text(adapter_card(job), encoding="utf-8")
 
 
@@ -75,6 +75,13 @@ def write_model(
     return told
 
 
+def saved_name(model: Any, name: str) -> str:
+    """What the weight ``name`` of ``model`` is called in a saved folder: of GPT-2 as its authors call it, which mlx-lm takes
+    no other names than."""
+    config = model.config
+    return name.removeprefix("transformer.") if config.model_type == "gpt2" and config.tie_word_embeddings else name
+
+
 def _weights_of(source: ModelSource) -> dict[str, torch.Tensor] | None:
     """All weights of the model at ``source`` by name, in fp32; None if it cannot be loaded any more."""
     try:
@@ -88,11 +95,12 @@ def _save(language_model: LanguageModel, state: dict[str, torch.Tensor] | None, 
     """Writes the tokenizer, and the weights in ``state``, or the model's, beside a config.json that names ``dtype``."""
     model: Any = language_model.model
     language_model.tokenizer.save_pretrained(folder)
-    model.save_pretrained(folder, state_dict=state)
+    weights = model.state_dict() if state is None else state
+    model.save_pretrained(folder, state_dict={saved_name(model, name): weight for name, weight in weights.items()})
     told = copy.deepcopy(model.config)
     told.dtype = dtype
     told.save_pretrained(folder)
-    make_readable(folder)
+    make_readable(folder, language_model.tokenizer)
 
 
 def _cast(model: Any, state: dict[str, torch.Tensor] | None, dtype: torch.dtype) -> dict[str, torch.Tensor]:

@@ -13,9 +13,10 @@ from worker.checkpoints.folder import sweep
 from worker.contract import DatasetSource, Job, MessageEvent, ModelSource, learning_rate
 from worker.data import evaluation_store, group_store, token_store
 from worker.data.corpus import Corpus, Examples
-from worker.data.encoding import plain_chat_template, turn_ends
+from worker.data.encoding import plain_chat_template
 from worker.data.mixture import Mixture, mix
 from worker.data.split import ALONE
+from worker.data.text_ends import text_ends, turn_ends
 from worker.errors import DeviceError, ModelError
 from worker.process.control import StopSwitch
 
@@ -120,6 +121,7 @@ def make_setup(
     with group.first_goes_first():  # downloads and tokens are for all
         language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop, precision, device)
     parts, further = token_store.load_tokens(run_dir), evaluation_store.load(run_dir, job)
+    _stop_at(language_model, _ends(job, language_model.tokenizer, parts))
     found = list(_findings(job, parts, token_store.left_out(run_dir), max_length))
     found += [f"{name}: no example has anything to learn." for name, examples in further.items() if not len(examples)]
     for warning in (*found, *_without_validation(job, corpus, parts[0][1], max_length)):
@@ -298,8 +300,6 @@ def _model(
         loaded = loading.load_model(job.model, from_scratch=job.config.from_scratch, watch=watch)
     if job.has_chats and not loaded.tokenizer.chat_template:
         loaded.tokenizer.chat_template = plain_chat_template(loaded.tokenizer)  # which is saved with the model
-    if job.has_chats:
-        _stop_at(loaded, turn_ends(loaded.tokenizer))
     if lora:
         from worker.models.lora import add_adapters, shrink_base  # takes long to import
 
@@ -308,13 +308,19 @@ def _model(
     return loaded
 
 
+def _ends(job: Job, tokenizer: Any, parts: Sequence[tuple[Examples, Examples]]) -> list[int]:
+    """The tokens with which what is learned ends."""
+    own = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
+    return own + text_ends(tokenizer, [learned for learned, _ in parts]) + (turn_ends(tokenizer) if job.has_chats else [])
+
+
 def _stop_at(language_model: LanguageModel, ends: Sequence[int]) -> None:
-    """Has an answer end at these tokens too, here and wherever the saved model is used."""
+    """Has a text end at these tokens too, here and wherever the saved model is used."""
     config: Any = language_model.model.generation_config
     known = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
-    known = [token for token in known if token is not None] or [language_model.tokenizer.eos_token_id]
-    if new := [token for token in ends if token not in known]:
-        config.eos_token_id = [*(token for token in known if token is not None), *new]
+    found = list(dict.fromkeys(token for token in [*known, *ends] if token is not None))
+    if found:
+        config.eos_token_id = found[0] if len(found) == 1 else found
 
 
 def _base_digest(job: Job, language_model: LanguageModel) -> str:

@@ -134,6 +134,16 @@ FAMILIES = {
 }  # fmt: skip
 
 
+STOPS = {
+    "Gemma": ["<end_of_turn>"],
+    "Gemma 2": ["<end_of_turn>"],
+    "Phi-3": ["<|end|>"],
+    "Phi-3.5": ["<|end|>"],
+    "gpt-oss": ["<|return|>", "<|call|>"],
+}
+"""Where a family's models stop by their authors' generation_config.json, where that is not ``eos`` alone."""
+
+
 class Fault(NamedTuple):
     """What a template itself does wrong, and to which conversations."""
 

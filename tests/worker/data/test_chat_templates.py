@@ -14,12 +14,22 @@ import pytest
 from jinja2 import TemplateError
 from transformers import GPT2Tokenizer
 
-from tests.worker.data.chat_templates import FAMILIES, FAULTS, TRAINING_VARIANTS, Family, Fault, marks_of, read_template
+from tests.worker.data.chat_templates import (
+    FAMILIES,
+    FAULTS,
+    STOPS,
+    TRAINING_VARIANTS,
+    Family,
+    Fault,
+    marks_of,
+    read_template,
+)
 from tests.worker.data.conversations import conversations
 from tests.worker.data.test_chat_form import CHATML, ENDS_DIFFER, OPENS_A_THOUGHT, REPEATS_THE_CALL, THINKS_LAST
 from worker.contract import Reading
 from worker.data.encoding import Encoded, Encoder
 from worker.data.formats import Chat, Message
+from worker.data.text_ends import turn_ends
 from worker.data.tokenizer import train_tokenizer
 from worker.errors import DataError
 
@@ -68,6 +78,14 @@ def test_of_each_family_answers_and_their_ends_are_learned(folder: Path, trained
     differences, faults = compared(tokenizer, family, ROWS, fault)
     assert not differences, differences[:3]
     assert bool(faults) == bool(fault), faults[:3]
+
+
+@pytest.mark.slow  # as above
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_family_stops_where_its_authors_have_it_stop(folder: Path, trained: GPT2Tokenizer, name: str) -> None:
+    family = FAMILIES[name]
+    tokenizer = tokenizer_of(trained, read_template(folder, family.place), family.eos)
+    assert tokenizer.convert_ids_to_tokens(turn_ends(tokenizer)) == STOPS.get(name, [family.eos])
 
 
 OWN = {

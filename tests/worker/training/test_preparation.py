@@ -14,6 +14,7 @@ from tests.worker.designs import save_small_gpt2
 from worker.contract import DatasetSource, Job, ModelSource, Reading, RunConfig
 from worker.data.split import find_split
 from worker.errors import DataError
+from worker.models.loading import load_model
 from worker.process.control import StopSwitch
 from worker.training import preparation
 
@@ -221,11 +222,36 @@ def test_conversations_that_the_template_refuses_can_be_left_out_of_a_run(tmp_pa
         assert any("row 8" in text for text in said), said
 
 
-def test_answers_end_where_a_turn_does_for_whoever_loads_the_model(tmp_path: Path) -> None:
-    trainer, _ = chats(tmp_path, CHATML, MARKS, [GOOD] * 8, max_steps=1)
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_answers_end_where_a_turn_does_for_whoever_loads_the_model(tmp_path: Path, method: str) -> None:
+    trainer, _ = chats(
+        tmp_path, CHATML, MARKS, [GOOD] * 8, max_steps=1, save_steps=1, method=method, model_name="local:base"
+    )
     tokenizer = trainer.setup.language_model.tokenizer
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert tokenizer.eos_token_id != end
     trainer.train()
-    saved = json.loads((trainer.setup.run_dir / "model" / "generation_config.json").read_text())
-    assert saved["eos_token_id"] == [tokenizer.eos_token_id, end]
+    for folder in ("model", "checkpoints/step-000001", *(["adapter"] if method == "lora" else [])):
+        saved = json.loads((trainer.setup.run_dir / folder / "generation_config.json").read_text())
+        assert saved["eos_token_id"] == [tokenizer.eos_token_id, end]
+        loaded = load_model(ModelSource(kind="folder", location=str(trainer.setup.run_dir / folder)))
+        assert loaded.model.generation_config.eos_token_id == [tokenizer.eos_token_id, end]
+
+
+def test_texts_end_where_they_did_in_training_for_whoever_loads_the_model(tmp_path: Path) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("What is it? It is four, my friend.\n" * 20)
+    source = save_small_gpt2(tmp_path / "base", texts)
+    for name in ("config.json", "generation_config.json"):  # whose author has forgotten where texts end
+        told = json.loads((tmp_path / "base" / name).read_text())
+        (tmp_path / "base" / name).write_text(json.dumps({**told, "eos_token_id": None}))
+    job = Job(
+        run_id="run",
+        config=RunConfig(max_length=32, sample_prompts=[]),
+        model=source,
+        dataset=DatasetSource(path=str(texts)),
+        device="cpu",
+    )
+    trainer, _ = preparation.prepare(job, tmp_path, lambda event: None, StopSwitch(tmp_path))
+    model = trainer.setup.language_model
+    assert model.model.generation_config.eos_token_id == model.tokenizer.eos_token_id
