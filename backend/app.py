@@ -14,6 +14,7 @@ from backend import errors
 from backend.api import (
     compare,
     datasets,
+    exports,
     files,
     generate,
     history,
@@ -34,6 +35,7 @@ from backend.disk_space import Reserve
 from backend.events import outbox
 from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks, page_url
+from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
 from backend.runs.preflight import Estimates
@@ -84,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         history,
         series,
         files,
+        exports,
         streams,
         datasets,
         models,
@@ -117,6 +120,9 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     # Its own: the first time it measures the machine, which takes seconds in which nobody should wait for a preview.
     estimator = Helper("worker.inspection", settings.data_dir / "forecast.log", "works out what runs take")
 
+    own_exports = Exports(settings.runs_dir, settings.data_dir / "export.log")
+    await asyncio.to_thread(own_exports.prepare)
+
     async def free_gpu(device: str) -> None:
         if device.startswith("cuda"):
             await generator.release()
@@ -136,12 +142,14 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             generator=generator,
             inspector=inspector,
             estimates=Estimates(estimator, found, settings.data_dir),
+            exports=own_exports,
             devices=found,
             sampler=Sampler(settings.data_dir),
             reserve=reserve,
             webhooks=webhooks,
         )
     finally:
+        await own_exports.stop()
         await supervisor.stop()
         await generator.release()
         await inspector.release()

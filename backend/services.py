@@ -9,6 +9,7 @@ from backend.db.database import Database
 from backend.disk_space import Reserve
 from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks
+from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
 from backend.runs.preflight import Estimates
@@ -29,6 +30,7 @@ class Services:
     generator: Helper
     inspector: Helper
     estimates: Estimates
+    exports: Exports
     devices: list[Device]
     sampler: Sampler
     reserve: Reserve
