@@ -13,7 +13,7 @@ from transformers.pytorch_utils import Conv1D
 Rows = list[list[int]]
 
 _PLAIN = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_BLOCK = {"q8_0": 32}
+_BLOCK = 32  # numbers that share a scale in q8_0
 
 
 @torch.inference_mode()
@@ -73,10 +73,12 @@ def _rounded(weight: torch.Tensor, number_format: str, file: bool) -> torch.Tens
 
 @contextmanager
 def _rounding_inputs(model: Any, number_format: str) -> Iterator[None]:
-    block = _BLOCK.get(number_format)
+    block = _BLOCK if number_format == "q8_0" else None
 
     def rounded(_: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        return (_in_blocks(inputs[0], block) if block else inputs[0].half().float(), *inputs[1:])
+        values = inputs[0]
+        whole = block is not None and values.shape[-1] % block == 0  # else the layer's weights are in fp16
+        return (_in_blocks(values) if whole else values.half().float(), *inputs[1:])
 
     layers = [module for module in model.modules() if isinstance(module, (torch.nn.Linear, Conv1D))]
     hooks = [layer.register_forward_pre_hook(rounded) for layer in layers]
@@ -92,8 +94,8 @@ def _nothing() -> Iterator[None]:
     yield
 
 
-def _in_blocks(values: torch.Tensor, block: int) -> torch.Tensor:
-    """In 8 bits, with one scale for each ``block`` of neighbours."""
-    parts = torch.split(values, block, -1)
-    scales = [part.abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127 for part in parts]
-    return torch.cat([(part / scale).round() * scale for part, scale in zip(parts, scales, strict=True)], -1)
+def _in_blocks(values: torch.Tensor) -> torch.Tensor:
+    """In 8 bits, with one scale for each block of neighbours."""
+    blocks = values.unflatten(-1, (-1, _BLOCK))
+    scales = blocks.abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127
+    return ((blocks / scales).round() * scales).flatten(-2)

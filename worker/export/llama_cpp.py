@@ -3,8 +3,8 @@
     python -m worker.export.llama_cpp FILE FOLDER    FOLDER/asked.json → told.json, ids.npy, logprobs.npy
 
 asked.json: {"texts": [text], "rows": [[token id]], "chats": [[message]]}. told.json: what llama.cpp makes of the texts and
-the chats. ids.npy, logprobs.npy: [tokens of all rows, most likely tokens], of each place what may come next. On failure the
-last line of standard error says why. The process ends with its standard input.
+the chats. ids.npy, logprobs.npy: [tokens of all rows, most likely tokens], of each place what may come next. FOLDER/failure
+says why there is none of these. The process ends with its standard input.
 """
 
 from __future__ import annotations
@@ -110,12 +110,12 @@ def _end_with_input() -> None:
 
 
 def main(path: str, folder: str) -> int:
-    """0, or 1 with what went wrong as the last line of standard error."""
+    """0, or 1 with what went wrong in FOLDER/failure."""
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         read(Path(path), Path(folder))
     except RuntimeError as error:
-        print(f"\n{error}", file=sys.stderr)
+        (Path(folder) / "failure").write_text(str(error), encoding="utf-8")
         return 1
     return 0
 

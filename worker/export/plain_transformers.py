@@ -68,7 +68,7 @@ def _end_with_input() -> None:
 
 
 def main(kind: str, path: str, folder: str) -> int:
-    """0, or 1 with what went wrong as the last line of standard error."""
+    """0, or 1 with what went wrong in FOLDER/failure."""
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         read(kind, path, Path(folder))

@@ -33,6 +33,7 @@ from worker.models.loading import LanguageModel
 _TIMES_THE_NOISE = 3.0
 _ARITHMETIC = 1e-6
 """Nats a token by which two programs differ that round nothing: they add up in another order."""
+_MOST_FAULTS = 8
 INSTALL = "pip install 'trainboard[export]'"
 
 
@@ -95,15 +96,16 @@ def ask_program(module: str, arguments: Sequence[str], expected: Expected, progr
         folder = Path(name)
         asked = {"texts": expected.tried.texts, "rows": expected.tried.rows, "chats": conversations(expected.chat_template)}
         (folder / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
-        failure = run_program(module, [*arguments, name], progress)
-        told = json.loads((folder / "told.json").read_text()) if (folder / "told.json").exists() else {}
-        if failure:
-            return Answers(told, np.zeros(0), np.zeros(0), failure)
-        return Answers(told, np.load(folder / "ids.npy"), np.load(folder / "logprobs.npy"))
+        last = _run(module, [*arguments, name], progress)
+        if last is None:
+            told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+            return Answers(told, np.load(folder / "ids.npy"), np.load(folder / "logprobs.npy"))
+        failure = folder / "failure"
+        return Answers({}, np.zeros(0), np.zeros(0), failure.read_text(encoding="utf-8") if failure.exists() else last)
 
 
-def run_program(module: str, arguments: Sequence[str], progress: Callable[[str], None]) -> str | None:
-    """Runs it to its end, or ends it where ``progress`` raises. What went wrong, if something did."""
+def _run(module: str, arguments: Sequence[str], progress: Callable[[str], None]) -> str | None:
+    """Runs it to its end, or ends it where ``progress`` raises. None, or the last error that it logged if it failed."""
     command = [sys.executable, "-m", f"worker.export.{module}", *arguments]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -117,7 +119,7 @@ def run_program(module: str, arguments: Sequence[str], progress: Callable[[str],
             process.kill()
             process.wait()
         log.seek(0)
-        last = "".join(deque((line for line in log if line.strip()), 1)).strip()
+        last = "".join(deque((line for line in log if "rror" in line), 1)).strip()
         return last or f"it ended with status {process.returncode}."
 
 
@@ -138,7 +140,7 @@ def judge(
     expected: Expected, answers: Answers, faults: Sequence[str], base_kl: float | None, base_fault: str | None, engine: str
 ) -> Proof:
     """Pass or fail. ``faults``: what a look into the files has shown."""
-    problems, limit = [*faults], _limit(expected.noise, base_kl)
+    problems, limit = _few(faults), _limit(expected.noise, base_kl)
     known: dict[str, Any] = {
         "engine": engine, "noise": expected.noise, "base_kl": base_kl, "limit": limit, "texts": expected.tried.told,
         "tokens": len(expected.log_probabilities),
@@ -161,6 +163,12 @@ def judge(
             f"What it expects to come next differs by {kl:.3g} nats per token; at most {limit:.3g} can come from rounding."
         )
     return Proof(passed=not problems, kl=kl, same_choice=same, problems=problems, **known)
+
+
+def _few(faults: Sequence[str]) -> list[str]:
+    """The first of many."""
+    more = len(faults) - _MOST_FAULTS
+    return [*faults[:_MOST_FAULTS], *([f"And {more} more of this kind."] if more > 0 else [])]
 
 
 def _limit(noise: float, base_kl: float | None) -> float:
