@@ -96,6 +96,6 @@ def _nothing() -> Iterator[None]:
 
 def _in_blocks(values: torch.Tensor) -> torch.Tensor:
     """In 8 bits, with one scale for each block of neighbours."""
-    blocks = values.unflatten(-1, (-1, _BLOCK))
+    blocks = values.reshape(-1, _BLOCK)
     scales = blocks.abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127
-    return ((blocks / scales).round() * scales).flatten(-2)
+    return ((blocks / scales).round() * scales).reshape(values.shape)

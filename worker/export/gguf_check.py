@@ -73,9 +73,11 @@ def _words(reader: gguf.GGUFReader, vocabulary: Vocabulary) -> Iterator[str]:
             break
     if len(merges) != len(vocabulary.merges):
         yield f"The tokenizer has {len(merges)} merges in the file, and {len(vocabulary.merges)} in the model."
-    if (types := _value(reader, "tokenizer.ggml.token_type")) != vocabulary.types:
-        first = next((n for n, (a, b) in enumerate(zip(types or [], vocabulary.types, strict=False)) if a != b), 0)
-        yield f"Token {first} is of another kind in the file: special tokens and plain ones are mixed up."
+    types = _value(reader, "tokenizer.ggml.token_type") or []
+    for number, (there, kind) in enumerate(zip(types, vocabulary.types, strict=False)):
+        if there != kind:
+            yield f"Token {number} is of another kind in the file: special tokens and plain ones are mixed up."
+            break
     for key, wanted, called in (
         ("pre", vocabulary.splits_as, "The way text is split into words"),
         ("eos_token_id", vocabulary.eos, "The token that ends a text"),

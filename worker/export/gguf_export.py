@@ -23,7 +23,10 @@ class Made(NamedTuple):
 
     def faults(self, file: Path) -> list[str]:
         """What is wrong in ``file``, a sentence each."""
-        return list(faults_of_file(file, self.model, self.layout, self.vocabulary))
+        try:
+            return list(faults_of_file(file, self.model, self.layout, self.vocabulary))
+        except ValueError as error:  # of numpy, for a file that ends too soon
+            return [f"The file cannot be read to its end: {error}."]
 
 
 def export_gguf(

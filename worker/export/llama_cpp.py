@@ -75,7 +75,8 @@ class _Server:
         """What may follow ``ids``, the likeliest first: token, and the natural logarithm of its probability."""
         body = {"prompt": ids, "n_predict": 1, "n_probs": count, "cache_prompt": True, "logit_bias": [[self._letter, 1e9]]}
         found = self.ask("/completion", body)["completion_probabilities"][0]["top_logprobs"]
-        return [(int(one["id"]), float(one["logprob"])) for one in found]
+        # JSON has no NaN: null stands for it.
+        return [(int(one["id"]), float("nan") if one["logprob"] is None else one["logprob"]) for one in found]
 
 
 def read(path: Path, folder: Path) -> None:

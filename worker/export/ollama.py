@@ -21,6 +21,8 @@ class _Form(NamedTuple):
     marks: dict[str, tuple[str, str]]
     ask: str
     default: str | None
+    trims: bool = False
+    """Whether the model's template takes away blanks around what is said, which Ollama's cannot."""
 
     def text(self, messages: list[dict[str, str]]) -> str:
         """A conversation as Ollama would write it."""
@@ -47,7 +49,8 @@ def modelfile(file: str, tokenizer: Any, *, adds_bos: bool) -> tuple[str, str | 
     if form.default:
         lines.append(f'SYSTEM """{form.default}"""')
     lines += [f'PARAMETER stop "{mark}"' for mark in _stops(tokenizer, form)]
-    return "\n".join(lines) + "\n", None
+    trims = "Ollama keeps blanks around a message, which the model's own chat template takes away; else both write the same."
+    return "\n".join(lines) + "\n", trims if form.trims else None
 
 
 def _form_of(tokenizer: Any, adds_bos: bool) -> _Form | None:
@@ -61,53 +64,62 @@ def _form_of(tokenizer: Any, adds_bos: bool) -> _Form | None:
         return text.removeprefix(bos) if bos else text
 
     try:
-        form = _found(render)
-        if form is None or any(form.text(chat) != render(chat, ask=True) for chat in _tried(form)):
+        form = _found(render, tokenizer.bos_token or "")
+        if form is None or '"""' in _in_go(form):
             return None
-    except (TemplateError, ValueError, LookupError):
-        return None
-    return form
+        for trims in (False, True):
+            if all(form.text(chat) == render(chat, ask=True) for chat in _tried(form, trims)):
+                return form._replace(trims=trims)
+    except (TemplateError, TypeError, ValueError, LookupError):  # whatever a template stumbles over
+        pass
+    return None
 
 
-def _found(render: Any) -> _Form | None:
+def _found(render: Any, bos: str) -> _Form | None:
+    """What stands around what each role says. ``bos``: the mark of a text's beginning that a template may write."""
     user, answer = {"role": "user", "content": _SAID}, {"role": "assistant", "content": _SAID}
-    system = {"role": "system", "content": _SAID}
     three = render([user, answer, user], ask=False).split(_SAID)
-    five = render([user, answer, user, answer, user], ask=False).split(_SAID)
-    if len(three) != 4 or len(five) != 6:
+    if len(three) != 4:
         return None
     first, to_answer, to_user, end = three
     asked = render([user, answer, user], ask=True)
     ask = asked.removeprefix(render([user, answer, user], ask=False))
-    # Where one role's mark ends and the next one's begins does not matter, as long as both are written right together.
-    before_user = _common_end(first, to_user)
-    after_answer = to_user.removesuffix(before_user)
-    beginning = first.removesuffix(before_user)
-    after_user = end
-    if not to_answer.startswith(after_user):
+    after_user, after_answer = end, render([user, answer], ask=False).split(_SAID)[-1]
+    before_user = to_user.removeprefix(after_answer)
+    if not (to_answer.startswith(after_user) and to_user.startswith(after_answer) and first.endswith(before_user)):
         return None
+    beginning = first.removesuffix(before_user)
     marks = {"user": (before_user, after_user), "assistant": (to_answer.removeprefix(after_user), after_answer)}
     default = None
-    try:
-        with_system = render([system, user], ask=False).split(_SAID)
-    except Exception:  # noqa: BLE001 - a template may refuse by any error
-        with_system = []
-    if len(with_system) == 3 and with_system[1].endswith(before_user):
-        start, between, _ = with_system
-        plain = _common_start(start, beginning)
-        after_system = between.removesuffix(before_user)
-        before_system = start.removeprefix(plain)
-        inner = beginning.removeprefix(plain)
-        if inner.startswith(before_system) and inner.endswith(after_system) and inner != "":
-            default = inner.removeprefix(before_system).removesuffix(after_system)
-        elif inner:
+    if (parts := _with_system(render, user)) and parts[1].endswith(before_user):
+        # Some templates begin all texts with a mark, and some say something where there is no such message.
+        after = parts[1].removesuffix(before_user)
+        for plain in ("", bos):
+            before, inner = parts[0].removeprefix(plain), beginning.removeprefix(plain)
+            said = inner.startswith(before) and inner.endswith(after)
+            if not inner or said:
+                default = inner.removeprefix(before).removesuffix(after) if inner else None
+                marks["system"], beginning = (before, after), plain if beginning.startswith(plain) else ""
+                break
+        else:
             return None
-        marks["system"], beginning = (before_system, after_system), plain
     return _Form(beginning, marks, ask, default)
 
 
-def _tried(form: _Form) -> list[list[dict[str, str]]]:
-    user, answer = {"role": "user", "content": " Wie geht's?\n"}, {"role": "assistant", "content": "Gut — 👍"}
+def _with_system(render: Any, user: dict[str, str]) -> list[str] | None:
+    """What stands around what system and user say; None of a template that takes no system."""
+    from jinja2 import TemplateError
+
+    try:
+        parts = render([{"role": "system", "content": _SAID}, user], ask=False).split(_SAID)
+    except TemplateError:
+        return None
+    return parts if len(parts) == 3 else None
+
+
+def _tried(form: _Form, trimmed: bool) -> list[list[dict[str, str]]]:
+    asked = "Wie geht's?" if trimmed else " Wie geht's?\n"
+    user, answer = {"role": "user", "content": asked}, {"role": "assistant", "content": "Gut — 👍"}
     chats = [[user], [user, answer, user], [user, answer, user, answer, user]]
     if "system" in form.marks:
         chats += [[{"role": "system", "content": "Sei knapp."}, *chat] for chat in chats]
@@ -133,17 +145,3 @@ def _stops(tokenizer: Any, form: _Form) -> list[str]:
     special = set(tokenizer.all_special_tokens)
     after = form.marks["assistant"][1].strip()
     return [after] if after in special else []
-
-
-def _common_end(one: str, other: str) -> str:
-    length = 0
-    while length < min(len(one), len(other)) and one[-1 - length] == other[-1 - length]:
-        length += 1
-    return one[len(one) - length :]
-
-
-def _common_start(one: str, other: str) -> str:
-    length = 0
-    while length < min(len(one), len(other)) and one[length] == other[length]:
-        length += 1
-    return one[:length]

@@ -73,9 +73,8 @@ def main(kind: str, path: str, folder: str) -> int:
     try:
         read(kind, path, Path(folder))
     except Exception as error:  # noqa: BLE001 - whatever these libraries raise is what is to be told
-        print(
-            f"\n{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}", file=sys.stderr
-        )
+        first = (str(error).strip() or "it does not say why").splitlines()[0]
+        (Path(folder) / "failure").write_text(f"{type(error).__name__}: {first}", encoding="utf-8")
         return 1
     return 0
 

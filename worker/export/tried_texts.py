@@ -37,7 +37,7 @@ class Tried(NamedTuple):
 
 def rows_to_try(job: Job, tokenizer: Any, context: int | None) -> Tried:
     """A few hundred tokens that the model was not trained on, as far as there are such."""
-    longest = min(_LONGEST, context or _LONGEST)
+    longest = min(_LONGEST, (context or _LONGEST) - 1)  # llama.cpp wants room for one more
     found, told = _of_dataset(job)
     encoder = Encoder(tokenizer, job.dataset.reading, longest, skip_refused=True)
     rows, taken = list[list[int]](), 0
