@@ -15,7 +15,8 @@ from backend.exports.folder_zip import FolderZip
 from backend.exports.ranges import zip_answer
 from backend.metrics.exports import file_name
 from backend.runs import lifecycle
-from backend.schemas.exports import Export, ExportList, ExportRequest
+from backend.schemas.exports import Export, ExportList, ExportRequest, Push
+from backend.schemas.names import is_hub_id
 from backend.services import Services
 from worker.contract import ADAPTER_DIR, EXPORT_FILE, MODEL_DIR, NUMBER_FORMATS, is_adapter
 
@@ -87,6 +88,22 @@ def download_export_file(run_id: str, name: str, file: str, services: ServicesDe
     if file not in export.files or file == EXPORT_FILE:
         raise NotFoundError(f"This export has no file {file[:100]!r}.", hint=f"It has: {', '.join(export.files)}.")
     return FileResponse(folder / file, media_type="application/octet-stream", filename=file)
+
+
+@router.post("/exports/{name}/push", response_class=EventSourceResponse)
+def push_export(run_id: str, name: str, wanted: Push, services: ServicesDep) -> EventSourceResponse:
+    """Put an export into a repository of the Hugging Face hub.
+
+    Events ``progress`` {text}, then ``done`` {url}, or ``error``. Closing the stream ends it.
+    """
+    _name_of(services, run_id)
+    if not is_hub_id(wanted.repository):
+        raise InvalidFieldError(
+            "repository",
+            f"{wanted.repository!r} is not the name of a repository.",
+            hint="Use owner/name, as the hub has it.",
+        )
+    return EventSourceResponse(as_events(services.exports.push(run_id, name, wanted)), sep="\n")
 
 
 @router.get("/files/model.zip", response_class=Response, tags=["files"])

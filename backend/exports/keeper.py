@@ -17,7 +17,7 @@ from typing import Any
 from backend.errors import BusyError, ConflictError, NotFoundError
 from backend.models.catalog import NAME_PATTERN
 from backend.processes.helper import Helper
-from backend.schemas.exports import Export, ExportRequest
+from backend.schemas.exports import Export, ExportRequest, Push
 from worker.contract import EXPORT_FILE, EXPORTS_DIR, NUMBER_FORMATS, ExportOrder, Proof, now
 
 MOST_WAITING = 8
@@ -105,6 +105,18 @@ class Exports:
             yield {"event": "done", "data": self.get(run_id, name).model_dump(mode="json")}
             return
         yield {"event": "error", "data": {"code": "cancelled", "message": "The export was stopped."}}
+
+    async def push(self, run_id: str, name: str, wanted: Push) -> AsyncGenerator[dict[str, Any], None]:
+        """Events ``progress``, and ``done`` or ``error``, of its upload. Raises NotFoundError or ConflictError."""
+        export, folder = self.done(run_id, name)
+        process = Helper("worker.export.hub", self._log_path, "uploads exports")
+        request = {"op": "push", "folder": str(folder), "files": [*export.files], **wanted.model_dump()}
+        try:
+            async with aclosing(process.ask(request)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            await process.release()
 
     async def remove(self, run_id: str, name: str) -> None:
         """Stop it if it is being made, and delete it. Raises NotFoundError."""

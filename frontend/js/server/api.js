@@ -203,6 +203,15 @@ export const createExport = async (id, wanted) => (await sendJson("POST", `${run
  */
 export const followExport = (id, name, signal) => eventsOf(send(exportPath(id, name, "events"), { signal }));
 
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {{ repository: string, private: boolean, token: string | null }} wanted
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {text}, and `done` {url}
+ */
+export const pushExport = (id, name, wanted, signal) => eventsOf(sendJson("POST", exportPath(id, name, "push"), wanted, { signal }));
+
 /** @param {string} id @param {string} name */
 export const deleteExport = (id, name) => send(exportPath(id, name), { method: "DELETE" });
 

@@ -6,6 +6,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
+import { Check } from "../../components/check.js";
 import { ConfirmButton } from "../../components/confirm-button.js";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice, Notes, Notice } from "../../components/notice.js";
@@ -13,7 +14,7 @@ import { Progress } from "../../components/progress.js";
 import { Segmented } from "../../components/segmented.js";
 import { useTask } from "../../components/use-task.js";
 import * as format from "../../format.js";
-import { ApiError, createExport, deleteExport, exportPath, followExport, listExports } from "../../server/api.js";
+import { ApiError, createExport, deleteExport, exportPath, followExport, listExports, pushExport } from "../../server/api.js";
 import { FORMATS, sourcesOf, titleOf, verdictOf } from "../../stores/exports.js";
 
 /** The model as files for other programs, each checked there. @param {{ store: RunStore }} props */
@@ -151,7 +152,56 @@ function Row({ id, one, onChange }) {
           <${Icon} name="trash" /> Delete
         <//>
       </div>
+      ${one.status === "done" && html`<${Upload} id=${id} name=${one.name} />`}
     </li>
+  `;
+}
+
+/** Puts it on the hub. The token is sent, and kept nowhere. @param {{ id: string, name: string }} props */
+function Upload({ id, name }) {
+  const repository = useSignal("");
+  const token = useSignal("");
+  const isPrivate = useSignal(true);
+  const task = useTask();
+  const start = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const wanted = { repository: repository.value.trim(), private: isPrivate.value, token: token.value || null };
+    void task.start((signal) => pushExport(id, name, wanted, signal));
+  };
+  const typed = (/** @type {Event} */ event) => /** @type {HTMLInputElement} */ (event.target).value;
+  const result = /** @type {{ url: string } | null} */ (task.result.value);
+  return html`
+    <details>
+      <summary>Upload to the Hugging Face hub</summary>
+      <form class="export-order" onSubmit=${start}>
+        <label>
+          Repository
+          <input
+            type="text"
+            required
+            placeholder="owner/name"
+            value=${repository.value}
+            onInput=${(/** @type {Event} */ event) => (repository.value = typed(event))}
+          />
+        </label>
+        <label>
+          Token, if the server has none
+          <input
+            type="password"
+            autocomplete="off"
+            value=${token.value}
+            onInput=${(/** @type {Event} */ event) => (token.value = typed(event))}
+          />
+        </label>
+        <${Check} label="Private" on=${isPrivate.value} onChange=${(/** @type {boolean} */ on) => (isPrivate.value = on)} />
+        ${task.busy.value
+          ? html`<button type="button" class="button" onClick=${task.cancel}><${Icon} name="stop" /> Stop</button>`
+          : html`<button type="submit" class="button"><${Icon} name="upload" /> Upload</button>`}
+        ${task.busy.value && html`<p class="muted" aria-live="polite">${/** @type {any} */ (task.progress.value)?.text ?? "Starting."}</p>`}
+        <${ErrorNotice} error=${task.error.value} />
+        ${result && !task.busy.value && html`<${Notice} tone="good">It is on the hub: ${result.url}<//>`}
+      </form>
+    </details>
   `;
 }
 
