@@ -39,12 +39,9 @@ def _push(message: dict[str, Any], reply: Reply) -> None:
         if status in (401, 403):
             raise DataError(f"The hub does not let this token write to {name}.", _TOKEN) from None
         raise DataError(f"The hub refused: {_first_line(error)}", "Check the name of the repository.") from None
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # the client lets its transport's errors through, and these differ by version
-        raise DataError(f"The hub could not be reached: {_first_line(error)}", "Check the network, and try again.") from None
+    except Exception as error:  # the client lets its transport's errors through, and these differ by version
+        reason = f"The hub could not be reached: {_first_line(error)}"
+        raise DataError(reason, "Check the network, and try again.") from error
     reply.send("done", url=str(made))
 
 

@@ -15,6 +15,8 @@ import pytest
 from httpx_sse import connect_sse
 
 from backend.exports.keeper import Exports
+from tests.backend.records import Records
+from tests.loopback_hub import LoopbackHub
 from tests.serving import Server
 
 LINES = "".join(f"The little {animal} went home.\n" for animal in ("fox", "owl", "cat", "dog", "hen", "cow", "pig", "bee"))
@@ -148,6 +150,41 @@ def test_a_run_that_is_deleted_takes_its_exports_along(server: Server) -> None:
     assert server.client.delete(f"/api/runs/{run_id}").status_code == 204
     assert making(server) == []
     assert list((server.data_dir / "runs").iterdir()) == []
+
+
+def push(server: Server, path: str, **body: Any) -> tuple[str, dict[str, Any]]:
+    """The last event of an upload."""
+    client = httpx.Client(base_url=server.url, timeout=120)
+    with client, connect_sse(client, "POST", f"{path}/push", json=body) as source:
+        *_, last = ((message.event, message.json()) for message in source.iter_sse())
+    return last
+
+
+def test_an_export_goes_to_the_hub_with_a_token_that_is_kept_nowhere(
+    start_server: Callable[..., Server], records: Records, tmp_path: Path
+) -> None:
+    run_id = records.add("starting", "running", "completed")
+    folder = records.settings.runs_dir / run_id / "exports" / "model-gguf-q8_0"
+    folder.mkdir(parents=True)
+    (folder / "README.md").write_text("# A model\n")
+    made = {"name": folder.name, "format": "gguf", "number_format": "q8_0", "checkpoint": None, "status": "done"}
+    (folder / "export.json").write_text(json.dumps({**made, "created_at": "now", "files": {"README.md": 10}}))
+    with LoopbackHub({}) as hub:
+        hub.writes_with = "hf_secret"
+        server = start_server(hub.environment(tmp_path / "hf"), data_dir=records.settings.data_dir)
+        path = f"/api/runs/{run_id}/exports/{folder.name}"
+
+        event, data = push(server, path, repository="someone/tiny", token="hf_other")
+        assert (event, "someone/tiny" in data["error"]["message"]) == ("error", True)
+        event, data = push(server, path, repository="someone/tiny", token="hf_secret")
+        assert (event, data) == ("done", {"url": f"{hub.url}/someone/tiny"})
+        assert hub.made == {"someone/tiny": {"README.md": b"# A model\n"}}
+        refused = server.client.post(f"{path}/push", json={"repository": "https://elsewhere.example/x"})
+        assert (refused.status_code, refused.json()["error"]["field"]) == (422, "repository")
+        server.stop()
+        kept = [file for file in tmp_path.rglob("*") if file.is_file() and b"hf_secret" in file.read_bytes()]
+        assert kept == []
+        assert "hf_secret" not in "".join(server.output)
 
 
 def test_a_restart_sweeps_away_what_was_being_made(
