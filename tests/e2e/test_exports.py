@@ -24,7 +24,7 @@ def run_id(shared_server: Server) -> str:
 def test_a_model_is_exported_and_proven(shared_server: Server, run_id: str, page: Page, tmp_path: Path) -> None:
     page.goto(f"{shared_server.url}/#/runs/{run_id}")
     card = page.locator(".exports")
-    card.get_by_text("Safetensors").click()
+    card.get_by_role("radio", name="Safetensors").check()
     card.get_by_label("Number format").select_option("bf16")
     card.get_by_role("button", name="Export").click()
     expect(card.get_by_role("progressbar")).to_be_visible()
@@ -32,7 +32,7 @@ def test_a_model_is_exported_and_proven(shared_server: Server, run_id: str, page
     expect(card.get_by_role("progressbar")).to_have_count(0)
     expect(card.get_by_role("listitem")).to_have_count(0)
 
-    card.get_by_text("GGUF", exact=True).click()
+    card.get_by_role("radio", name="GGUF").check()
     card.get_by_label("Number format").select_option("fp16")
     card.get_by_role("button", name="Export").focus()
     page.keyboard.press("Enter")
