@@ -15,6 +15,7 @@ from backend.api import (
     compare,
     datasets,
     evaluations,
+    exports,
     files,
     generate,
     history,
@@ -39,6 +40,7 @@ from backend.evaluations.sources import Sources
 from backend.events import outbox
 from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks, page_url
+from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
 from backend.runs.preflight import Estimates
@@ -90,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         history,
         series,
         files,
+        exports,
         streams,
         datasets,
         models,
@@ -129,6 +132,9 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     # Its own: the first time it measures the machine, which takes seconds in which nobody should wait for a preview.
     estimator = Helper("worker.inspection", settings.data_dir / "forecast.log", "works out what runs take")
 
+    own_exports = Exports(settings.runs_dir, settings.data_dir / "export.log")
+    await asyncio.to_thread(own_exports.prepare)
+
     async def free_gpu(device: str) -> None:
         if device.startswith("cuda"):
             await generator.release()
@@ -155,12 +161,14 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             inspector=inspector,
             estimates=Estimates(estimator, found, settings.data_dir),
             evaluations=own_evaluations,
+            exports=own_exports,
             devices=found,
             sampler=Sampler(settings.data_dir),
             reserve=reserve,
             webhooks=webhooks,
         )
     finally:
+        await own_exports.stop()
         await supervisor.stop()
         await own_evaluations.stop()
         await generator.release()

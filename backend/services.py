@@ -10,6 +10,7 @@ from backend.disk_space import Reserve
 from backend.evaluations.queue import Evaluations
 from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks
+from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
 from backend.runs.preflight import Estimates
@@ -33,6 +34,7 @@ class Services:
     inspector: Helper
     estimates: Estimates
     evaluations: Evaluations
+    exports: Exports
     devices: list[Device]
     sampler: Sampler
     reserve: Reserve

@@ -6,6 +6,7 @@ with LoopbackHub({"someone/tiny": folder}, {"someone/texts": folder}) as hub:
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -26,6 +27,8 @@ class LoopbackHub:
         self.break_off = False  # whether files end after half of them, as with a lost connection
         self.hangs = ""  # files whose names end in this come by half, and then no more for as long as the hub is there
         self.left = threading.Event()
+        self.writes_with: str | None = None  # the token that may write; with it, repositories are made under ``made``
+        self.made: dict[str, dict[str, bytes]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.hub = self  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -58,6 +61,35 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer(send_body=True)
+
+    def do_POST(self) -> None:
+        """Makes repositories, and takes files that come within a commit."""
+        hub: LoopbackHub = self.server.hub  # type: ignore[attr-defined]
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        hub.requests.append(f"POST {self.path}")
+        path = unquote(urlsplit(self.path).path).removeprefix("/api/")
+        repository = path.removeprefix("models/").partition("/preupload/")[0].partition("/commit/")[0]
+        if hub.writes_with is None or self.headers["Authorization"] != f"Bearer {hub.writes_with}":
+            self._send(401, b'{"error": "Invalid credentials"}', "application/json", True)
+        elif path == "repos/create":
+            asked = json.loads(body)
+            name = "/".join(filter(None, (asked.get("organization"), asked["name"])))
+            hub.made.setdefault(name, {})
+            self._send_json({"url": f"{hub.url}/{name}", "name": name, "id": name}, True)
+        elif path == "validate-yaml":
+            self._send_json({"warnings": [], "errors": []}, True)
+        elif "/preupload/" in path:
+            files = [
+                {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False} for file in json.loads(body)["files"]
+            ]
+            self._send_json({"files": files}, True)
+        else:
+            for line in map(json.loads, body.splitlines()):
+                if line["key"] == "file":
+                    hub.made[repository][line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            self._send_json(
+                {"success": True, "commitOid": COMMIT, "commitUrl": f"{hub.url}/{repository}/commit/{COMMIT}"}, True
+            )
 
     def _answer(self, send_body: bool) -> None:
         hub: LoopbackHub = self.server.hub  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Annotated
 
+from anyio import from_thread
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
@@ -141,6 +142,7 @@ def delete_run(run_id: str, services: ServicesDep) -> None:
     with services.reserve.let_go():
         with services.database.write() as connection:
             lifecycle.remove(connection, run_id)  # raises for an id that is not a run's, before any path is touched
+            from_thread.run(services.exports.leave, run_id)
             if directory.exists():
                 directory.rename(doomed)  # one step, so that half a directory never looks like a run
         shutil.rmtree(doomed, ignore_errors=True)

@@ -61,6 +61,7 @@ export type Machine = Schemas["Machine"];
 export type RunSeries = SeriesList["items"][number] & { stream_cursor: number };
 export type Sample = Schemas["Sample"];
 export type Checkpoint = Schemas["Checkpoint"];
+export type Export = Schemas["Export"];
 export type Dataset = Schemas["Dataset"];
 /** As the server takes it: what is left out is as usual. */
 export type Reading = Pick<Schemas["Reading"], "kind"> & Partial<Schemas["Reading"]>;

@@ -22,6 +22,15 @@ from worker.contract.events import (
     encode,
     now,
 )
+from worker.contract.export import (
+    EXPORT_FILE,
+    EXPORTS_DIR,
+    NUMBER_FORMATS,
+    ExportFormat,
+    ExportOrder,
+    NumberFormat,
+    Proof,
+)
 from worker.contract.job import (
     ADAPTER_DIR,
     CHECKPOINTS_DIR,
@@ -67,6 +76,8 @@ __all__ = [
     "DEFAULT_MAX_LENGTH",
     "EVALUATION_DIR",
     "EVENTS_FILE",
+    "EXPORTS_DIR",
+    "EXPORT_FILE",
     "FIELD",
     "GROUPS",
     "GROUPS_DIR",
@@ -76,6 +87,7 @@ __all__ = [
     "LOG_FILE",
     "MANIFEST_FILE",
     "MODEL_DIR",
+    "NUMBER_FORMATS",
     "TERMINAL_PHASES",
     "TOKENS_DIR",
     "WEIGHTS_FILE",
@@ -88,6 +100,8 @@ __all__ = [
     "Encoding",
     "EvaluationEvent",
     "Event",
+    "ExportFormat",
+    "ExportOrder",
     "Format",
     "Job",
     "Kind",
@@ -95,7 +109,9 @@ __all__ = [
     "MessageEvent",
     "MixedDataset",
     "ModelSource",
+    "NumberFormat",
     "Phase",
+    "Proof",
     "Reading",
     "RunConfig",
     "SampleEvent",
@@ -112,4 +128,4 @@ __all__ = [
     "mixed_share",
     "now",
     "weight_files",
-]  # fmt: skip
+]

@@ -8,6 +8,7 @@ control.json   what the server asks of the worker, obeyed at the next step bound
 checkpoints/   one Hugging Face folder per kept checkpoint, or with LoRA an adapter's, with a manifest of digests
 model/         the final model, a plain Hugging Face folder
 adapter/       what LoRA trained, a peft folder; model/ holds it merged into the base model
+exports/       the model as files for other programs, each with what was made of it there
 tokens/        the tokenized dataset, memory-mapped; removed once the run has completed
 evaluation/    tokens of further datasets to evaluate on; removed once the run has completed
 groups/        which texts are near-duplicates, of each dataset of a run that is split by group; removed likewise

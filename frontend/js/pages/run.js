@@ -12,6 +12,7 @@ import { Charts } from "./run/charts.js";
 import { Checkpoints } from "./run/checkpoints.js";
 import { Clients } from "./run/clients.js";
 import { Downloads } from "./run/downloads.js";
+import { Exports } from "./run/exports.js";
 import { Failure } from "./run/failure.js";
 import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
@@ -72,6 +73,7 @@ function RunView({ store, view }) {
           <${Samples} store=${store} view=${view} />
           <${FurtherLosses} store=${store} />
           <${Checkpoints} store=${store} />
+          <${Exports} store=${store} />
           <${Clients} store=${store} />
           <${ForecastCard} store=${store} />
           <${Settings} store=${store} />

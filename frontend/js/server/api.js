@@ -182,6 +182,39 @@ export const getLog = (id, offset) => get(`${runPath(id)}/log?offset=${offset}`)
 /** @param {string} id @param {string} file one of those that a run can be had as @returns {string} its address */
 export const filePath = (id, file) => `${runPath(id)}/files/${file}`;
 
+/** @param {string} id @param {string} name @param {string} [part] of it @returns {string} its address */
+export const exportPath = (id, name, part) => `${runPath(id)}/exports/${encodeURIComponent(name)}${part ? `/${part}` : ""}`;
+
+/** @param {string} id @returns {Promise<{ items: T.Export[] }>} */
+export const listExports = (id) => get(`${runPath(id)}/exports`);
+
+/**
+ * @param {string} id
+ * @param {{ checkpoint: string | null, format: T.Export["format"], number_format: T.Export["number_format"] }} wanted
+ * @returns {Promise<T.Export>}
+ */
+export const createExport = async (id, wanted) => (await sendJson("POST", `${runPath(id)}/exports`, wanted)).json();
+
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` and `done` with the Export
+ */
+export const followExport = (id, name, signal) => eventsOf(send(exportPath(id, name, "events"), { signal }));
+
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {{ repository: string, private: boolean, token: string | null }} wanted
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {text}, and `done` {url}
+ */
+export const pushExport = (id, name, wanted, signal) => eventsOf(sendJson("POST", exportPath(id, name, "push"), wanted, { signal }));
+
+/** @param {string} id @param {string} name */
+export const deleteExport = (id, name) => send(exportPath(id, name), { method: "DELETE" });
+
 /** @param {string} id */
 const datasetPath = (id) => `/api/datasets/${encodeURIComponent(id)}`;
 

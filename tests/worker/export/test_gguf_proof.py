@@ -1,0 +1,43 @@
+"""A right .gguf file is proven, and one that is wrong in any of many ways is not, with a sentence that tells what."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.worker.export.damages import DAMAGES, inflict
+from tests.worker.export.subjects import SHAPES, prove
+
+QUICK = ("a weight is 2% too large", "the base of positions is another", "text is split otherwise")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("shape", "number_format"),
+    [
+        ("gpt2", "q8_0"),
+        ("smollm2", "fp16"),
+        *(pytest.param(shape, kind, marks=pytest.mark.slow) for shape in SHAPES for kind in ("fp16", "q8_0")),
+    ],
+)
+def test_a_right_file_is_proven(shape: str, number_format: str, tmp_path: Path) -> None:
+    seen = prove(shape, tmp_path, number_format)
+    print(f"{shape} {number_format}: KL {seen.alone.kl:.2e}, noise {seen.alone.noise:.2e}, limit {seen.alone.limit:.2e}")
+    assert seen.together.problems == []
+    assert seen.together.passed
+    assert seen.alone.same_choice is not None
+    assert seen.alone.same_choice > 0.9
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in DAMAGES])
+def test_a_damaged_file_is_not(name: str, tmp_path: Path) -> None:
+    damage = DAMAGES[name]
+    seen = prove(damage.shape, tmp_path, damage=partial(inflict, damage))
+    print(f"{name}: {seen.together.problems}")
+    assert not seen.together.passed
+    assert any(re.search(damage.says, problem) for problem in seen.together.problems), seen.together.problems
+    assert seen.alone.passed != damage.engine, seen.alone
