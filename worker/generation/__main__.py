@@ -43,7 +43,7 @@ def main() -> int:
     """Answers requests until standard input ends, or nobody reads the answers any more."""
     inbox, out = open_channel()
     from worker.generation.engine import Engine  # loads torch, which takes seconds
-    from worker.generation.request import Request, ScoreRequest
+    from worker.generation.text_request import Request, ScoreRequest
 
     engine, state = Engine(inbox.wake), _State(Reply(None, inbox, out))
     with suppress(BrokenPipeError):

@@ -11,9 +11,9 @@ import torch
 
 from worker.generation.adapters import voice_of
 from worker.generation.readers import Reader, Readers
-from worker.generation.request import Request
 from worker.generation.sampling import Piece, Prompt, Writer
 from worker.generation.shelf import Held
+from worker.generation.text_request import Request
 from worker.models.loading import LanguageModel
 from worker.protocol import Reply, answering
 

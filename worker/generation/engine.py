@@ -14,11 +14,11 @@ from worker.devices.device import choose_device
 from worker.errors import DeviceError, PromptError, StopRequested
 from worker.generation.adapters import split
 from worker.generation.desk import Desk, Order
-from worker.generation.loader import Loader, Loading
-from worker.generation.request import Request, ScoreRequest
+from worker.generation.loader import Loading, ModelLoader
 from worker.generation.sampling import Prompt, Sampling, Writer, encode_chat, encode_prompt, score
 from worker.generation.scoring import Scoring
 from worker.generation.shelf import Held, Key, Shelf, key_of
+from worker.generation.text_request import Request, ScoreRequest
 from worker.models.loading import LanguageModel
 from worker.protocol import Reply, answering
 
@@ -63,7 +63,7 @@ class Engine:
         self._shelf = Shelf()
         self._desks: dict[Key, Desk] = {}
         self._scorings: list[tuple[Key, Scoring]] = []
-        self._loader = Loader(wake)
+        self._loader = ModelLoader(wake)
         self._loading: dict[Key, Loading] = {}
 
     @property

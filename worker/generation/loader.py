@@ -11,8 +11,8 @@ import torch
 from worker.contract import ModelSource
 from worker.errors import StopRequested
 from worker.generation.readers import reads_side_by_side
-from worker.generation.request import Request, ScoreRequest
 from worker.generation.shelf import Held
+from worker.generation.text_request import Request, ScoreRequest
 from worker.models import hub, loading
 from worker.protocol import Reply
 
@@ -40,7 +40,7 @@ class Loading:
                 reply.send("loading", bytes=self.bytes, total=self.total)
 
 
-class Loader:
+class ModelLoader:
     """Loads models in threads of its own: one after another, while others are downloaded. ``wake`` is called from there when
     there is news."""
 

@@ -20,7 +20,7 @@ import torch
 
 from worker.data.token_bytes import TokenBytes
 from worker.generation.adapters import voice_of
-from worker.generation.request import ScoreRequest
+from worker.generation.text_request import ScoreRequest
 from worker.generation.text_stream import TextStream
 from worker.models.loading import LanguageModel
 from worker.models.scores import ScoreSums, TokenScores, score_tokens

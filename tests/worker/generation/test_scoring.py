@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.worker import designs
 from tests.worker.generation.test_text_stream import KINDS, random_text
 from worker.contract import ModelSource
-from worker.generation.request import ScoreRequest
 from worker.generation.scoring import Scoring, windows_of
+from worker.generation.text_request import ScoreRequest
 from worker.models.loading import LanguageModel, load_model
 
 STORY = "Once upon a time there was a little fox. It went to the river, and there it met an old heron. "
