@@ -189,6 +189,14 @@ def test_one_prompt_slides_over_a_runs_checkpoints(page: Page, site: Site) -> No
         expect(page.locator("[data-generated]")).to_have_text(answer.strip())
     assert steps == [2, 4, 6]
 
+    requests = asked(page)
+    page.route("**/api/generate", lambda route: None)  # none answers, so that there is time to stop
+    page.get_by_role("button", name="Ask 3 checkpoints").click()
+    expect(page.get_by_text("0 of 3 have answered")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Ask 3 checkpoints")).to_be_enabled()
+    assert len(requests) == 1
+
 
 def test_ten_blind_votes_become_a_dataset(page: Page, site: Site) -> None:
     open_playground(page, site, f"model=run:{site.base}&model=run:{site.tuned}&form=prompt&temperature=2&max_new_tokens=5")
