@@ -70,7 +70,7 @@ def detail(page: Page) -> Locator:
 
 def test_a_runs_page_leads_to_its_evaluation(page: Page, shared_server: Server, run: dict[str, Any]) -> None:
     page.goto(f"{shared_server.url}/#/runs/{run['id']}")
-    page.get_by_role("link", name="Evaluate", exact=True).last.click()
+    page.locator(".run-head").get_by_role("link", name="Evaluate", exact=True).click()
     expect(page.get_by_role("button", name="Take out Validation split of Read")).to_be_visible()
     page.get_by_label("Add a model…").select_option(f"run:{run['id']}@step-000002")
     page.get_by_label("Rows of each dataset, at most").fill("none")
