@@ -16,7 +16,8 @@ export function BulkBar({ store }) {
   const refused = useSignal(/** @type {string[]} */ ([]));
   const busy = useSignal(false);
   const chosen = [...store.selected.value];
-  const done = (store.runs.value ?? []).filter(({ value }) => value.status === "completed" && chosen.includes(value.id)).map(({ value }) => `run:${value.id}`);
+  const completed = (store.runs.value ?? []).filter(({ value }) => value.status === "completed");
+  const done = completed.filter(({ value }) => chosen.includes(value.id)).map(({ value }) => `run:${value.id}`);
   const shown = store.runs.value?.length ?? 0;
   const archived = store.filter.value.archived;
 
