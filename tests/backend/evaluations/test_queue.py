@@ -42,6 +42,7 @@ async def until(evaluations: Evaluations, evaluation_id: str, wanted: Callable[[
     raise AssertionError("it ended before")
 
 
+@pytest.mark.slow
 def test_a_model_that_has_to_leave_the_gpu_begins_anew_on_the_processor(
     evaluations: Evaluations, run_async: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
