@@ -128,7 +128,7 @@ def tokenizer_of(kind: str, folder: Path, texts: list[str]) -> Any:
     marks = ["<start_of_turn>", "<end_of_turn>"]
     file = sentences(
         folder, texts, pad_id=0, eos_id=1, bos_id=2, unk_id=3, pad_piece="<pad>", eos_piece="<eos>", bos_piece="<bos>",
-        add_dummy_prefix=False, user_defined_symbols=",".join(marks),
+        add_dummy_prefix=False, user_defined_symbols=",".join(["<mask>", *marks]),
     )  # fmt: skip
     return transformers.GemmaTokenizerFast(vocab_file=file, additional_special_tokens=marks, chat_template=TURNS)
 
