@@ -52,6 +52,7 @@ async def create_export(run_id: str, wanted: ExportRequest, services: ServicesDe
 
 @router.get("/exports/{name}")
 def get_export(run_id: str, name: str, services: ServicesDep) -> Export:
+    """How far it is, or what became of it: its files, and whether another program answers by it as here."""
     _name_of(services, run_id)
     return services.exports.get(run_id, name)
 

@@ -6,7 +6,7 @@ An export appears whole, by one rename, or not at all. One that fails, or that a
 from __future__ import annotations
 
 import asyncio
-import re
+import logging
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.errors import BusyError, ConflictError, NotFoundError
+from backend.errors import INTERNAL, BusyError, ConflictError, NotFoundError
 from backend.models.catalog import NAME_PATTERN
 from backend.processes.helper import Helper
 from backend.schemas.exports import Export, ExportRequest, Push
 from worker.contract import EXPORT_FILE, EXPORTS_DIR, NUMBER_FORMATS, ExportOrder, Proof, now
+
+log = logging.getLogger(__name__)
 
 MOST_WAITING = 8
 _MAKING = ".making-"
@@ -37,6 +39,12 @@ class _Making:
         self.export = self.export.model_copy(update=values)
         self.changed.set()
         self.changed = asyncio.Event()
+
+    def note_failure(self, task: asyncio.Task[None]) -> None:
+        """A bug costs this export, and nobody waits for it for ever."""
+        if not task.cancelled() and (error := task.exception()):
+            log.error("The export %s broke off.", self.export.name, exc_info=error)
+            self.change(status="failed", error=INTERNAL.message)
 
 
 class Exports:
@@ -90,6 +98,7 @@ class Exports:
         )  # fmt: skip
         making = self._making[key] = _Making(export, asyncio.Event())
         making.task = asyncio.create_task(self._make(run_id, making))
+        making.task.add_done_callback(making.note_failure)
         return export
 
     async def watch(self, run_id: str, name: str) -> AsyncGenerator[dict[str, Any], None]:
@@ -139,7 +148,7 @@ class Exports:
         making = self._making.get((run_id, name))
         if making is None:
             return
-        if making.task:
+        if making.task and not making.task.done():
             making.task.cancel()
             with suppress(asyncio.CancelledError):
                 await making.task
@@ -211,8 +220,3 @@ def _read(folder: Path) -> Export | None:
         return Export.model_validate_json((folder / EXPORT_FILE).read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def file_name_of(export: Export) -> str:
-    """What of a download's name tells this export from others of the run."""
-    return re.sub(r"[^\w.-]", "-", export.name)

@@ -30,7 +30,7 @@ from worker.contract import (
     Proof,
     is_adapter,
 )
-from worker.errors import ModelError, StopRequested
+from worker.errors import ModelError, StopRequested, WorkerError
 from worker.protocol import Reply, serve
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class _Export:
         if base.kind == "gguf" or is_adapter(Path(where)):
             reason = "peft opens it only beside a base in a folder, and its base is a .gguf file or an adapter itself."
             return Proof(passed=None, problems=[reason], notes=[told] if told else [])
-        with tempfile.TemporaryDirectory(prefix="trainboard-proof-") as beside:
+        with tempfile.TemporaryDirectory(prefix=".beside-", dir=folder) as beside:
             standing_beside_its_base(folder, where, Path(beside))
             proof = self._asked_transformers("adapter", Path(beside), expected, [])
         return proof.model_copy(update={"notes": [told] if told else []})
@@ -121,12 +121,12 @@ class _Export:
         from worker.export.proof import ask_program, judge
 
         self.progress("Opening it with transformers, in a fresh process.", 0.6)
-        answers = ask_program("plain_transformers", [kind, str(folder)], expected, lambda _: None)
+        answers = ask_program("plain_transformers", [kind, str(folder)], expected, folder, lambda _: None)
         name = f"{'peft and ' if kind == 'adapter' else ''}transformers {transformers.__version__}"
         return judge(expected, answers, faults, None, None, name)
 
     def _gguf(self, loaded: LanguageModel, job: Job, source: Path, folder: Path) -> Proof:
-        from worker.export.proof import ask_program, base_noise, judge, llama_cpp
+        from worker.export.proof import ask_program, judge, llama_cpp
 
         engine = llama_cpp()
         from worker.export import gguf_export  # needs what has just been found to be there
@@ -142,25 +142,36 @@ class _Export:
         notes = gguf_export.write_modelfile(loaded, made, file)
         expected = self._expected(loaded, job, self.order.number_format, file=True)
         part = self._part("llama.cpp reads it in a fresh process.", 0.45, 0.7)
-        answers = ask_program("llama_cpp", [str(file)], expected, _counted(part))
-        del made, loaded
+        answers = ask_program("llama_cpp", [str(file)], expected, folder, _counted(part))
+        del made, loaded  # a base is as large
         base_kl, base_fault = None, None
         if base:
-            with tempfile.TemporaryDirectory(prefix=".base-", dir=folder.parent) as beside:
-                there = Path(beside) / file.name
-                self.progress("Exporting the untouched base in the same way.", 0.7)
-                own = gguf_export.load_base(base)
-                gguf_export.export_gguf(own, job, self.order.number_format, there, lambda _: None)
-                known = self._expected(own, job, self.order.number_format, file=True)
-                part = self._part("llama.cpp reads the untouched base.", 0.85, 1.0)
-                base_kl, base_fault = base_noise(known, ask_program("llama_cpp", [str(there)], known, _counted(part)))
+            try:
+                base_kl, base_fault = self._noise_of_base(base, job, folder)
+            except WorkerError as error:
+                notes.append(f"The base that it was trained from could not be measured: {error.reason}")
         return judge(expected, answers, faults, base_kl, base_fault, engine).model_copy(update={"notes": notes})
 
-    def _expected(self, loaded: LanguageModel, job: Job, number_format: str, *, file: bool) -> Expected:
+    def _noise_of_base(self, base: ModelSource, job: Job, folder: Path) -> tuple[float | None, str | None]:
+        """See ``proof.base_noise``. Raises WorkerError if it cannot be loaded or exported."""
+        from worker.export import gguf_export
+        from worker.export.proof import ask_program, base_noise
+
+        number_format = self.order.number_format
+        with tempfile.TemporaryDirectory(prefix=".base-", dir=folder) as beside:
+            file = Path(beside) / GGUF_FILE.format(number_format)
+            self.progress("Exporting the untouched base in the same way.", 0.7)
+            loaded = gguf_export.load_base(base)
+            gguf_export.export_gguf(loaded, job, number_format, file, lambda _: None)
+            expected = self._expected(loaded, job, number_format, file=True, share=0.8)
+            part = self._part("llama.cpp reads the untouched base.", 0.85, 1.0)
+            return base_noise(expected, ask_program("llama_cpp", [str(file)], expected, folder, _counted(part)))
+
+    def _expected(self, loaded: LanguageModel, job: Job, number_format: str, *, file: bool, share: float = 0.4) -> Expected:
         from worker.export.proof import expected_of
         from worker.export.tried_texts import rows_to_try
 
-        self.progress("Working out what it has to answer.", 0.4)
+        self.progress("Working out what it has to answer.", share)
         return expected_of(loaded, rows_to_try(job, loaded.tokenizer, loaded.context), number_format, file=file)
 
     def _part(self, text: str, start: float, end: float) -> Callable[[float], None]:

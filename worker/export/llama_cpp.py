@@ -40,6 +40,9 @@ class _Server:
             False,
             True,
         )
+        # Its threads spin while they wait for each other: where others are at work too, as many as processors are very slow.
+        threads = max(1, min(8, (os.cpu_count() or 2) // 2))
+        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
         # Nothing but the file's own rounding is to show.
         settings.cache_type_k = settings.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED

@@ -90,9 +90,12 @@ def _rendered(tokenizer: Any, chat: Any) -> str | None:
         return None
 
 
-def ask_program(module: str, arguments: Sequence[str], expected: Expected, progress: Callable[[str], None]) -> Answers:
-    """Has ``python -m worker.export.MODULE`` answer, in a fresh process. ``arguments`` come before the folder's."""
-    with tempfile.TemporaryDirectory(prefix="trainboard-proof-") as name:
+def ask_program(
+    module: str, arguments: Sequence[str], expected: Expected, place: Path, progress: Callable[[str], None]
+) -> Answers:
+    """Has ``python -m worker.export.MODULE`` answer, in a fresh process. ``arguments`` come before that of the folder that
+    they share, which is in ``place`` meanwhile: whoever ends us removes that."""
+    with tempfile.TemporaryDirectory(prefix=".proof-", dir=place) as name:
         folder = Path(name)
         asked = {"texts": expected.tried.texts, "rows": expected.tried.rows, "chats": conversations(expected.chat_template)}
         (folder / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
@@ -185,7 +188,7 @@ def _readings(expected: Expected, told: dict[str, Any]) -> Iterator[str]:
         if wrong is not None:
             yield _misread(texts[wrong], right[wrong], there[wrong])
             break
-    if told["eos"] != expected.eos:
+    if expected.eos and told["eos"] != expected.eos:
         yield f"The token that ends a text is {told['eos']!r} there, and {expected.eos!r} here."
     if told["vocabulary"] != expected.vocabulary:
         yield f"There are {told['vocabulary']} tokens there, and {expected.vocabulary} here."

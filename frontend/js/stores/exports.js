@@ -72,7 +72,7 @@ export function verdictOf({ proof }) {
       ? ""
       : `Opened by ${proof.engine}. Over ${format.count(proof.tokens ?? 0)} tokens of ${proof.texts}, what comes next differs by` +
         ` ${distance(kl)} (KL divergence), where rounding can make ${distance(limit)}. The likeliest token is the same at` +
-        ` ${format.percent(same * 100)} of places.`;
+        ` ${same === 1 ? "all" : `${(same * 100).toFixed(1)}% of`} places.`;
   if (passed) return { tone: "good", title: "It answers as your model does.", text: figures, problems };
   return { tone: "error", title: "It does not answer as your model does.", text: figures, problems };
 }

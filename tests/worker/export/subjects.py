@@ -139,6 +139,6 @@ def prove(shape: str, folder: Path, number_format: str = "fp16", damage: Callabl
         damage(file)
     faults = made.faults(file)
     expected = proof.expected_of(model, tried(model.tokenizer), number_format, file=True)
-    answers = proof.ask_program("llama_cpp", [str(file)], expected, lambda _: None)
+    answers = proof.ask_program("llama_cpp", [str(file)], expected, folder, lambda _: None)
     judged = [proof.judge(expected, answers, seen, None, None, "llama.cpp") for seen in ([], faults)]
     return Seen(faults, *judged)

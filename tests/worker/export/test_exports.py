@@ -43,7 +43,11 @@ def make(tmp_path: Path, dataset: Path) -> Make:
         order = ExportOrder(
             run_dir=str(run_dir), checkpoint=None, format=kind, number_format=number_format, folder=str(folder)
         )
-        return _Export(order, lambda text, share: None).make(), folder
+        shares: list[float] = []
+        found = _Export(order, lambda text, share: shares.append(share)).make()
+        assert shares == sorted(shares)
+        assert not [file for file in folder.iterdir() if file.name.startswith(".")]
+        return found, folder
 
     return made
 
@@ -147,3 +151,20 @@ def test_a_base_that_is_converted_wrongly_is_no_measure() -> None:
     assert kl is None
     assert fault
     assert "is not converted rightly" in fault
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_real_model_is_proven(smollm2_gguf: Path, dataset: Path, tmp_path: Path) -> None:
+    run_dir, folder = tmp_path / "run", tmp_path / "export"
+    settings = {"max_steps": 2, "max_length": 64, "batch_size": 2, "gradient_accumulation_steps": 1, "sample_prompts": []}
+    source = ModelSource(kind="gguf", location=str(smollm2_gguf))
+    runs.make_run(run_dir, dataset, source, method="lora", model_name="local:smollm2", **settings)
+    assert runs.start(run_dir).wait(timeout=1000) == 0, runs.log(run_dir)
+    folder.mkdir()
+    order = ExportOrder(run_dir=str(run_dir), checkpoint=None, format="gguf", number_format="q8_0", folder=str(folder))
+    found = _Export(order, lambda text, share: None).make()
+    print(f"SmolLM2 135M: KL {found.kl}, noise {found.noise}, base {found.base_kl}")
+    assert found.problems == []
+    assert found.passed
+    assert "You are a helpful AI assistant named SmolLM" in (folder / "Modelfile").read_text()
