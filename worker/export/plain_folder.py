@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from worker.contract import ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, Job, base_of, weight_files
 from worker.models.loading import LanguageModel
-from worker.models.saving import write_model
+from worker.models.saving import saved_name, write_model
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -26,7 +26,7 @@ def write_plain_folder(language_model: LanguageModel, job: Job, number_format: s
 
 def faults_of_folder(folder: Path, model: Any, dtype: torch.dtype) -> Iterator[str]:
     """Weights that are missing, or not the model's rounded to ``dtype``, a sentence each."""
-    right, seen = dict(model.state_dict()), set()
+    right, seen = {saved_name(model, name): weight for name, weight in model.state_dict().items()}, set()
     for file in weight_files(folder):
         with safe_open(folder / file, "pt") as weights:
             for name in weights.keys():  # noqa: SIM118 - no mapping
