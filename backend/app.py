@@ -25,6 +25,7 @@ from backend.api import (
     runs,
     score,
     series,
+    shares,
     streams,
     system,
     tags,
@@ -49,6 +50,7 @@ from backend.security import Security
 from backend.series import curves
 from backend.services import Services
 from backend.settings import Settings
+from backend.shares.store import Shares
 from backend.system import devices
 from backend.system.machine import Sampler
 from backend.version import VERSION
@@ -104,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         completions,
         responses,
         messages,
+        shares,
         system,
         pages,
     ):  # pages last: it takes every path
@@ -156,6 +159,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             supervisor=supervisor,
             datasets=own_datasets,
             votes=Votes(settings.votes_file),
+            shares=Shares(settings.shares_dir),
             catalog=catalog,
             generator=generator,
             inspector=inspector,

@@ -2,7 +2,9 @@
 
 ApiError
 ├── InvalidFieldError   422  a value that cannot be used; names the field
+├── ForbiddenError      403  not with this link
 ├── NotFoundError       404
+├── GoneError           410  a link that is over
 ├── ConflictError       409  right request, wrong moment
 │   └── DoesNotFitError 409  a run that is known to end in an error
 ├── TooLargeError       413
@@ -70,6 +72,16 @@ class InvalidFieldError(ApiError):
 class NotFoundError(ApiError):
     status = 404
     code = "not_found"
+
+
+class ForbiddenError(ApiError):
+    status = 403
+    code = "forbidden"
+
+
+class GoneError(ApiError):
+    status = 410
+    code = "gone"
 
 
 class ConflictError(ApiError):

@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Raises OSError, such as for a full disk; then the file is as it was."""
+def write_whole(path: Path, text: str, mode: int = 0o666) -> None:
+    """``mode``: who may read and write it, before the process's mask. Raises OSError, such as for a full disk; then the file
+    is as it was."""
     temporary = path.with_name(f"{path.name}.new")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+            file.write(text)
         os.replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)

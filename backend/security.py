@@ -3,7 +3,7 @@
 - Host: only names that are ours, so that no other site's name can be pointed at this server (DNS rebinding).
 - Origin: a request that changes something and says where it comes from must come from our own page.
 - Token: if one is set, which listening beyond this machine demands, every route wants it, as a cookie, as a bearer, or
-  as Anthropic's clients send it, in x-api-key.
+  as Anthropic's clients send it, in x-api-key; but for what links share, which bring a token of their own.
 
 A plain ASGI middleware: it passes bodies through untouched, so that streams stay streams.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 import secrets
 import socket
 from base64 import b64encode
@@ -26,6 +27,7 @@ from backend.errors import ErrorDetail, answer_to
 
 COOKIE = "trainboard_token"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+SHARED = re.compile(r"/share/[^/]+(/generate)?")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 HEADERS = {
@@ -83,7 +85,7 @@ class Security:
             return 421, ErrorDetail(code="wrong_host", message="This server does not answer to that name.", hint=hint)
         if scope["method"] not in SAFE_METHODS and _is_foreign(headers):
             return 403, ErrorDetail(code="cross_site", message="Another site's page may not change anything here.")
-        if self._token and not self._has_token(headers) and not self._brings_token(scope):
+        if self._token and not (SHARED.fullmatch(scope["path"]) or self._has_token(headers) or self._brings_token(scope)):
             return 401, ErrorDetail(
                 code="unauthorized",
                 message="This server wants its token.",

@@ -92,6 +92,10 @@ class Settings(BaseSettings):
         return self.data_dir / "votes.jsonl"
 
     @property
+    def shares_dir(self) -> Path:
+        return self.data_dir / "shares"
+
+    @property
     def database(self) -> str:
         """The database's URL for SQLAlchemy."""
         return self.database_url or f"sqlite:///{self.data_dir / 'trainboard.db'}"

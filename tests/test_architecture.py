@@ -35,7 +35,7 @@ FLOORS = {
         "services",
         "metrics events evaluations exports",
         "runs",
-        "datasets models series votes",
+        "datasets models series votes shares",
         "processes system db",
         "security body_limit files schemas",
         "errors",

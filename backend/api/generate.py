@@ -47,24 +47,7 @@ class GenerateRequest(SamplingSettings):
 async def generate(request: GenerateRequest, services: ServicesDep) -> EventSourceResponse:
     """Events ``loading``, ``prompt`` if it is to be echoed, ``token`` and a last ``done``, or ``error`` if it breaks midway.
     Closing the stream cancels."""
-    require_one(request.prompt, request.messages)
-    if request.continue_answer and (not request.messages or request.messages[-1].role != "assistant"):
-        raise InvalidFieldError(
-            "continue_answer", "There is no answer to go on with: the last message is not the assistant's."
-        )
-    # Not in asyncio's own threads: the hub may take seconds to answer, and live curves go through those.
-    source = (await run_in_threadpool(services.catalog.resolve, request.model, field="model")).source
-    check_learned(request.model, source)
-    variables = await run_in_threadpool(services.catalog.chat_variables, request.model)
-    in_chat = variables is not None if request.chat is None else request.chat
-    order = request.model_dump(exclude_none=True) | {
-        "op": "generate",
-        "model": source.model_dump(),
-        "name": request.model,
-        "device": device_for_texts(services),
-        "chat": (variables or {}) if in_chat or request.messages else None,
-        "logprobs": request.logprobs or request.top_logprobs is not None,
-    }
+    order = await order_of(request, services)
     return EventSourceResponse(as_events(_events(services, order, request.model)), sep="\n")
 
 
@@ -80,6 +63,28 @@ async def free_models(services: ServicesDep) -> Generation:
     if not await services.generator.end_if_idle():
         await services.generator.answer({"op": "free"})
     return held(services)
+
+
+async def order_of(request: GenerateRequest, services: Services) -> dict[str, Any]:
+    """What the generation process is asked. Raises InvalidFieldError."""
+    require_one(request.prompt, request.messages)
+    if request.continue_answer and (not request.messages or request.messages[-1].role != "assistant"):
+        raise InvalidFieldError(
+            "continue_answer", "There is no answer to go on with: the last message is not the assistant's."
+        )
+    # Not in asyncio's own threads: the hub may take seconds to answer, and live curves go through those.
+    source = (await run_in_threadpool(services.catalog.resolve, request.model, field="model")).source
+    check_learned(request.model, source)
+    variables = await run_in_threadpool(services.catalog.chat_variables, request.model)
+    in_chat = variables is not None if request.chat is None else request.chat
+    return request.model_dump(exclude_none=True) | {
+        "op": "generate",
+        "model": source.model_dump(),
+        "name": request.model,
+        "device": device_for_texts(services),
+        "chat": (variables or {}) if in_chat or request.messages else None,
+        "logprobs": request.logprobs or request.top_logprobs is not None,
+    }
 
 
 def held(services: Services) -> Generation:

@@ -119,3 +119,4 @@ export type ScoredToken = Schemas["ScoredToken"];
 export type ScoredText = Schemas["ScoredText"];
 export type Evaluation = Schemas["Evaluation"];
 export type EvaluationCell = Schemas["EvaluationCell"];
+export type Share = Schemas["Share"];

@@ -31,7 +31,7 @@ export function ModelsInMemory() {
     );
   return html`
     <section class="models-in-memory" aria-label="Models in memory">
-      <h2>In memory</h2>
+      <h3>In memory</h3>
       ${!models.length && !loading.length && html`<p class="muted">No model. The first prompt loads one.</p>`}
       <ul>
         ${models.map(

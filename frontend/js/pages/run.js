@@ -21,6 +21,7 @@ import { FurtherLosses } from "./run/further-losses.js";
 import { Metrics } from "./run/metrics.js";
 import { Samples } from "./run/samples.js";
 import { Settings } from "./run/settings.js";
+import { Shares } from "./run/shares.js";
 
 const MOST_WARNINGS = 3;
 const LAGS_KEPT = 30;
@@ -75,6 +76,7 @@ function RunView({ store, view }) {
           <${Checkpoints} store=${store} />
           <${Exports} store=${store} />
           <${Clients} store=${store} />
+          <${Shares} store=${store} />
           <${ForecastCard} store=${store} />
           <${Settings} store=${store} />
           <${Downloads} store=${store} />

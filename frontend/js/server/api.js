@@ -352,3 +352,12 @@ export const stopEvaluation = async (id) => (await send(`${evaluationPath(id)}/s
 
 /** @param {string} id */
 export const deleteEvaluation = (id) => send(evaluationPath(id), { method: "DELETE" });
+
+/** @returns {Promise<{ items: T.Share[] }>} links that were given out */
+export const listShares = () => get("/api/shares");
+
+/** @param {{ run?: string, model?: string, expires_in_s: number }} body @returns {Promise<T.Share>} */
+export const createShare = async (body) => (await sendJson("POST", "/api/shares", body)).json();
+
+/** @param {string} id takes the link back */
+export const deleteShare = (id) => send(`/api/shares/${encodeURIComponent(id)}`, { method: "DELETE" });

@@ -2,6 +2,7 @@
  * @import { PlaygroundStore } from "../../stores/playground/playground-store.js"
  */
 import { html } from "htm/preact";
+import { ModelsInMemory } from "../../components/models-in-memory.js";
 import { FIELDS, STOP } from "../../stores/playground/settings.js";
 import { Code } from "./code.js";
 import { Presets } from "./presets.js";
@@ -59,6 +60,7 @@ export function SettingsPanel({ store }) {
         </div>
       </details>
       <${Code} store=${store} />
+      <${ModelsInMemory} />
     </aside>
   `;
 }
