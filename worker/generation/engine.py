@@ -99,7 +99,7 @@ class Engine:
         reply.send("loading")
         if key not in self._loading:
             device = choose_device(request.device)
-            self._shelf.prepare(key, device, self._desks)
+            self._shelf.prepare(key, device, self._used())
             name = f"base of {request.name}" if adapter else request.name
             self._loading[key] = Loading(source, device, name)
             self._loading[key].waiting.append((request, reply))
@@ -131,14 +131,18 @@ class Engine:
                 del self._desks[key]
 
     def free(self) -> None:
-        """Forgets all models that write nothing now."""
+        """Forgets all models that write and score nothing now."""
+        used = self._used()
         for key, _ in self._shelf.items():
-            if key not in self._desks:
+            if key not in used:
                 self._shelf.forget(key)
 
     def close(self) -> None:
         """Ends what is being loaded."""
         self._loader.close()
+
+    def _used(self) -> set[Key]:
+        return {*self._desks, *(key for key, _ in self._scorings)}
 
     def _voices(self, key: Key) -> set[str]:
         scored = {scoring.voice for other, scoring in self._scorings if other == key}
@@ -149,7 +153,7 @@ class Engine:
             del self._loading[key]
             failure = loading.held.exception()
             if failure is None:
-                self._shelf.put(key, loading.held.result(), self._desks)
+                self._shelf.put(key, loading.held.result(), self._used())
             for request, reply in loading.waiting:
                 with answering(reply):
                     # Given up, as nobody waited: who came before that was noticed has it loaded after all.

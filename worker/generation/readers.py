@@ -60,7 +60,6 @@ class Readers:
 
     def add(self, ids: Sequence[int], adapter: str | None = None) -> torch.Tensor:
         """Reads the beginning of one more text, which is then the last one: its logits [1, vocabulary], on the CPU."""
-        self._adapters += [adapter] if adapter else []
         inputs = torch.tensor([list(ids)], device=self._padding.device)
         cache = DynamicCache()
         places = torch.arange(len(ids), device=inputs.device)[None]
@@ -77,6 +76,7 @@ class Readers:
                 for both in layers
             )
         self._cache, self._length = cache, length
+        self._adapters += [adapter] if adapter else []
         self._padding = torch.cat((self._padding + more, torch.tensor([added], device=self._padding.device)))
         self._padded = self._padded or more > 0 or added > 0
         return _last_of(output.logits)

@@ -87,5 +87,5 @@ def test_a_place_is_free_soon_after_its_client_has_left(
             return asked - left, time.monotonic() - ended
 
     place, answer = run_async(seconds())
-    assert place < 1
+    assert place < 3, "0.06 s where nothing else runs"
     assert answer < 10, "the texts that nobody waits for take minutes"

@@ -133,3 +133,16 @@ def test_a_broken_adapter_is_told_and_changes_nothing(base: ModelSource, tmp_pat
     assert written([voice] * 4, shared)[0] == alone(base, good, PROMPTS[0])
     assert isinstance(voice.model, Voice)
     assert voice_of(shared.base) == BASE
+
+
+def test_a_text_that_cannot_be_read_leaves_the_others_with_their_adapters(base: ModelSource, tmp_path: Path) -> None:
+    shared = Shared(load_model(base))
+    voice = shared.with_adapter(save_adapter(base, tmp_path / "1", 1), (), ())
+    readers = Readers(shared)
+    with torch.inference_mode():
+        readers.add(PROMPTS[0], BASE)
+        with pytest.raises(IndexError):
+            readers.add([10**6], voice_of(voice))  # no such token, as where memory ran out
+        second = int(readers.add(PROMPTS[1], voice_of(voice)).argmax())
+        found = int(readers.read([0, second])[1].argmax())
+    assert [second, found] == alone(base, tmp_path / "1", PROMPTS[1], count=2)
