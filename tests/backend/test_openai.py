@@ -46,7 +46,7 @@ def ours(server: Server, **request: Any) -> dict[str, Any]:
     return server.generate(**request)[-1][1]
 
 
-def test_models_are_listed_and_called_by_several_names(client: openai.OpenAI, model: str) -> None:
+def test_models_are_listed_and_called_by_several_names(client: openai.OpenAI, shared_server: Server, model: str) -> None:
     ids = [each.id for each in client.models.list()]
     assert model in ids
     assert "tiny" not in ids, "it has learned nothing"
@@ -59,6 +59,12 @@ def test_models_are_listed_and_called_by_several_names(client: openai.OpenAI, mo
     for name in (checkpoint, f"{run_id}@{step}", f"for the client@{step}"):
         assert client.models.retrieve(name).id == name
         assert client.completions.create(model=name, **asked).model == name
+    with pytest.raises(openai.BadRequestError, match="tiny knows nothing yet"):
+        client.completions.create(model=f"{run_id}@base", **asked)
+    saved = shared_server.client.get(f"/api/runs/{run_id}/checkpoints").json()["items"]
+    best = min((each for each in saved if each["validation_loss"] is not None), key=lambda each: each["validation_loss"])
+    expected = client.completions.create(model=best["model"], **asked).choices[0].text
+    assert client.completions.create(model="for the client@best", **asked).choices[0].text == expected
     for name in ("nobody", f"{run_id}@77", "run:20200101-000000-aaaaaa"):
         with pytest.raises(openai.NotFoundError) as refused:
             client.models.retrieve(name)

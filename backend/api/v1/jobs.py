@@ -17,6 +17,7 @@ from backend.api.deps import place_in
 from backend.api.generate import check_learned, device_for_texts
 from backend.api.models import listed
 from backend.errors import INTERNAL, ErrorDetail, InvalidFieldError, NotFoundError, failure
+from backend.runs import history, lifecycle
 from backend.schemas.openai import Common, TextPart
 from backend.services import Services
 from worker.contract import ModelSource
@@ -146,16 +147,30 @@ def event(data: dict[str, Any], *, named: bool = False) -> ServerSentEvent:
 
 
 def name_of(services: Services, name: str) -> str:
-    """The catalogue's name of a model: a run may be called by its id, or by its name if no other run has it."""
+    """The catalogue's name of a model. A run may be called by its id, or by its name if no other run has it; behind @ stands
+    a step, ``best`` for the checkpoint with the lowest validation loss, or ``base`` for what the run began with."""
     run, at, checkpoint = name.partition("@")
-    if ":" in run or "/" in run:
+    if "/" in run or (":" in run and not run.startswith("run:")):
         return name
     known = [each for each in listed(services) if each.kind in ("run", "checkpoint")]
-    ids = {each.run for each in known if each.run and run in (each.run, each.name)}
+    ids = {each.run for each in known if each.run and run.removeprefix("run:") in (each.run, each.name)}
     if len(ids) != 1:
         return name
-    steps = {str(each.step): each.id for each in known if each.run in ids and each.step is not None}
-    return steps.get(checkpoint.lstrip("0"), f"run:{ids.pop()}{at}{checkpoint}")
+    run_id = ids.pop()
+    if checkpoint in ("best", "base"):
+        return _special(services, run_id, checkpoint) or name
+    steps = {str(each.step): each.id for each in known if each.run == run_id and each.step is not None}
+    return steps.get(checkpoint.lstrip("0"), f"run:{run_id}{at}{checkpoint}")
+
+
+def _special(services: Services, run_id: str, which: str) -> str | None:
+    with services.database.read() as connection:
+        if which == "base":
+            return lifecycle.get(connection, run_id).config.model_name
+        saved = history.checkpoints(connection, run_id, services.settings.runs_dir / run_id)
+        judged = [each for each in saved if each.validation_loss is not None and each.model]
+        best = min(judged, key=lambda each: each.validation_loss or 0.0, default=None)
+        return best.model if best else None
 
 
 def resolve(services: Services, name: str) -> ModelSource:
