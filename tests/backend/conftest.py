@@ -31,7 +31,7 @@ def run_async() -> Callable[[Coroutine[Any, Any, Any]], Any]:
 
     def run(work: Coroutine[Any, Any, Any]) -> Any:
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(asyncio.run, asyncio.wait_for(work, 60)).result()
+            return pool.submit(asyncio.run, asyncio.wait_for(work, 240)).result()
 
     return run
 
