@@ -50,7 +50,7 @@ from backend.security import Security
 from backend.series import curves
 from backend.services import Services
 from backend.settings import Settings
-from backend.shares.store import Shares
+from backend.shares.links import Shares
 from backend.system import devices
 from backend.system.machine import Sampler
 from backend.version import VERSION

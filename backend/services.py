@@ -17,7 +17,7 @@ from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
 from backend.schemas.system import Device
 from backend.settings import Settings
-from backend.shares.store import Shares
+from backend.shares.links import Shares
 from backend.system.machine import Sampler
 from backend.votes.ballot_box import Votes
 

@@ -9,8 +9,8 @@ import pytest
 
 from backend.errors import BusyError, ForbiddenError, GoneError, NotFoundError
 from backend.schemas.shares import Share
-from backend.shares import store
-from backend.shares.store import Shares
+from backend.shares import links
+from backend.shares.links import Shares
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def test_no_other_token_is_taken(shares: Shares, tmp_path: Path) -> None:
 def test_a_link_ends(shares: Shares, monkeypatch: pytest.MonkeyPatch) -> None:
     share = shares.add("model", "run:x", 60, 100)
     assert shares.find(token_of(share))
-    later = store.time.time() + 61
-    monkeypatch.setattr(store.time, "time", lambda: later)
+    later = links.time.time() + 61
+    monkeypatch.setattr(links.time, "time", lambda: later)
     with pytest.raises(GoneError, match="expired"):
         shares.find(token_of(share))
     assert shares.all()[0].expired
