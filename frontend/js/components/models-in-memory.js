@@ -10,8 +10,12 @@ import { Progress } from "./progress.js";
 /** Models come into memory and leave it without this page's doing: other clients ask for them too. */
 const LOOK_EVERY_MS = 2000;
 
-/** Which models the server holds in memory, and a button that frees them. */
-export function ModelsInMemory() {
+/**
+ * Which models the server holds in memory, and a button that frees them.
+ *
+ * @param {{ nameOf: (id: string) => string }} props what people call a model
+ */
+export function ModelsInMemory({ nameOf }) {
   const held = useSignal(/** @type {Generation | null} */ (null));
   const error = useSignal(/** @type {api.ApiError | null} */ (null));
 
@@ -24,6 +28,7 @@ export function ModelsInMemory() {
 
   if (!held.value?.running) return null;
   const { models, loading } = held.value;
+  const named = (/** @type {string} */ name) => name.replace(/^(base of )?(.*)$/, (_, base = "", id) => base + nameOf(id));
   const free = () =>
     api.freeModels().then(
       (found) => (held.value = found),
@@ -37,7 +42,7 @@ export function ModelsInMemory() {
         ${models.map(
           ({ name, device, bytes, texts }) => html`
             <li key=${`${name} ${device}`}>
-              <span class="model-name">${name}</span>
+              <span>${named(name)}</span>
               <span class="muted">
                 ${format.bytes(bytes)} on ${device === "cpu" ? "the CPU" : device}${texts > 0 && `, writing ${texts === 1 ? "a text" : `${texts} texts`}`}
               </span>
@@ -47,7 +52,7 @@ export function ModelsInMemory() {
         ${loading.map(
           ({ name, bytes, total }) => html`
             <li key=${name}>
-              <span class="model-name">${name}</span>
+              <span>${named(name)}</span>
               ${total
                 ? html`<${Progress} share=${bytes / total} label="Download of ${name}" />
                     <span class="muted">${format.bytes(bytes)} of ${format.bytes(total)}</span>`

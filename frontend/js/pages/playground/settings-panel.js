@@ -60,7 +60,7 @@ export function SettingsPanel({ store }) {
         </div>
       </details>
       <${Code} store=${store} />
-      <${ModelsInMemory} />
+      <${ModelsInMemory} nameOf=${(/** @type {string} */ id) => store.find(id)?.name ?? id} />
     </aside>
   `;
 }

@@ -44,11 +44,11 @@ export function Shares({ store }) {
       <summary><h2>Share by link</h2></summary>
       <p class="muted">
         Whoever has the link needs no password and can do nothing else here: read this run's report, or write with its model
-        until the link's tokens (pieces of words) are used up.
-        ${OWN_NAMES.includes(location.hostname) && "This server is reached from this machine alone, and so are its links."}
+        until the link's tokens (pieces of words) are used up.${OWN_NAMES.includes(location.hostname) &&
+        " This server is reached from this machine alone, and so are its links."}
       </p>
-      <div class="actions">
-        <label class="inline-check">
+      <div class="share-new">
+        <label class="share-days">
           <span>Works for</span>
           <select value=${days.value} onChange=${(/** @type {any} */ event) => (days.value = Number(event.target.value))}>
             ${DAYS.map((number) => html`<option value=${number}>${number === 1 ? "1 day" : `${number} days`}</option>`)}
@@ -72,7 +72,7 @@ function Link({ link, onRemove }) {
       <p>
         <a href=${link.path} target="_blank" rel="noopener">${what}</a>
         <span class="muted">
-          ${link.expired ? "expired" : `until ${format.moment(link.expires_at, new Date())}`}${link.kind === "model" &&
+          ${" "}${link.expired ? "expired" : `until ${format.moment(link.expires_at, new Date())}`}${link.kind === "model" &&
           `, ${format.count(link.used_tokens)} of ${format.count(link.max_tokens)} tokens used`}
         </span>
       </p>
