@@ -26,7 +26,15 @@ import httpx
 import openai
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from backend.datasets.sample_corpus import sample_lines
 from tests.benchmarks.document import origin, write_section
@@ -101,7 +109,8 @@ def models(folder: Path, gguf: Path | None) -> Iterator[tuple[str, Path]]:
         yield name, place
     if gguf:
         place = folder / "gguf"
-        AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32).save_pretrained(place)
+        whole = {"quantization_config": GgufConfig(dequantize=True), "dtype": torch.float32}  # packed ones cannot be saved
+        AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, **whole).save_pretrained(place)
         AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(place)
         yield gguf.name, place
 
