@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 
 from backend.errors import InvalidFieldError
 from backend.processes.helper import Helper
+from backend.runs import lifecycle
 from backend.services import Services
 
 
@@ -33,6 +34,12 @@ def after_cursor(
 def parts_of(text: str) -> list[str]:
     """What stands between the commas of a query's value, each once."""
     return list(dict.fromkeys(part for part in text.split(",") if part))
+
+
+def name_of_run(services: Services, run_id: str) -> str:
+    """Raises NotFoundError."""
+    with services.database.read() as connection:
+        return str(lifecycle.row(connection, run_id).name)
 
 
 ServicesDep = Annotated[Services, Depends(services)]

@@ -8,13 +8,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 from sse_starlette import EventSourceResponse
 
-from backend.api.deps import ServicesDep
+from backend.api.deps import ServicesDep, name_of_run
 from backend.api.events import as_events
 from backend.errors import InvalidFieldError, NotFoundError
 from backend.exports.folder_zip import FolderZip
 from backend.exports.ranges import zip_answer
 from backend.metrics.exports import file_name
-from backend.runs import lifecycle
 from backend.schemas.exports import Export, ExportList, ExportRequest, Push
 from backend.schemas.names import is_hub_id
 from backend.services import Services
@@ -28,14 +27,14 @@ _OF_TRAINING = ("training_state.", "manifest.json")
 @router.get("/exports")
 def list_exports(run_id: str, services: ServicesDep) -> ExportList:
     """What was exported, is being exported, or could not be, the newest first."""
-    _name_of(services, run_id)
+    name_of_run(services, run_id)
     return ExportList(items=services.exports.all(run_id))
 
 
 @router.post("/exports", status_code=201)
 async def create_export(run_id: str, wanted: ExportRequest, services: ServicesDep) -> Export:
     """Begin to export the finished model or a checkpoint. It is made in a process of its own; ``…/events`` follows it."""
-    _name_of(services, run_id)
+    name_of_run(services, run_id)
     source = Path(_source(services, run_id, wanted.checkpoint))
     adapter = source if wanted.checkpoint else services.settings.runs_dir / run_id / ADAPTER_DIR
     if wanted.format == "adapter" and not is_adapter(adapter):
@@ -53,14 +52,14 @@ async def create_export(run_id: str, wanted: ExportRequest, services: ServicesDe
 @router.get("/exports/{name}")
 def get_export(run_id: str, name: str, services: ServicesDep) -> Export:
     """How far it is, or what became of it: its files, and whether another program answers by it as here."""
-    _name_of(services, run_id)
+    name_of_run(services, run_id)
     return services.exports.get(run_id, name)
 
 
 @router.get("/exports/{name}/events", response_class=EventSourceResponse)
 def follow_export(run_id: str, name: str, services: ServicesDep) -> EventSourceResponse:
     """Events ``progress`` with the Export, then ``done`` with it, or ``error`` if it was stopped. Leaving stops nothing."""
-    _name_of(services, run_id)
+    name_of_run(services, run_id)
     services.exports.get(run_id, name)
     return EventSourceResponse(as_events(services.exports.watch(run_id, name)), sep="\n")
 
@@ -68,14 +67,14 @@ def follow_export(run_id: str, name: str, services: ServicesDep) -> EventSourceR
 @router.delete("/exports/{name}", status_code=204)
 async def delete_export(run_id: str, name: str, services: ServicesDep) -> None:
     """Stop it if it is being made, and delete it."""
-    _name_of(services, run_id)
+    name_of_run(services, run_id)
     await services.exports.remove(run_id, name)
 
 
 @router.get("/exports/{name}/download.zip", response_class=Response)
 def download_export(run_id: str, name: str, request: Request, services: ServicesDep) -> Response:
     """The export as one zip file, streamed; a Range goes on with it."""
-    run_name = _name_of(services, run_id)
+    run_name = name_of_run(services, run_id)
     export, folder = services.exports.done(run_id, name)
     files = FolderZip(folder, [folder / file for file in export.files])
     return zip_answer(request, files, file_name(run_name, run_id, f"{export.name}.zip"))
@@ -84,7 +83,7 @@ def download_export(run_id: str, name: str, request: Request, services: Services
 @router.get("/exports/{name}/files/{file}", response_class=FileResponse)
 def download_export_file(run_id: str, name: str, file: str, services: ServicesDep) -> Response:
     """One file of an export, such as the .gguf alone; a Range goes on with it."""
-    _name_of(services, run_id)
+    name_of_run(services, run_id)
     export, folder = services.exports.done(run_id, name)
     if file not in export.files or file == EXPORT_FILE:
         raise NotFoundError(f"This export has no file {file[:100]!r}.", hint=f"It has: {', '.join(export.files)}.")
@@ -97,7 +96,7 @@ def push_export(run_id: str, name: str, wanted: Push, services: ServicesDep) -> 
 
     Events ``progress`` {text}, then ``done`` {url}, or ``error``. Closing the stream ends it.
     """
-    _name_of(services, run_id)
+    name_of_run(services, run_id)
     if not is_hub_id(wanted.repository):
         raise InvalidFieldError(
             "repository",
@@ -113,18 +112,12 @@ def download_model(run_id: str, request: Request, services: ServicesDep, checkpo
 
     Streamed as a zip file; a Range goes on with it.
     """
-    run_name = _name_of(services, run_id)
+    run_name = name_of_run(services, run_id)
     source = _source(services, run_id, checkpoint)
     folder = Path(source)
     files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(_OF_TRAINING))
     ending = f"{checkpoint or MODEL_DIR}.zip"
     return zip_answer(request, FolderZip(folder, files), file_name(run_name, run_id, ending))
-
-
-def _name_of(services: Services, run_id: str) -> str:
-    """Raises NotFoundError."""
-    with services.database.read() as connection:
-        return str(lifecycle.row(connection, run_id).name)
 
 
 def _source(services: Services, run_id: str, checkpoint: str | None) -> str:

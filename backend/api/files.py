@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
-from backend.api.deps import ServicesDep
+from backend.api.deps import ServicesDep, name_of_run
 from backend.db import times
 from backend.metrics import exports, report, tensorboard
 from backend.runs import lifecycle
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/runs/{run_id}/files", tags=["files"])
 @router.get("/events.jsonl", response_class=StreamingResponse)
 def get_events_file(run_id: str, services: ServicesDep) -> Response:
     """The run's log as its worker wrote it, up to the last complete line."""
-    name = _name_of(services, run_id)
+    name = name_of_run(services, run_id)
     lines = exports.complete_lines(services.settings.runs_dir / run_id / EVENTS_FILE)
     return _download(lines, exports.file_name(name, run_id, "events.jsonl"), "application/x-ndjson")
 
@@ -32,7 +32,7 @@ def get_metrics_file(run_id: str, form: Literal["csv", "jsonl"], services: Servi
     In the CSV an empty cell is not known and ``nan`` is NaN or infinite; in the JSON lines both are null, and
     ``nonfinite`` names the latter. Times are ISO 8601 UTC. What was made again after a resume stands there once.
     """
-    name = _name_of(services, run_id)
+    name = name_of_run(services, run_id)
     columns = exports.columns(services.database, run_id)
     rows = exports.rows(exports.events(services.database, run_id))
     kind = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}[form]
@@ -65,12 +65,6 @@ def get_tensorboard_file(run_id: str, services: ServicesDep) -> Response:
     return _download(
         content, f"events.out.tfevents.{int(times.seconds(run.created_at))}.trainboard", "application/octet-stream"
     )
-
-
-def _name_of(services: ServicesDep, run_id: str) -> str:
-    """Raises NotFoundError."""
-    with services.database.read() as connection:
-        return str(lifecycle.row(connection, run_id).name)
 
 
 def _download(content: Iterable[bytes], name: str, kind: str) -> Response:

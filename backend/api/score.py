@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
 from backend.api.generate import check_learned, device_for_texts
 from backend.errors import InvalidFieldError
+from backend.schemas.generation import ModelName
 from backend.schemas.scores import ScoredText, ScoredTexts
 from backend.services import Services
 from worker.contract import ModelSource
@@ -28,7 +29,7 @@ class ScoreRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    models: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(min_length=1, max_length=4)
+    models: list[ModelName] = Field(min_length=1, max_length=4)
     text: str = Field(min_length=1, max_length=20_000)
     top: int = Field(5, ge=0, le=20)
 

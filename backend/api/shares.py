@@ -4,20 +4,21 @@ that it reaches."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
-from backend.api.generate import GenerateRequest, check_learned, order_of, require_one
+from backend.api.generate import GenerateRequest, check_learned, order_of
 from backend.api.models import listed
 from backend.errors import ApiError, InvalidFieldError
 from backend.metrics import report
@@ -86,37 +87,44 @@ class SharedRequest(BaseModel):
     messages: Conversation | None = None
 
 
-@router.post(
-    "/share/{token}/generate", dependencies=[place_in(lambda services: services.generator)], include_in_schema=False
-)
-async def generate_shared(token: str, wanted: SharedRequest, services: ServicesDep) -> EventSourceResponse:
-    """Events as of POST /api/generate, by the link's model."""
-    require_one(wanted.prompt, wanted.messages)
+@dataclass
+class _Grant:
+    """Tokens that a guest's text may have, and how many it took."""
+
+    share: Share
+    tokens: int
+    used: int = 0
+
+
+async def _grant(token: str, services: ServicesDep) -> AsyncGenerator[_Grant, None]:
+    """What a link allows for one text; what that took is counted however it ends, also one that nobody waited for."""
     share = await run_in_threadpool(services.shares.find, token)
     if share.kind != "model":
         raise InvalidFieldError("prompt", "This link shows a run, and has no model to ask.")
-    asked = GenerateRequest(model=share.target, max_new_tokens=_LONGEST_TEXT, **wanted.model_dump(exclude_none=True))
-    order = await order_of(asked, services)
-    granted = await run_in_threadpool(services.shares.begin, share, _LONGEST_TEXT)
-    return EventSourceResponse(_counted(share, granted, order, services), sep="\n")
-
-
-async def _counted(share: Share, granted: int, order: dict[str, Any], services: Services) -> AsyncIterator[ServerSentEvent]:
-    """The answer's events; its tokens are counted however it ends."""
-    used = 0
-
-    async def replies() -> AsyncGenerator[dict[str, Any], None]:
-        nonlocal used
-        async with aclosing(services.generator.ask(order | {"max_new_tokens": granted})) as events:
-            async for event in events:
-                used += event["event"] == "token"
-                yield event
-
+    grant = _Grant(share, await run_in_threadpool(services.shares.begin, share, _LONGEST_TEXT))
     try:
-        async for event in as_events(replies()):
-            yield event
+        yield grant
     finally:
-        await asyncio.shield(asyncio.to_thread(services.shares.end, share, granted, used))
+        await asyncio.shield(asyncio.to_thread(services.shares.end, share, grant.tokens, grant.used))
+
+
+@router.post(
+    "/share/{token}/generate", dependencies=[place_in(lambda services: services.generator)], include_in_schema=False
+)
+async def generate_shared(
+    wanted: SharedRequest, grant: Annotated[_Grant, Depends(_grant)], services: ServicesDep
+) -> EventSourceResponse:
+    """Events as of POST /api/generate, by the link's model."""
+    asked = GenerateRequest(model=grant.share.target, **wanted.model_dump(exclude_none=True))
+    order = await order_of(asked, services) | {"max_new_tokens": grant.tokens}
+    return EventSourceResponse(as_events(_counted(grant, order, services)), sep="\n")
+
+
+async def _counted(grant: _Grant, order: dict[str, Any], services: Services) -> AsyncGenerator[dict[str, Any], None]:
+    async with aclosing(services.generator.ask(order)) as events:
+        async for event in events:
+            grant.used += event["event"] == "token"
+            yield event
 
 
 def _run_page(share: Share, services: Services) -> Response:

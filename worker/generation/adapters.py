@@ -12,12 +12,18 @@ from typing import Any
 import torch
 from peft import PeftConfig, PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import AutoModelForCausalLM
 
 from worker.checkpoints.folder import verify
 from worker.contract import ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, MANIFEST_FILE, ModelSource, base_of, is_adapter
-from worker.errors import ModelError
-from worker.models.loading import LanguageModel, adapter_fits, load_tokenizer, require_finite
+from worker.models.loading import (
+    LanguageModel,
+    adapter_fits,
+    adapter_settings,
+    load_tokenizer,
+    require_adapter_weights,
+    require_finite,
+)
 
 Files = tuple[tuple[str, int, int], ...]
 """Names, times and sizes: the state of a folder."""
@@ -85,11 +91,10 @@ class Shared:
     @torch.inference_mode(False)
     def _add(self, folder: Path) -> LanguageModel:
         source = ModelSource(kind="folder", location=str(folder))
-        tokenizer, settings = load_tokenizer(source), self._model.generation_config
+        tokenizer = load_tokenizer(source)
         name = f"{folder.name}-{torch.randint(1 << 62, ()).item():x}".replace(".", "-")
         with adapter_fits(folder):
-            if (folder / "generation_config.json").is_file():
-                settings = GenerationConfig.from_pretrained(folder)
+            settings = adapter_settings(folder, self._model.generation_config)
             _try(source, self._model.config)
             if self._adapted is None:
                 self._adapted = PeftModel.from_pretrained(self._model, folder, name, low_cpu_mem_usage=True)
@@ -105,8 +110,7 @@ def _try(source: ModelSource, config: Any) -> None:
     """Adds the adapter to a model without weights first: one that does not fit is found when the base is half changed.
     Raises ModelError, or what peft raises."""
     folder = Path(source.location)
-    if not (folder / ADAPTER_WEIGHTS_FILE).is_file():
-        raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS_FILE}.", "Save the adapter again as safetensors.")
+    require_adapter_weights(folder)
     if (folder / MANIFEST_FILE).exists():
         verify(folder)
     with torch.device("meta"):

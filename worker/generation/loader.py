@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 
@@ -13,7 +14,7 @@ from worker.errors import StopRequested
 from worker.generation.readers import reads_side_by_side
 from worker.generation.shelf import Held
 from worker.generation.text_request import Request, ScoreRequest
-from worker.models import hub, loading
+from worker.models import loading
 from worker.protocol import Reply
 
 _AT_ONCE = 4
@@ -67,12 +68,14 @@ class ModelLoader:
             if self._closed or not wanted.is_wanted():
                 raise StopRequested
 
+        @contextmanager
+        def turn() -> Iterator[None]:
+            with self._one_at_a_time:
+                watch(wanted.bytes, wanted.total)  # it may have taken long
+                yield
+
         watch(0, 0)
         loading.quiet_libraries()
-        if wanted.source.kind == "hub":
-            hub.fetch_model(wanted.source.location, watch=watch)
-        with self._one_at_a_time:
-            watch(wanted.bytes, wanted.total)
-            loaded = loading.load_model(wanted.source, watch=watch)
-            loaded.model.to(wanted.device).eval()
-            return Held(loaded, side_by_side=reads_side_by_side(loaded.model), device=wanted.device, name=wanted.name)
+        loaded = loading.load_model(wanted.source, watch=watch, turn=turn())
+        loaded.model.to(wanted.device).eval()
+        return Held(loaded, side_by_side=reads_side_by_side(loaded.model), device=wanted.device, name=wanted.name)

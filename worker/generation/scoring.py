@@ -1,6 +1,6 @@
 """How likely a model finds a text that somebody gives it, token by token.
 
-    {"id": 1, "op": "score", "model": {"kind", "location"}, "text": "...", ...}    as request.ScoreRequest has it
+    {"id": 1, "op": "score", "model": {"kind", "location"}, "text": "...", ...}    as ScoreRequest has it
 
     {"id": 1, "event": "loading", "data": {}}            only where the model is not in memory yet
     {"id": 1, "event": "progress", "data": {"share"}}    of the text, if it is read in several windows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,19 +91,32 @@ def _gpt2(spec: BuiltInModel, vocab_size: int, end_id: int) -> PreTrainedModel:
     return GPT2LMHeadModel(config)
 
 
-def load_model(source: ModelSource, *, from_scratch: bool = False, watch: hub.Watch | None = None) -> LanguageModel:
+def load_model(
+    source: ModelSource,
+    *,
+    from_scratch: bool = False,
+    watch: hub.Watch | None = None,
+    turn: AbstractContextManager[None] | None = None,
+) -> LanguageModel:
     """The model at ``source``, which is not a built-in one; ``from_scratch`` keeps its design and drops its weights.
 
-    ``watch`` is told of a download, as by ``hub.fetch_model``.
+    ``watch`` is told of a download, as by ``hub.fetch_model``. ``turn`` is taken once that is over, and held while
+    transformers loads, which sets what holds for all threads.
 
     Raises ModelError if it is missing, damaged, not a text model, or only to be had as a pickle or with its own code, or if
     its weights are not finite.
     """
+    if source.kind == "folder" and is_adapter(Path(source.location)):
+        return _load_adapted(source, from_scratch=from_scratch, watch=watch, turn=turn)
+    folder, options = _place(source, weights=not from_scratch, watch=watch)
+    with turn or nullcontext():
+        return _load_placed(source, folder, options, from_scratch=from_scratch)
+
+
+def _load_placed(source: ModelSource, folder: str, options: dict[str, Any], *, from_scratch: bool) -> LanguageModel:
+    """The model whose files lie in ``folder``; see ``_place``."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    if source.kind == "folder" and is_adapter(Path(source.location)):
-        return _load_adapted(source, from_scratch=from_scratch, watch=watch)
-    folder, options = _place(source, weights=not from_scratch, watch=watch)
     options["trust_remote_code"] = False
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
@@ -142,15 +155,14 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _load_adapted(source: ModelSource, *, from_scratch: bool, watch: hub.Watch | None) -> LanguageModel:
+def _load_adapted(
+    source: ModelSource, *, from_scratch: bool, watch: hub.Watch | None, turn: AbstractContextManager[None] | None
+) -> LanguageModel:
     """The base of the adapter in ``source``, with the adapter merged in unless it is to forget what it learned."""
-    from transformers import GenerationConfig
-
     folder = Path(source.location)
     _place(source, weights=not from_scratch)
-    loaded = load_model(base_source(folder), from_scratch=from_scratch, watch=watch)
-    if not (folder / ADAPTER_WEIGHTS_FILE).is_file():
-        raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS_FILE}.", "Save the adapter again as safetensors.")
+    loaded = load_model(base_source(folder), from_scratch=from_scratch, watch=watch, turn=turn)
+    require_adapter_weights(folder)
     model: Any = loaded.model
     with adapter_fits(folder):
         if not from_scratch:
@@ -158,9 +170,21 @@ def _load_adapted(source: ModelSource, *, from_scratch: bool, watch: hub.Watch |
 
             model = merge_adapter(model, folder)
             require_finite(source, model.named_parameters())
-        if (folder / "generation_config.json").is_file():
-            model.generation_config = GenerationConfig.from_pretrained(folder)
+        model.generation_config = adapter_settings(folder, model.generation_config)
     return replace(loaded, model=model, tokenizer=load_tokenizer(source))
+
+
+def require_adapter_weights(folder: Path) -> None:
+    """Raises ModelError if the adapter in ``folder`` has no weights that can be read without unpickling."""
+    if not (folder / ADAPTER_WEIGHTS_FILE).is_file():
+        raise ModelError(f"{folder} has no {ADAPTER_WEIGHTS_FILE}.", "Save the adapter again as safetensors.")
+
+
+def adapter_settings(folder: Path, usual: Any) -> Any:
+    """How the adapter in ``folder`` wants to write, such as where to end; as ``usual`` if it does not say."""
+    from transformers import GenerationConfig
+
+    return GenerationConfig.from_pretrained(folder) if (folder / "generation_config.json").is_file() else usual
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from backend.api.v1.jobs import (
     PLACE,
     Texts,
     begin_texts,
-    chat_order,
     event,
     stream_of,
     text_of,
@@ -67,11 +66,11 @@ async def _answer(request: ChatCompletion, services: Services) -> Response:
     names = request.callable_names()
     if request.forces_call() and not names:
         raise InvalidFieldError("tool_choice", "tool_choice asks for a tool that is not among the tools.")
-    order = await chat_order(services, request, [_message(each) for each in request.messages])
-    order["tools"] = [each.model_dump(exclude_unset=True) for each in request.offered()]
+    messages = [_message(each) for each in request.messages]
+    tools = [each.model_dump(exclude_unset=True) for each in request.offered()]
     answers = _Answers(names)
     length = request.max_completion_tokens or request.max_tokens or LONGEST_ANSWER
-    orders = [{**order, "top_logprobs": top}] * (request.n or 1)
+    orders = [{"messages": messages, "tools": tools, "top_logprobs": top}] * (request.n or 1)
     texts = await begin_texts(services, request, orders, max_new_tokens=length, logprobs=top is not None)
     head = {"id": f"chatcmpl-{uuid4().hex}", "object": "chat.completion" + (".chunk" if request.stream else "")}
     if request.stream:

@@ -61,7 +61,8 @@ class Texts:
 
 
 async def begin_texts(services: Services, request: Common, orders: Sequence[dict[str, Any]], **common: Any) -> Texts:
-    """The texts of ``orders``, which have ``common`` and the request's sampling in common, as engine.Request has them.
+    """The texts of ``orders``, which have ``common`` and the request's sampling in common, as the generation process takes
+    them. Conversations are put in the model's own chat form.
 
     Raises InvalidFieldError, or what the generation process could not do.
     """
@@ -78,18 +79,13 @@ async def begin_texts(services: Services, request: Common, orders: Sequence[dict
         **request.sampling(),
         **common,
     }
+    if any("messages" in order for order in orders):
+        same["chat"] = await run_in_threadpool(services.catalog.chat_variables, name) or {}
     asks = [
         services.generator.ask({**same, **order, "seed": _seed(request.seed, number)}) for number, order in enumerate(orders)
     ]
     replies = _side_by_side(asks)
     return Texts(await anext(replies), replies, len(asks))
-
-
-async def chat_order(services: Services, request: Common, messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """What asks for the answer to a conversation, in the model's own chat form."""
-    name = await run_in_threadpool(name_of, services, request.model)
-    variables = await run_in_threadpool(services.catalog.chat_variables, name)
-    return {"messages": messages, "chat": variables or {}}
 
 
 def text_of(content: str | list[TextPart] | None, field: str) -> str:
@@ -150,7 +146,8 @@ def name_of(services: Services, name: str) -> str:
     """The catalogue's name of a model. A run may be called by its id, or by its name if no other run has it; behind @ stands
     a step, ``best`` for the checkpoint with the lowest validation loss, or ``base`` for what the run began with."""
     run, at, checkpoint = name.partition("@")
-    if "/" in run or (":" in run and not run.startswith("run:")):
+    which = checkpoint in ("best", "base") or checkpoint.isdigit()
+    if "/" in run or (":" in run and not (which and run.startswith("run:"))):
         return name
     known = [each for each in listed(services) if each.kind in ("run", "checkpoint")]
     ids = {each.run for each in known if each.run and run.removeprefix("run:") in (each.run, each.name)}

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from sse_starlette import ServerSentEvent
 
 from backend.api.deps import ServicesDep
-from backend.api.v1.jobs import PLACE, Texts, begin_texts, chat_order, event, stream_of, text_of, unless_left, written
+from backend.api.v1.jobs import PLACE, Texts, begin_texts, event, stream_of, text_of, unless_left, written
 from backend.errors import InvalidFieldError, as_anthropic
 from backend.schemas.anthropic import CountRequest, MessageRequest
 from backend.services import Services
@@ -28,15 +28,13 @@ async def create_message(request: MessageRequest, http: Request, services: Servi
 @router.post("/count_tokens", dependencies=[PLACE])
 async def count_message_tokens(request: CountRequest, services: ServicesDep) -> dict[str, int]:
     """How many tokens a conversation would be, whether or not the model can read so many."""
-    order = await chat_order(services, request, _messages(request))
-    texts = await begin_texts(services, request, [order], max_new_tokens=0, truncate=True)
+    texts = await begin_texts(services, request, [{"messages": _messages(request)}], max_new_tokens=0, truncate=True)
     _, (end,) = await texts.whole()
     return {"input_tokens": end["prompt_tokens"] + end["truncated_tokens"]}
 
 
 async def _answer(request: MessageRequest, services: Services) -> Response:
-    order = await chat_order(services, request, _messages(request))
-    texts = await begin_texts(services, request, [order], max_new_tokens=request.max_tokens)
+    texts = await begin_texts(services, request, [{"messages": _messages(request)}], max_new_tokens=request.max_tokens)
     head = {"id": f"msg_{uuid4().hex}", "type": "message", "role": "assistant", "model": request.model}
     if request.stream:
         return stream_of(_events(texts, head), lambda detail: event(as_anthropic(500, detail), named=True))

@@ -19,7 +19,6 @@ from backend.api.v1.jobs import (
     PLACE,
     Texts,
     begin_texts,
-    chat_order,
     event,
     stream_of,
     text_of,
@@ -40,11 +39,11 @@ async def create_response(request: ResponseRequest, http: Request, services: Ser
 
 
 async def _respond(request: ResponseRequest, services: Services) -> Response:
-    order = await chat_order(services, request, _messages(request))
+    top = (request.top_logprobs or 0) if request.wants_logprobs else None
     texts = await begin_texts(
         services,
         request,
-        [{**order, "top_logprobs": (request.top_logprobs or 0) if request.wants_logprobs else None}],
+        [{"messages": _messages(request), "top_logprobs": top}],
         max_new_tokens=request.max_output_tokens or LONGEST_ANSWER,
         truncate=request.truncation == "auto",
         logprobs=request.wants_logprobs,

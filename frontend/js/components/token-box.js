@@ -7,6 +7,11 @@ import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useId, useMemo, useRef } from "preact/hooks";
 
+/** A piece as it stands in a box. @param {{ id: string, text: string, shown: string, attributes: Record<string, unknown> }} props */
+export const Chip = ({ id, text, shown, attributes }) =>
+  html`<bdi class="token" role="option" aria-selected="false" id=${id} ...${attributes} dir="auto">${shown}</bdi
+    >${text.includes("\n") && html`<br />`}`;
+
 /**
  * @template T
  * @param {object} props
@@ -14,7 +19,7 @@ import { useId, useMemo, useRef } from "preact/hooks";
  * @param {"ltr" | "rtl"} props.direction
  * @param {string} props.label
  * @param {string} [props.className] of the box
- * @param {(item: T, id: string) => ComponentChildren} props.chip an element of class `token` and role `option` with this id
+ * @param {(item: T, id: string) => ComponentChildren} props.chip a Chip with this id
  * @param {(item: T | null, index: number) => ComponentChildren} props.detail what is known of the active one, if there is one
  */
 export function TokenBox({ items, direction, label, className = "tokens", chip, detail }) {

@@ -95,6 +95,19 @@ def test_a_link_writes_as_many_tokens_as_it_has_and_no_more(owner: Server, run: 
     assert "used up" in refused.json()["error"]["message"]
 
 
+def test_a_guest_that_leaves_makes_room_for_others(owner: Server, run: dict[str, Any], guest: httpx.Client) -> None:
+    """A link writes two texts at once."""
+    made = share(owner, model=f"run:{run['id']}")
+    place, body = f"{made['path']}/generate", {"prompt": "It is"}
+    for _ in range(3):
+        with guest.stream("POST", place, json=body) as answer:
+            if answer.status_code == 200:
+                next(answer.iter_lines())
+    while (answer := guest.post(place, json=body)).status_code == 429:
+        pass  # until the server has seen that they left
+    assert answer.status_code == 200
+
+
 def test_nothing_else_is_reached_with_a_link(owner: Server, run: dict[str, Any], guest: httpx.Client) -> None:
     model, report = share(owner, model=f"run:{run['id']}"), share(owner, run=run["id"])
     token = model["path"].removeprefix("/share/")

@@ -5,7 +5,7 @@
  * @import { Token } from "../../types.js"
  */
 import { html } from "htm/preact";
-import { TokenBox } from "../token-box.js";
+import { Chip, TokenBox } from "../token-box.js";
 import { count } from "../../format.js";
 import { directionOf, noteOf, STATES, visible } from "../../stores/data/token-text.js";
 
@@ -23,7 +23,7 @@ export function TokenLine({ tokens, label, attributesOf = stateOf, detail = Trai
       items=${tokens}
       direction=${directionOf(tokens)}
       label=${label}
-      chip=${(/** @type {T} */ token, /** @type {string} */ id) => chip(token.text, attributesOf(token), id)}
+      chip=${(/** @type {T} */ token, /** @type {string} */ id) => html`<${Chip} id=${id} text=${token.text} shown=${visible(token.text)} attributes=${attributesOf(token)} />`}
       detail=${(/** @type {T | null} */ token, /** @type {number} */ index) =>
         html`<${Detail} token=${token} index=${index} all=${tokens.length} more=${detail} />`}
     />
@@ -32,11 +32,6 @@ export function TokenLine({ tokens, label, attributesOf = stateOf, detail = Trai
 
 /** @param {any} token a Token */
 const stateOf = ({ state, start }) => ({ "data-state": state, "data-start": start ? "" : undefined });
-
-/** @param {string} text @param {Record<string, unknown>} attributes @param {string} id */
-const chip = (text, attributes, id) =>
-  html`<bdi class="token" role="option" aria-selected="false" id=${id} ...${attributes} dir="auto">${visible(text)}</bdi
-    >${text.includes("\n") && html`<br />`}`;
 
 /** @param {{ token: { id: number, text: string } | null, index: number, all: number, more: (props: any) => ComponentChildren }} props */
 function Detail({ token, index, all, more }) {

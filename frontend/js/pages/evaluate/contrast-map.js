@@ -4,7 +4,7 @@
  * @import { Contrast } from "../../stores/evaluate/heat.js"
  */
 import { html } from "htm/preact";
-import { TokenBox } from "../../components/token-box.js";
+import { Chip, TokenBox } from "../../components/token-box.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
 import { inText } from "../../stores/evaluate/heat.js";
 
@@ -34,17 +34,13 @@ export function ContrastMap({ pieces, names }) {
 }
 
 /** @param {Contrast} piece @param {string} id */
-const chip = ({ text, less, level }, id) =>
-  html`<bdi
-      class="token"
-      role="option"
-      aria-selected="false"
-      aria-label=${/^ *$/.test(text) ? "blank" : undefined}
-      id=${id}
-      data-contrast=${level ? `${Number(less) > 0 ? "first" : "second"}-${level}` : undefined}
-      dir="auto"
-      >${inText(text)}</bdi
-    >${text.includes("\n") && html`<br />`}`;
+const chip = ({ text, less, level }, id) => {
+  const attributes = {
+    "aria-label": /^ *$/.test(text) ? "blank" : undefined,
+    "data-contrast": level ? `${Number(less) > 0 ? "first" : "second"}-${level}` : undefined,
+  };
+  return html`<${Chip} id=${id} text=${text} shown=${inText(text)} attributes=${attributes} />`;
+};
 
 /** @param {{ piece: Contrast | null, names: string[] }} props */
 function PieceDetail({ piece, names }) {

@@ -6,7 +6,7 @@
  */
 import { html } from "htm/preact";
 import { useMemo } from "preact/hooks";
-import { TokenBox } from "../../components/token-box.js";
+import { Chip, TokenBox } from "../../components/token-box.js";
 import { count } from "../../format.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
 import { cellsOf, chance, CHANCES, inText } from "../../stores/evaluate/heat.js";
@@ -32,18 +32,14 @@ export function HeatMap({ tokens, name }) {
 }
 
 /** @param {Cell} cell @param {string} id */
-const chip = ({ text, nats, level, tokens }, id) =>
-  html`<bdi
-      class="token"
-      role="option"
-      aria-selected="false"
-      aria-label=${/^ *$/.test(text) ? "blank" : undefined}
-      id=${id}
-      data-heat=${nats === null ? undefined : level}
-      data-mark=${tokens.every((token) => token.bytes === 0) ? "" : undefined}
-      dir="auto"
-      >${inText(text)}</bdi
-    >${text.includes("\n") && html`<br />`}`;
+const chip = ({ text, nats, level, tokens }, id) => {
+  const attributes = {
+    "aria-label": /^ *$/.test(text) ? "blank" : undefined,
+    "data-heat": nats === null ? undefined : level,
+    "data-mark": tokens.every((token) => token.bytes === 0) ? "" : undefined,
+  };
+  return html`<${Chip} id=${id} text=${text} shown=${inText(text)} attributes=${attributes} />`;
+};
 
 /** @param {{ cell: Cell | null }} props */
 function CellDetail({ cell }) {
