@@ -11,26 +11,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from backend import errors
-from backend.api import (
-    compare,
-    datasets,
-    evaluations,
-    exports,
-    files,
-    generate,
-    history,
-    models,
-    pages,
-    preflight,
-    runs,
-    score,
-    series,
-    shares,
-    streams,
-    system,
-    tags,
-    votes,
-)
+from backend.api import datasets, pages, system
+from backend.api.models import evaluations, exports, generate, score, shares, votes
+from backend.api.models import listing as models
+from backend.api.runs import compare, files, history, preflight, series, streams, tags
+from backend.api.runs import resource as runs
 from backend.api.v1 import completions, listing, messages, responses
 from backend.body_limit import BodyLimit
 from backend.datasets.store import Datasets

@@ -8,7 +8,7 @@ import psutil
 from fastapi import APIRouter
 
 from backend.api.deps import ServicesDep
-from backend.api.generate import held
+from backend.api.models.generate import held
 from backend.runs.presets import PRESETS
 from backend.schemas.system import ConfigSchema, Group, Health, System
 from backend.version import VERSION

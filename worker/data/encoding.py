@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import TemplateError
 
 from worker.contract import Reading
-from worker.data.chat_form import LOST, REFUSALS, ChatForm, Rendered
+from worker.data.chats.chat_form import LOST, REFUSALS, ChatForm, Rendered
+from worker.data.chats.special_tokens import Spans, SpecialTokens
 from worker.data.formats import Chat, Completion, Row, Section, joined
 from worker.data.located import Located, located
-from worker.data.special_tokens import Spans, SpecialTokens
 from worker.errors import DataError
 
 if TYPE_CHECKING:

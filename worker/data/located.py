@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from worker.data.special_tokens import Spans
+from worker.data.chats.special_tokens import Spans
 
 Located = tuple[list[int], Spans]
 """Token ids, and from which character to which each token reaches."""

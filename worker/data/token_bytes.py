@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.data.special_tokens import special_ids
+from worker.data.chats.special_tokens import special_ids
 
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 _BLANK = "\u2581"  # SentencePiece's sign for a blank

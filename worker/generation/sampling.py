@@ -18,7 +18,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from worker.data.chat_form import REFUSALS
+from worker.data.chats.chat_form import REFUSALS
 from worker.errors import ModelError, UnsupportedError
 from worker.generation.grammar import grammar_of
 from worker.generation.readers import Reader

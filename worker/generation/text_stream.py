@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from worker.data.special_tokens import special_ids
+from worker.data.chats.special_tokens import special_ids
 
 _KEPT = 16  # tokens that are decoded along with the next one
 _CLEANED = 3  # tokens back that a tokenizer may look which tidies up the blanks of a text

@@ -12,11 +12,11 @@ from worker.checkpoints import saver
 from worker.checkpoints.folder import sweep
 from worker.contract import DatasetSource, Job, MessageEvent, ModelSource, learning_rate
 from worker.data import evaluation_store, group_store, token_store
+from worker.data.chats.text_ends import text_ends, turn_ends
 from worker.data.corpus import Corpus, Examples
 from worker.data.encoding import plain_chat_template
 from worker.data.mixture import Mixture, mix
 from worker.data.split import ALONE
-from worker.data.text_ends import text_ends, turn_ends
 from worker.errors import DeviceError, ModelError
 from worker.process.control import StopSwitch
 

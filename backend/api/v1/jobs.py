@@ -14,8 +14,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import place_in
-from backend.api.generate import check_learned, device_for_texts
-from backend.api.models import listed
+from backend.api.models.generate import check_learned, device_for_texts
+from backend.api.models.listing import listed
 from backend.errors import INTERNAL, ErrorDetail, InvalidFieldError, NotFoundError, failure
 from backend.runs import history, lifecycle
 from backend.schemas.openai import Common, TextPart

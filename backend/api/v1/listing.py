@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from backend.api.deps import ServicesDep
-from backend.api.models import listed
+from backend.api.models.listing import listed
 from backend.api.v1.jobs import name_of, resolve
 
 router = APIRouter(prefix="/v1/models", tags=["openai"])

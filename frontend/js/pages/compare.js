@@ -9,7 +9,7 @@ import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { settingsLink, settingsOf } from "../stores/compare-settings.js";
 import { CompareStore } from "../stores/compare-store.js";
-import { ConnectionState } from "../components/connection.js";
+import { ConnectionState } from "../components/frame/connection.js";
 import { ErrorNotice } from "../components/notice.js";
 import { Curves } from "./compare/curves.js";
 import { Differences } from "./compare/differences.js";

@@ -11,7 +11,7 @@ import { ConfirmButton } from "../components/confirm-button.js";
 import { Icon } from "../components/icon.js";
 import { ErrorNotice } from "../components/notice.js";
 import { Rename } from "../components/rename.js";
-import { useLatest } from "../components/use-latest.js";
+import { useLatest } from "../components/hooks/use-latest.js";
 import * as format from "../format.js";
 import { formatOf, sizeOf } from "../stores/data/reading.js";
 import { trainOnLink } from "../router.js";

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from transformers import GPT2Tokenizer
 
-from worker.data.chat_form import ChatForm, Rendered
+from worker.data.chats.chat_form import ChatForm, Rendered
 from worker.data.formats import Chat, Message
 from worker.data.tokenizer import train_tokenizer
 

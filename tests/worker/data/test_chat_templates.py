@@ -27,9 +27,9 @@ from tests.worker.data.chat_templates import (
 from tests.worker.data.conversations import conversations
 from tests.worker.data.test_chat_form import CHATML, ENDS_DIFFER, OPENS_A_THOUGHT, REPEATS_THE_CALL, THINKS_LAST
 from worker.contract import Reading
+from worker.data.chats.text_ends import turn_ends
 from worker.data.encoding import Encoded, Encoder
 from worker.data.formats import Chat, Message
-from worker.data.text_ends import turn_ends
 from worker.data.tokenizer import train_tokenizer
 from worker.errors import DataError
 

@@ -9,10 +9,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from worker.contract import Reading
+from worker.data.chats.text_ends import turn_ends
 from worker.data.encoding import Encoded, Encoder, plain_chat_template
 from worker.data.formats import Chat, Completion, Message
 from worker.data.formats.guess import holds_marks
-from worker.data.text_ends import turn_ends
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for call in m.tool_calls or [] %}"

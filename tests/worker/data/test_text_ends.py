@@ -9,8 +9,8 @@ from transformers import GPT2Tokenizer
 
 from tests.worker.data.test_chat_form import CHATML, ENDS_ALL, ENDS_DIFFER, MARKED, REPEATS_THE_CALL, THINKS_LAST, TRIMS
 from tests.worker.texts import examples_of
+from worker.data.chats.text_ends import text_ends, turn_ends
 from worker.data.encoding import plain_chat_template
-from worker.data.text_ends import text_ends, turn_ends
 from worker.data.tokenizer import train_tokenizer
 
 MARKS = ["<|im_start|>", "<|im_end|>", "<|end|>", "<|return|>", "</s>", "[end]", "[call]", "<|end_of_answer|>"]

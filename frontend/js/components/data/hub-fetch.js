@@ -6,7 +6,7 @@ import { fetchDataset } from "../../server/api.js";
 import * as format from "../../format.js";
 import { ErrorNotice } from "../notice.js";
 import { Progress } from "../progress.js";
-import { useTask } from "../use-task.js";
+import { useTask } from "../hooks/use-task.js";
 
 /**
  * A dataset of the Hugging Face hub, by its name there.

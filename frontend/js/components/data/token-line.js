@@ -5,7 +5,7 @@
  * @import { Token } from "../../types.js"
  */
 import { html } from "htm/preact";
-import { Chip, TokenBox } from "../token-box.js";
+import { Chip, TokenBox } from "../models/token-box.js";
 import { count } from "../../format.js";
 import { directionOf, noteOf, STATES, visible } from "../../stores/data/token-text.js";
 

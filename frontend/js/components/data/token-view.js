@@ -14,7 +14,7 @@ import { occurring, STATES } from "../../stores/data/token-text.js";
 import { ErrorNotice } from "../notice.js";
 import { Segmented } from "../segmented.js";
 import { TokenLine } from "./token-line.js";
-import { useLatest } from "../use-latest.js";
+import { useLatest } from "../hooks/use-latest.js";
 
 /** Empty rows have no tokens, so a neighbour is looked for among so many. */
 const NEIGHBOURS = 8;

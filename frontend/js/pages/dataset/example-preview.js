@@ -5,7 +5,7 @@
  */
 import { html } from "htm/preact";
 import { ErrorNotice } from "../../components/notice.js";
-import { useLatest } from "../../components/use-latest.js";
+import { useLatest } from "../../components/hooks/use-latest.js";
 import { count } from "../../format.js";
 import { previewDataset } from "../../server/api.js";
 

@@ -7,7 +7,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { ErrorNotice } from "../../components/notice.js";
-import { useLatest } from "../../components/use-latest.js";
+import { useLatest } from "../../components/hooks/use-latest.js";
 import { changeDataset, previewDataset } from "../../server/api.js";
 
 const COLUMNS_SHOWN = 6;

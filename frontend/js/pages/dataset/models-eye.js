@@ -8,7 +8,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import * as api from "../../server/api.js";
-import { ModelOptions } from "../../components/model-control.js";
+import { ModelOptions } from "../../components/models/model-control.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { TokenView } from "../../components/data/token-view.js";
 import { isSame } from "../../stores/data/reading.js";

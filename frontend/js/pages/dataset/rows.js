@@ -7,7 +7,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { previewDataset } from "../../server/api.js";
 import { ErrorNotice } from "../../components/notice.js";
-import { useLatest } from "../../components/use-latest.js";
+import { useLatest } from "../../components/hooks/use-latest.js";
 import { count } from "../../format.js";
 import { isSame, roleOf, ROLE_LABELS } from "../../stores/data/reading.js";
 

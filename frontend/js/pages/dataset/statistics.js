@@ -8,7 +8,7 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { datasetStatistics } from "../../server/api.js";
 import { ErrorNotice, Notes } from "../../components/notice.js";
-import { useTask } from "../../components/use-task.js";
+import { useTask } from "../../components/hooks/use-task.js";
 import { count, share } from "../../format.js";
 import { Histogram } from "./histogram.js";
 import { NearDuplicatesSection } from "./near-duplicates.js";

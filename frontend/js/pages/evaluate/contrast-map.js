@@ -4,7 +4,7 @@
  * @import { Contrast } from "../../stores/evaluate/heat.js"
  */
 import { html } from "htm/preact";
-import { Chip, TokenBox } from "../../components/token-box.js";
+import { Chip, TokenBox } from "../../components/models/token-box.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
 import { inText } from "../../stores/evaluate/heat.js";
 

@@ -7,7 +7,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { ModelOptions } from "../../components/model-control.js";
+import { ModelOptions } from "../../components/models/model-control.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { PickList } from "../../components/pick-list.js";
 import * as api from "../../server/api.js";

@@ -6,7 +6,7 @@
  */
 import { html } from "htm/preact";
 import { useMemo } from "preact/hooks";
-import { Chip, TokenBox } from "../../components/token-box.js";
+import { Chip, TokenBox } from "../../components/models/token-box.js";
 import { count } from "../../format.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
 import { cellsOf, chance, CHANCES, inText } from "../../stores/evaluate/heat.js";

@@ -6,10 +6,10 @@
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { ModelOptions } from "../../components/model-control.js";
+import { ModelOptions } from "../../components/models/model-control.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { PickList } from "../../components/pick-list.js";
-import { useTask } from "../../components/use-task.js";
+import { useTask } from "../../components/hooks/use-task.js";
 import { count } from "../../format.js";
 import * as api from "../../server/api.js";
 import { ScoredTexts } from "./scored-texts.js";

@@ -14,7 +14,7 @@ import { CopyButton } from "../../components/copy-button.js";
 import { DatasetControl, OtherDataset } from "../../components/data/dataset-control.js";
 import { DatasetList } from "../../components/data/dataset-list.js";
 import { controlId, Field } from "../../components/field.js";
-import { ModelControl } from "../../components/model-control.js";
+import { ModelControl } from "../../components/models/model-control.js";
 import { entriesOf } from "../../stores/data/dataset-list.js";
 import { curlOf, isShown, payloadOf, summaryOf, typedFrom } from "../../stores/form.js";
 import { ImportButton } from "./import-button.js";

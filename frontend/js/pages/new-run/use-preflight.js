@@ -1,8 +1,8 @@
 /** @import { Config, Preflight } from "../../types.js" */
 import { useEffect } from "preact/hooks";
 import * as api from "../../server/api.js";
-import { useLatest } from "../../components/use-latest.js";
-import { useTask } from "../../components/use-task.js";
+import { useLatest } from "../../components/hooks/use-latest.js";
+import { useTask } from "../../components/hooks/use-task.js";
 
 /**
  * What a run would take: renewed as the settings change, and measured when asked for.

@@ -1,7 +1,7 @@
 /** @import { PlaygroundStore } from "../../stores/playground/playground-store.js" */
 import { html } from "htm/preact";
 import { Icon } from "../../components/icon.js";
-import { ModelOptions } from "../../components/model-control.js";
+import { ModelOptions } from "../../components/models/model-control.js";
 import { MOST_MODELS } from "../../stores/playground/link.js";
 
 /** Which models are asked: one, or up to four side by side. @param {{ store: PlaygroundStore }} props */

@@ -8,7 +8,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { TokenLine } from "../../components/data/token-line.js";
 import { ErrorNotice } from "../../components/notice.js";
-import { useLatest } from "../../components/use-latest.js";
+import { useLatest } from "../../components/hooks/use-latest.js";
 import { count } from "../../format.js";
 import { generate } from "../../server/api.js";
 import { WAYS, wayOf } from "../../stores/playground/conversation.js";

@@ -2,7 +2,7 @@
  * @import { PlaygroundStore } from "../../stores/playground/playground-store.js"
  */
 import { html } from "htm/preact";
-import { ModelsInMemory } from "../../components/models-in-memory.js";
+import { ModelsInMemory } from "../../components/models/models-in-memory.js";
 import { FIELDS, STOP } from "../../stores/playground/settings.js";
 import { Code } from "./code.js";
 import { Presets } from "./presets.js";

@@ -12,7 +12,7 @@ import { Icon } from "../../components/icon.js";
 import { ErrorNotice, Notes, Notice } from "../../components/notice.js";
 import { Progress } from "../../components/progress.js";
 import { Segmented } from "../../components/segmented.js";
-import { useTask } from "../../components/use-task.js";
+import { useTask } from "../../components/hooks/use-task.js";
 import * as format from "../../format.js";
 import { ApiError, createExport, deleteExport, exportPath, followExport, listExports, pushExport } from "../../server/api.js";
 import { FORMATS, sourcesOf, titleOf, verdictOf } from "../../stores/exports.js";

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { Icon } from "./icon.js";
+import { Icon } from "../icon.js";
 
 /** Switches between light and dark, and remembers the choice. Without one, js/theme.js follows the system. */
 export function ThemeToggle() {

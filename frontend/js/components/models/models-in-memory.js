@@ -1,11 +1,11 @@
-/** @import { Generation } from "../types.js" */
+/** @import { Generation } from "../../types.js" */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import * as format from "../format.js";
-import * as api from "../server/api.js";
-import { ErrorNotice } from "./notice.js";
-import { Progress } from "./progress.js";
+import * as format from "../../format.js";
+import * as api from "../../server/api.js";
+import { ErrorNotice } from "../notice.js";
+import { Progress } from "../progress.js";
 
 /** Models come into memory and leave it without this page's doing: other clients ask for them too. */
 const LOOK_EVERY_MS = 2000;

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import * as notifications from "../stores/notifications.js";
-import { Icon } from "./icon.js";
+import * as notifications from "../../stores/notifications.js";
+import { Icon } from "../icon.js";
 
 const BLOCKED = "This browser blocks notifications of this page. Allow them in its settings, then press the bell again.";
 

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
-from backend.api.generate import check_learned, device_for_texts
+from backend.api.models.generate import check_learned, device_for_texts
 from backend.errors import InvalidFieldError
 from backend.schemas.generation import ModelName
 from backend.schemas.scores import ScoredText, ScoredTexts

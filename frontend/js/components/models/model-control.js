@@ -1,10 +1,10 @@
 /**
- * @import { Model } from "../types.js"
- * @import { ControlProps } from "./field.js"
+ * @import { Model } from "../../types.js"
+ * @import { ControlProps } from "../field.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { controlId } from "./field.js";
+import { controlId } from "../field.js";
 
 const OTHER = "other";
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from jinja2 import TemplateError
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from worker.data.chat_messages import (
+from worker.data.chats.chat_messages import (
     SAMPLE,
     SAMPLE_TOOLS,
     STYLES,

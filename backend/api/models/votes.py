@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend.api.deps import ServicesDep
-from backend.api.generate import require_one
+from backend.api.models.generate import require_one
 from backend.datasets import made
 from backend.errors import ConflictError, InvalidFieldError
 from backend.schemas.data import Dataset

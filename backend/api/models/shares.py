@@ -18,8 +18,8 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
-from backend.api.generate import GenerateRequest, check_learned, order_of
-from backend.api.models import listed
+from backend.api.models.generate import GenerateRequest, check_learned, order_of
+from backend.api.models.listing import listed
 from backend.errors import ApiError, InvalidFieldError
 from backend.metrics import report
 from backend.runs import lifecycle

@@ -1,4 +1,4 @@
-/** @import { Connection } from "../server/stream.js" */
+/** @import { Connection } from "../../server/stream.js" */
 import { html } from "htm/preact";
 
 /**

@@ -1,8 +1,8 @@
 /** @import { Signal } from "@preact/signals" */
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { ApiError } from "../server/api.js";
-import { Latest } from "../server/latest.js";
+import { ApiError } from "../../server/api.js";
+import { Latest } from "../../server/latest.js";
 
 const PAUSE_MS = 400;
 

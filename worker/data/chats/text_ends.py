@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from worker.data.chat_form import ANSWERER, REFUSALS, ChatForm
-from worker.data.chat_messages import SAMPLE, SAMPLE_TOOLS, Messages
+from worker.data.chats.chat_form import ANSWERER, REFUSALS, ChatForm
+from worker.data.chats.chat_messages import SAMPLE, SAMPLE_TOOLS, Messages
+from worker.data.chats.special_tokens import special_ids
 from worker.data.corpus import Examples
 from worker.data.formats import Chat
-from worker.data.special_tokens import special_ids
 
 _ANSWER = "an answer"
 

@@ -1,6 +1,6 @@
-/** @import { Machine } from "../types.js" */
+/** @import { Machine } from "../../types.js" */
 import { html } from "htm/preact";
-import * as format from "../format.js";
+import * as format from "../../format.js";
 
 /** Less than this cannot be written in one piece, and what trains waits. */
 const FULL_BYTES = 1e6;
