@@ -35,7 +35,7 @@ FLOORS = {
         "services",
         "metrics events evaluations exports",
         "runs",
-        "datasets models series votes shares",
+        "datasets models series votes shares coach",
         "processes system db",
         "security body_limit files schemas",
         "errors",

@@ -143,8 +143,103 @@ class MessageEvent(_Event):
     text: str
 
 
+class DataEvent(_Event):
+    """What the worker found in its data before training, in numbers; null is what was not looked for.
+
+    ``examples`` to learn from and ``validation_examples`` kept aside; ``tokens`` of the former, of which ``trained_tokens``
+    are learned; ``cut`` examples were longer than max_length; ``unlearned`` had nothing to learn and were left out;
+    ``duplicates`` are examples to learn from that stand there more than once, ``leaked`` those to test on that are
+    learned from as well.
+    """
+
+    type: Literal["data"] = "data"
+    examples: int
+    validation_examples: int
+    tokens: int
+    trained_tokens: int
+    cut: int
+    unlearned: int
+    duplicates: int | None = None
+    leaked: int | None = None
+
+
+class LayersEvent(_Event):
+    """What one update did to each part of the model, in the model's order: embeddings, each block, norm, head.
+
+    ``grad_norm`` is of a part's gradients before clipping; ``update_ratio`` the norm of the change of its weights by that of
+    the weights. What was not finite is null. ``gradient_signal`` and ``gradient_noise`` estimate the squared norm of the
+    true gradient and the trace of one example's covariance around it (McCandlish et al. 2018, arXiv:1812.06162, appendix
+    A.1), from the passes of the update; noise by signal is the noise scale in examples. A single update's are noise
+    themselves: average each over many updates before dividing. Null where an update is one pass.
+    """
+
+    type: Literal["layers"] = "layers"
+    step: int
+    parts: list[str]
+    grad_norm: list[float | None]
+    update_ratio: list[float | None]
+    gradient_signal: float | None = None
+    gradient_noise: float | None = None
+
+
+class TimingEvent(_Event):
+    """Where this worker's time went since its timing event before, or since it began: seconds that add up to what passed.
+
+    ``data`` is waiting for the next batches, ``waiting`` pauses and a full disk, ``preparing`` all before the first update.
+    """
+
+    type: Literal["timing"] = "timing"
+    step: int
+    preparing: float = 0
+    data: float = 0
+    forward: float = 0
+    backward: float = 0
+    optimizer: float = 0
+    evaluation: float = 0
+    saving: float = 0
+    waiting: float = 0
+    other: float = 0
+
+
+class RowLoss(BaseModel):
+    """One example's mean loss in nats per trained token.
+
+    ``row`` counts a dataset's examples from 1; ``dataset`` names the one of a mixture or a further evaluation, null is the
+    run's own. ``text`` is how it begins.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    row: int
+    loss: float | None
+    tokens: int
+    text: str
+    dataset: str | None = None
+
+
+class RowsEvent(_Event):
+    """Examples that stand out, the worst first: of the updates around a spike of the loss, or of an evaluation."""
+
+    type: Literal["rows"] = "rows"
+    step: int
+    cause: Literal["spike", "evaluation"]
+    rows: list[RowLoss]
+
+
 Event = Annotated[
-    Union[StatusEvent, StepEvent, EvaluationEvent, SampleEvent, CheckpointEvent, SystemEvent, MessageEvent],
+    Union[
+        StatusEvent,
+        StepEvent,
+        EvaluationEvent,
+        SampleEvent,
+        CheckpointEvent,
+        SystemEvent,
+        MessageEvent,
+        DataEvent,
+        LayersEvent,
+        TimingEvent,
+        RowsEvent,
+    ],
     Field(discriminator="type"),
 ]
 
