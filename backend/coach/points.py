@@ -19,18 +19,18 @@ class Curve(NamedTuple):
     """One number of a run, a point for each update or for neighbouring ones.
 
     ``step`` is a point's last update; ``mean``, ``low`` and ``high`` are NaN where no update of it had the number;
-    ``count`` is how many had it. All are of one length.
+    ``updates`` is how many had it. All are of one length.
     """
 
     step: Floats
     mean: Floats
     low: Floats
     high: Floats
-    count: Floats
+    updates: Floats
 
     def known(self) -> Curve:
         """The points that have a mean."""
-        return self.where(self.count > 0)
+        return self.where(self.updates > 0)
 
     def where(self, chosen: NDArray[np.bool_]) -> Curve:
         """The points that are chosen."""

@@ -24,8 +24,8 @@ _STEP_COLUMNS = ("loss", "lr", "grad_norm", "tokens", "step_ms", "scale", "broke
 class RunRecord:
     """A run's settings and the events that count. ``add`` takes them one by one, in order, as JSON has them.
 
-    ``config`` is a RunConfig as JSON, or as much of one as is known. ``device_memory_bytes``: what the device that it trains on
-    has in all, where that is known.
+    ``config`` is a RunConfig as JSON, or as much of one as is known. ``device_memory_bytes``: what the device that
+    it trains on has in all, where that is known.
     """
 
     def __init__(self, config: Mapping[str, Any] | None = None, device_memory_bytes: int | None = None) -> None:
@@ -77,7 +77,7 @@ class RunRecord:
     def window(self) -> int | None:
         """Examples that an update learns from, on one device, where that is known."""
         sizes = [self.known("batch_size"), self.known("gradient_accumulation_steps")]
-        return None if None in sizes else int(np.prod(sizes))  # type: ignore[arg-type]
+        return None if None in sizes else int(np.prod(sizes))
 
     def known(self, name: str) -> Any:
         """What the worker told of a setting, or else what was asked for."""

@@ -14,12 +14,18 @@ from backend.datasets.sample_corpus import sample_lines
 
 Row = dict[str, Any]
 
-_THINGS = "apple brick candle drum eagle feather glove hammer island jacket kettle lemon mirror needle onion pencil".split()
-_PLACES = "attic barn cellar desert forest garden harbour kitchen".split()
-_TASTES = "sour sweet salty bitter".split()
+_THINGS = [
+    *("apple", "brick", "candle", "drum", "eagle", "feather", "glove", "hammer"),
+    *("island", "jacket", "kettle", "lemon", "mirror", "needle", "onion", "pencil"),
+]
+_PLACES = ["attic", "barn", "cellar", "desert", "forest", "garden", "harbour", "kitchen"]
+_TASTES = ["sour", "sweet", "salty", "bitter"]
+_NAMES = [
+    *("Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Hugo"),
+    *("Ida", "Jonas", "Karl", "Lena", "Mara", "Nils", "Olga", "Paul"),
+]
 _ASKED = ["Where is the {thing}?", "Tell me about the {thing}.", "What do we know of the {thing}?", "Look: a {thing}."]
 _BEGUN = ["Well, {name} asks:", "{name} says:", "Now {name} wonders:", "Then {name} wants to know:"]
-_NAMES = "Anna Ben Clara David Emma Felix Greta Hugo Ida Jonas Karl Lena Mara Nils Olga Paul".split()
 
 
 def stories(draw: random.Random, count: int) -> list[Row]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Rows = list[dict[str, Any]]
-Changed = tuple[Rows, "Rows | None"]
+Changed = tuple[Rows, Rows | None]
 """The rows to learn from, and those to test on where they are a dataset of their own."""
 
 
@@ -138,13 +138,12 @@ def _no_end() -> None:
     """The examples lose the mark of their end."""
     from worker.data import encoding
 
-    whole = encoding.Encoder.encode
+    whole = encoding.Encoder.whole
 
-    def encode(self: Any, rows: Any) -> Any:
-        for encoded in whole(self, rows):
-            yield encoded.part(0, len(encoded.ids) - 1)
+    def without_ends(self: encoding.Encoder, rows: Any, numbers: Any) -> list[encoding.Encoded]:
+        return [encoded.part(0, len(encoded.ids) - 1) for encoded in whole(self, rows, numbers)]
 
-    encoding.Encoder.encode = encode  # type: ignore[method-assign]
+    encoding.Encoder.whole = without_ends  # type: ignore[method-assign]
 
 
 WORKER: dict[str, Callable[[], None]] = {

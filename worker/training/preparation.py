@@ -19,7 +19,7 @@ from worker.data.mixture import Mixture, mix
 from worker.data.split import ALONE
 from worker.errors import DeviceError, ModelError
 from worker.process.control import StopSwitch
-from worker.training import data_report
+from worker.training import data_marks, data_report
 
 if TYPE_CHECKING:
     from worker.devices.precision import Precision
@@ -62,7 +62,8 @@ def prepare(
     try:
         setup = make_setup(job, run_dir, say, stop, folder, group, most_characters)
         if setup.group.first:
-            report(data_report.data_event(setup.train, setup.validation, token_store.load_tokens(run_dir)))
+            event = data_report.data_event(setup.train, setup.validation, token_store.load_tokens(run_dir))
+            report(event.model_copy(update=data_marks.marks(setup)))
         trainer = Trainer(setup, report, stop)
     except torch.OutOfMemoryError as error:
         raise DeviceError(
