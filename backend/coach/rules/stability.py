@@ -81,7 +81,7 @@ def spike(record: RunRecord) -> Finding | None:
             "at steps": [int(loss.step[place]) for place in places[:10]],
         },
         text=f"At step {step:,} the loss jumped from {around[tallest]:.2f} to {loss.high[tallest]:.2f} and came back.",
-        advice="Look at the rows of that update: one unlike all others does this. If it is frequent, halve the learning rate.",
+        advice="Look at the rows of that update: one unlike all others does this. If it is frequent, halve the rate.",
     )
 
 
@@ -107,7 +107,7 @@ def bad_row(record: RunRecord) -> Finding | None:
             "the others' loss (nats)": round(usual, 4),
             "it begins": worst["text"],
         },
-        text=f"Row {worst['row']:,} made the spike at step {jump.step:,}: its loss is {worst['loss']:.1f}, others' {usual:.1f}.",
+        text=f"Row {worst['row']:,} made the spike at step {jump.step:,}: its loss is {worst['loss']:.1f}, not {usual:.1f}.",
         advice="Read that row. If it is broken, mend it or leave it out of a fork.",
     )
 
@@ -196,6 +196,6 @@ def frozen_weights(record: RunRecord) -> Finding | None:
         step=record.step,
         from_step=told[0]["step"],
         evidence={"parts that do not change": still, "parts": len(parts), "updates looked at": len(ratios)},
-        text=f"{len(still)} of the model's {len(parts)} parts do not change ({named}), so most of the model learns nothing.",
+        text=f"{len(still)} of the model's {len(parts)} parts do not change ({named}), so most of it learns nothing.",
         advice="Unfreeze them, or use LoRA if the base is meant to stay as it is.",
     )
