@@ -9,7 +9,7 @@ from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
 from backend.coach.rules import data, generalization, hardware, progress, rates, stability
 
-_RULES: list[Callable[[RunRecord], Finding | None]] = [
+ORDER: list[Callable[[RunRecord], Finding | None]] = [
     # What was counted or set comes before what has to be inferred from curves, and causes before what they cause.
     stability.fp16_underflow,
     stability.frozen_weights,
@@ -73,7 +73,7 @@ def findings(record: RunRecord, now: datetime | None = None) -> list[Finding]:
 
     ``now``, with a time zone, is for telling whether the run is stalled.
     """
-    found = {one.rule: one for rule in _RULES if (one := rule(record))}
+    found = {one.rule: one for rule in ORDER if (one := rule(record))}
     if now is not None and (silent := hardware.stalled(record, now)):
         found = {silent.rule: silent, **found}
     for rule in list(found):

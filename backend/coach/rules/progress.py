@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
-from backend.coach.trend import Change, Course, change, course
+from backend.coach.trend import Change, Course, change, course, noise
 
 NOTICEABLE = 0.02
 """A change of the loss below a fiftieth is called none: it shows in no text that the model writes."""
@@ -27,21 +27,18 @@ ZERO = 0.02
 
 def learning(record: RunRecord) -> Finding | None:
     """The loss falls, or has fallen."""
-    if record.broken:
-        return None
-    tested = [one for one in record.evaluations if one["loss"] is not None]
-    if len(tested) > 1 and record.step:
-        first, last = tested[0], tested[-1]
-        fallen = Change(first["loss"], last["loss"], 0.0)
-        if fallen.share < -NOTICEABLE:
-            return _learning(record, "validation loss", fallen, first["step"], last["step"])
     path = course(record.loss)
-    if len(record.loss.step) < FEWEST:
+    if record.broken or len(record.loss.step) < FEWEST:
         return None
-    fallen = change(path.part(0, 0.1), path.part(0.8, 1), path.noise)
-    if fallen.share > 0 or not fallen.is_more_than(NOTICEABLE, ERRORS):
-        return None
-    return _learning(record, "training loss", fallen, int(path.step[0]), int(path.step[-1]))
+    trained = change(path.part(0, 0.1), path.part(0.8, 1), path.noise)
+    falls = trained.share < 0 and trained.is_more_than(NOTICEABLE, ERRORS)
+    tested = [one for one in record.evaluations if one["loss"] is not None]
+    if len(tested) > 1:
+        losses = np.array([one["loss"] for one in tested])
+        fallen = change(losses[:1], losses[-1:], noise(losses))
+        if fallen.share < -NOTICEABLE and (falls or (len(tested) > 4 and fallen.is_more_than(NOTICEABLE, ERRORS))):
+            return _learning(record, "validation loss", fallen, tested[0]["step"], tested[-1]["step"])
+    return _learning(record, "training loss", trained, int(path.step[0]), int(path.step[-1])) if falls else None
 
 
 def _learning(record: RunRecord, which: str, fallen: Change, first: int, last: int) -> Finding:
