@@ -115,7 +115,7 @@ def rising(record: RunRecord) -> Finding | None:
     if lowest + 2 * width > len(path.value) or now.share < RISEN or not now.is_more_than(RISEN, ERRORS):
         return None
     begin = int(path.step[lowest + width // 2])
-    rate = record.config.get("learning_rate")
+    rate = record.peak_rate
     return Finding(
         rule="rising",
         level="warning",

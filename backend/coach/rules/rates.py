@@ -36,16 +36,9 @@ def usual_rate(config: dict[str, Any]) -> float | None:
     return learning_rate(settings, ModelSource(kind="built_in" if name in BUILT_IN_MODELS else "hub", location=name))
 
 
-def peak_rate(record: RunRecord) -> float | None:
-    """The highest rate that was used, or is to be."""
-    rates = record.steps.curve("lr").known()
-    set_rate = record.config.get("learning_rate")
-    return set_rate or (float(rates.high.max()) if len(rates.step) else None)
-
-
 def learning_rate_high(record: RunRecord) -> Finding | None:
     """The loss turns up, or never comes down, under a rate that is too large."""
-    peak, usual, path = peak_rate(record), usual_rate(record.config), course(record.loss)
+    peak, usual, path = record.peak_rate, usual_rate(record.config), course(record.loss)
     if peak is None or len(path.value) < 5 or (len(path.value) < FEWEST and not record.broken):
         return None
     times = peak / usual if usual else None
@@ -80,7 +73,7 @@ def learning_rate_high(record: RunRecord) -> Finding | None:
 
 def learning_rate_low(record: RunRecord) -> Finding | None:
     """The loss hardly falls under a rate that is too small."""
-    peak, usual, path = peak_rate(record), usual_rate(record.config), course(record.loss)
+    peak, usual, path = record.peak_rate, usual_rate(record.config), course(record.loss)
     if peak is None or usual is None or peak > FAR_BELOW * usual or len(path.value) < FEWEST or record.broken:
         return None
     fallen = _fallen(path.value)

@@ -40,7 +40,7 @@ def nonfinite(record: RunRecord) -> Finding | None:
     if not record.broken:
         return None
     step = record.broken[0]
-    rate = record.config.get("learning_rate")
+    rate = record.peak_rate
     fp16 = record.known("precision") == "fp16"
     fix = {"precision": "fp32"} if fp16 else {"learning_rate": float(f"{rate / 10:.2g}")} if rate else None
     return Finding(
