@@ -48,6 +48,8 @@ def prepare(
     Raises WorkerError for what a person can put right, StopRequested on a stop.
     """
 
+    began = time.perf_counter()
+
     def say(text: str, level: str = "info") -> None:
         stop.check()
         report(MessageEvent(level=level, text=text))
@@ -63,7 +65,7 @@ def prepare(
         setup = make_setup(job, run_dir, say, stop, folder, group, most_characters)
         if setup.group.first:
             report(data_report.data_event(setup.train, setup.validation, token_store.load_tokens(run_dir)))
-        trainer = Trainer(setup, report, stop)
+        trainer = Trainer(setup, report, stop, began)
     except torch.OutOfMemoryError as error:
         raise DeviceError(
             "The model does not fit into the GPU's memory.",
@@ -157,6 +159,7 @@ def make_setup(
         group=group,
         sharded=sharded,
         evaluation=mixture.tests | further,
+        counts=tuple(zip((None, *job.mixture), mixture.counts, strict=True)),
     )
 
 
