@@ -65,7 +65,15 @@ _EXPLAINS = {
 }
 """What a finding accounts for, which is then not said besides."""
 
-_CONTRADICT_LEARNING = {"nonfinite", "rising", "flat", "learning_rate_high", "learning_rate_low", "overfitting"}
+_CONTRADICT_LEARNING = {
+    "nonfinite",
+    "rising",
+    "flat",
+    "learning_rate_high",
+    "learning_rate_low",
+    "overfitting",
+    "too_little_data",
+}
 
 
 def findings(record: RunRecord, now: datetime | None = None) -> list[Finding]:

@@ -72,7 +72,7 @@ def _specs() -> Iterator[tuple[str | None, Spec, bool]]:
     names = list(CAUSES)
     causes = [(cause, spec, (spec.seed + names.index(cause)) % 2 == 1) for cause, spec in planted()]
     good = [(None, spec, spec.seed % 2 == 1) for spec in healthy()]
-    for pair in zip_longest(causes, good[::2], good[1::2]):
+    for pair in zip_longest(causes, good):
         yield from (one for one in pair if one)
 
 

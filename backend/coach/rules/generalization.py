@@ -12,6 +12,10 @@ from backend.coach.trend import noise
 
 TURNED = 0.03
 """Share by which validation loss stands above its lowest: a few hundredths come and go with a few hundred examples."""
+FALLEN = 0.05
+"""Share by which training loss has fallen meanwhile: its means over some updates differ by a hundredth or two."""
+UNSTEADY = 0.02
+"""Noise of a validation loss as a share of it, where there are too few to tell: that of some dozen examples."""
 GAP = 1.5
 """Validation loss so many times the training loss of the same stretch: what is learned is not carried over."""
 FEW_EXAMPLES = 100
@@ -38,7 +42,7 @@ def overfitting(record: RunRecord) -> Finding | None:
     turned = (
         last["loss"] > best["loss"] * (1 + TURNED)
         and best is not last
-        and (before is None or trained < before * (1 - TURNED))
+        and (before is None or trained < before * (1 - FALLEN))
         and _stays_above(tested, best)
     )
     gap = last["loss"] > GAP * trained and len(tested) > 2
@@ -73,7 +77,8 @@ def _stays_above(tested: list[dict[str, Any]], best: dict[str, Any]) -> bool:
     """Whether all since the lowest are above it by more than evaluations jump about."""
     losses = np.array([one["loss"] for one in tested])
     after = losses[[one["step"] > best["step"] for one in tested]]
-    spread = noise(losses) if len(losses) > 4 else 0.0
+    late = losses[max(1, len(losses) // 3) :]  # the first fall is no noise
+    spread = noise(late) if len(late) > 4 else UNSTEADY * best["loss"]
     return bool(len(after) > 1 or len(tested) <= 3) and bool(np.mean(after[-2:]) > best["loss"] + 3 * spread)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
-from backend.coach.trend import course
+from backend.coach.trend import course, noise
 from worker.contract import BUILT_IN_MODELS, ModelSource, RunConfig, learning_rate
 
 FEWEST = 20
@@ -23,6 +23,8 @@ HARDLY = 0.15
 thirty updates."""
 AT_ONCE = 0.9
 """Of the full rate at the first update: no warmup."""
+EARLY = 60
+"""Updates, at most, that a missing warmup is blamed for."""
 USUAL_DECAY = 0.3
 """Weight decay beyond anything in use: published recipes have 0 to 0.1, a few 0.2."""
 
@@ -32,7 +34,8 @@ def usual_rate(config: dict[str, Any]) -> float | None:
     name = config.get("model_name")
     if not name:
         return None
-    settings = RunConfig(method=config.get("method", "full"), from_scratch=config.get("from_scratch", False))
+    given = {field: config[field] for field in ("method", "from_scratch") if field in config}
+    settings = RunConfig(model_name=name, **given)
     return learning_rate(settings, ModelSource(kind="built_in" if name in BUILT_IN_MODELS else "hub", location=name))
 
 
@@ -98,18 +101,18 @@ def learning_rate_low(record: RunRecord) -> Finding | None:
 
 def no_warmup(record: RunRecord) -> Finding | None:
     """The first updates are made at the full rate, and break something."""
-    rates, path = record.steps.curve("lr").known(), course(record.loss)
-    if len(path.value) < FEWEST or not len(rates.step) or rates.mean[0] < AT_ONCE * rates.high.max():
+    rates, loss = record.steps.curve("lr").known(), record.loss
+    if len(loss.step) < FEWEST or not len(rates.step) or rates.mean[0] < AT_ONCE * rates.high.max():
         return None
-    early = path.value[: max(5, len(path.value) // 6)]
+    early = loss.high[: min(max(5, len(loss.step) // 6), EARLY)]
     jumped = float(early[1:].max() - early[0])
-    if jumped < max(0.02 * early[0], 5 * path.noise):
+    if jumped < max(0.02 * early[0], 5 * noise(loss.mean)):
         return None
     place = int(np.argmax(early))
     return Finding(
         rule="no_warmup",
         level="warning",
-        step=int(path.step[place]),
+        step=int(loss.step[place]),
         from_step=1,
         evidence={
             "learning rate at the first update": float(f"{rates.mean[0]:.4g}"),
