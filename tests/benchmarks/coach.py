@@ -108,7 +108,7 @@ def report(verdicts: Sequence[Verdict], wanted: int) -> str:
 {origin("make bench-coach")}, no GPU used.
 
 Real runs of a few seconds, judged once they had ended: 20 causes planted into 5 runs each, and 200 runs of the built-in
-models and of one tuned from them (full and LoRA), on seven kinds of data, with different lengths, batches, schedules and
+models and of one tuned from them, on seven kinds of data, with different lengths, batches, schedules and
 rates, as one would set them up. {made} of {wanted} runs are there. Half of each was held out while rules were tuned. A
 healthy run that gets a warning counts as a false alarm.
 
