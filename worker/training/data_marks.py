@@ -40,10 +40,13 @@ def marks(setup: Setup) -> dict[str, Any]:
 
 
 def unended(examples: Examples, ends: int | list[int] | None, max_length: int) -> int:
-    """How many examples that were not cut end with none of the tokens ``ends``."""
-    whole = examples.ends - examples.starts < max_length
-    last = examples.tokens[examples.ends - 1]
-    return int((whole & ~np.isin(last, [] if ends is None else ends)).sum())
+    """How many examples that were not cut have none of the tokens ``ends`` as the last one that is learned. Some templates
+    put a line's end after the mark of an answer's end, which nobody learns."""
+    whole, last = examples.ends - examples.starts < max_length, examples.ends - 1
+    if examples.targets is not None:
+        learned = np.flatnonzero(examples.targets)
+        last = learned[np.searchsorted(learned, examples.ends) - 1]
+    return int((whole & ~np.isin(examples.tokens[last], [] if ends is None else ends)).sum())
 
 
 def is_foreign(text: str, known: set[str], template: str) -> bool:
