@@ -132,7 +132,7 @@ def _peer_row(verdicts: Sequence[Verdict], said: dict[str, Said]) -> str:
     named = [bool(NAMES.get(one.cause or "", set()) & said[one.spec.key].all_checks) for one in causes]
     warned = [bool(said[one.spec.key].warned) for one in good]
     anything = [bool(said[one.spec.key].all_checks) for one in good]
-    return f"""losslint 0.4.1, which reads the same runs as CSV, names the cause in {_of(named)} planted runs at whatever place (a
+    return f"""losslint 0.4.1, which reads the same runs as CSV, names the cause in {_of(named)} planted runs at any place (a
 check counts for each cause that it can be taken to mean, as stagnation for a learning rate that is too low); of the
 healthy ones it warns in {_of(warned)}, and remarks on {_of(anything)}. trainscope 1.8.1 reads what its own recorder has
 written from within a training loop of PyTorch, traceml-ai 0.5.0 times a loop from within and says where it waits,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
 from tests.worker.texts import examples_of
@@ -20,11 +17,9 @@ def test_examples_that_do_not_end_are_counted_unless_they_were_cut() -> None:
     assert unended(examples, None, max_length=6) == 4
 
 
-def test_what_follows_an_answers_end_and_is_not_learned_does_not_count() -> None:
-    examples = examples_of([1, 2, END, 7], [1, 2, 3, 7])
-    learned = replace(examples, targets=np.array([False, True, True, False] * 2))
+def test_a_line_may_end_after_an_answer_does() -> None:
+    examples = examples_of([1, 2, END, 7], [1, 2, 3, 7], [END, 2, 3, 7])
     assert unended(examples, END, max_length=8) == 2
-    assert unended(learned, END, max_length=8) == 1
 
 
 @pytest.mark.parametrize(
