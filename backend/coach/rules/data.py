@@ -30,7 +30,7 @@ SETTLED = 0.08
 """Change of the loss, its noise counted in, below which it has settled: before, a model learns how answers look, and only
 then what they have to do with their questions."""
 GAIN = 0.01
-"""Share of the loss by which a question must help its own answer: a model that has understood anything of it gains tenths."""
+"""Share of the loss by which a question must help its answer: a model that understands anything of it gains tenths."""
 _FEWEST_PAIRS = 30
 
 
