@@ -139,12 +139,12 @@ def small_validation(record: RunRecord) -> Finding | None:
 def noisy_evaluation(record: RunRecord) -> Finding | None:
     """Validation losses that differ by chance."""
     tested, count = _tested(record), record.facts.get("validation_examples")
-    if not count or not FEW_TESTED <= count < TESTED:
-        return None
     late = np.array([one["loss"] for one in tested[len(tested) // 2 :]])
+    if not count or not FEW_TESTED <= count < TESTED or len(late) < LATE:
+        return None
     spread, moved = noise(late), abs(float(late[-1] - late[0]))
     turns = int((np.diff(late)[1:] * np.diff(late)[:-1] < 0).sum())
-    if len(late) < LATE or turns < len(late) // 2 or spread < UNSTEADY * float(np.mean(late)) or moved > 3 * spread:
+    if turns < len(late) // 2 or spread < UNSTEADY * float(np.mean(late)) or moved > 3 * spread:
         return None
     return Finding(
         rule="noisy_evaluation",
