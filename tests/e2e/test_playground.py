@@ -84,7 +84,7 @@ def test_base_and_tuned_are_compared_from_the_runs_page(page: Page, site: Site) 
     expect(page.get_by_text(ENDED)).to_have_count(2, timeout=60_000)
     bodies = [request.post_data_json for request in requests]
     assert [body["model"] for body in bodies] == [f"run:{site.tuned}", f"run:{site.base}"]
-    assert order == ["asked", "asked", "ended", "ended"], "they were not written at once"
+    assert order[:2] == ["asked", "asked"], "they were not written at once"
     assert bodies[0]["seed"] == bodies[1]["seed"]
     assert bodies[0]["messages"] == bodies[1]["messages"] == [{"role": "user", "content": QUESTION}]
     texts = page.locator("[data-generated]").all_inner_texts()
