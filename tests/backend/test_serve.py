@@ -11,7 +11,7 @@ DELAYED_ACKNOWLEDGEMENT_S = 0.040
 
 
 def test_no_answer_waits_for_the_acknowledgement_of_its_first_part(shared_server: Server) -> None:
-    """With Nagle's algorithm each answer but a connection's first ones would: the fastest of many shows it on any machine."""
+    """With Nagle's algorithm each answer but the first ones would: the fastest of many shows it on any machine."""
     times = []
     for _ in range(40):
         started = time.perf_counter()
