@@ -20,9 +20,8 @@ def trained_parts(model: Any) -> dict[str, list[nn.Parameter]]:
     head: Any = model.get_output_embeddings()
     inputs: Any = model.get_input_embeddings()
     of_head = {id(weight) for weight in head.parameters()} - {id(weight) for weight in inputs.parameters()}
-    positions = {
-        id(weight) for module in model.modules() if isinstance(module, nn.Embedding) for weight in module.parameters()
-    }
+    tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    of_tables = {id(weight) for table in tables for weight in table.parameters()}
     named: dict[str, list[nn.Parameter]] = {"embeddings": []}
     named |= {f"block {number}": [] for number in range(len(blocks))} | {"norm": [], "head": []}
     seen_block = False
@@ -35,7 +34,7 @@ def trained_parts(model: Any) -> dict[str, list[nn.Parameter]]:
         elif id(weight) in of_head:
             part = "head"
         else:
-            part = "embeddings" if id(weight) in positions or not seen_block else "norm"
+            part = "embeddings" if id(weight) in of_tables or not seen_block else "norm"
         named[part].append(weight)
     return {part: weights for part, weights in named.items() if weights}
 

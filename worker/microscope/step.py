@@ -25,8 +25,9 @@ _ATTENTION_DECIMALS = 6
 
 
 class Before(NamedTuple):
-    """A forward pass that can be gone backward from. ``logits`` [tokens - 1, vocabulary]; ``embedded`` [1, tokens - 1, width]
-    is what the tokens became at first; ``attention``: of each layer that has some [1, heads, tokens - 1, tokens - 1]."""
+    """A forward pass that can be gone backward from. ``logits`` [tokens - 1, vocabulary]; ``embedded``
+    [1, tokens - 1, width] is what the tokens became at first; ``attention``: of each layer that has some
+    [1, heads, tokens - 1, tokens - 1]."""
 
     logits: torch.Tensor
     embedded: torch.Tensor

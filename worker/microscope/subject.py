@@ -73,7 +73,7 @@ def _with_adapter(source: ModelSource, folder: Path) -> LanguageModel:
     loaded = loading.load_model(base)
     loading.require_adapter_weights(folder)
     with loading.adapter_fits(folder):
-        adapted: Any = PeftModel.from_pretrained(loaded.model, folder, is_trainable=True)  # type: ignore[arg-type]
+        adapted: Any = PeftModel.from_pretrained(loaded.model, folder, is_trainable=True)
     return replace(loaded, model=adapted.base_model.model, tokenizer=loading.load_tokenizer(source))
 
 
