@@ -8,7 +8,7 @@ import { Chip, TokenBox } from "../../components/models/token-box.js";
 import { count } from "../../format.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
 import { inText } from "../../stores/evaluate/heat.js";
-import { chanceOf, changeMark, effect, small } from "../../stores/microscope/reading.js";
+import { chanceOf, change, changeMark, effect, small } from "../../stores/microscope/reading.js";
 import { PartBars } from "./part-bars.js";
 
 /** @type {Record<string, string>} */
@@ -77,22 +77,29 @@ function Detail({ token }) {
   `;
 }
 
+/** @param {LookedAtToken} token @returns {string} the change of its probability, such as +0.12 */
+function points(token) {
+  const by = 100 * (change(token) ?? 0);
+  return `${by > 0 ? "+" : "−"}${small(Math.abs(by))}`;
+}
+
 /** @param {{ title: string, places: number[], tokens: LookedAtToken[] }} props */
 function Moved({ title, places, tokens }) {
   return html`
     <table>
       <caption>${title}</caption>
       <thead>
-        <tr><th scope="col">Token</th><th scope="col">Before</th><th scope="col">After</th></tr>
+        <tr><th scope="col">Token</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change, points</th></tr>
       </thead>
       <tbody>
-        ${places.length === 0 && html`<tr><td colspan="3" class="muted">None.</td></tr>`}
+        ${places.length === 0 && html`<tr><td colspan="4" class="muted">None.</td></tr>`}
         ${places.map(
           (place) => html`
             <tr key=${place}>
               <th scope="row"><bdi class="token-text" dir="auto">${visible(tokens[place].text)}</bdi> <small class="muted">${count(place + 1)}</small></th>
               <td>${chanceOf(tokens[place].probability)}</td>
               <td>${chanceOf(tokens[place].probability_after)}</td>
+              <td>${points(tokens[place])}</td>
             </tr>
           `,
         )}

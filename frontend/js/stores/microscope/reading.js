@@ -3,6 +3,7 @@
  *
  * @import { LookedAtToken, MicroscopeStep } from "../../types.js"
  */
+import { chance } from "../evaluate/heat.js";
 
 /** Shares of the largest gradient from which up a token is of the next level. */
 const SHARES = [0.05, 0.2, 0.4, 0.7];
@@ -24,14 +25,7 @@ export function changeMark(token) {
 }
 
 /** @param {number | null} probability @returns {string} */
-export function chanceOf(probability) {
-  if (probability === null) return "unknown";
-  const percent = 100 * probability;
-  if (percent >= 99.95) return "over 99.9%";
-  if (percent >= 10) return `${percent.toFixed(1)}%`;
-  if (percent >= 0.01) return `${Number(percent.toPrecision(2))}%`;
-  return "under 0.01%";
-}
+export const chanceOf = (probability) => (probability === null ? "unknown" : chance(-Math.log(probability)));
 
 /** @param {number | null} value @returns {string} with the digits that tell two apart, as 0.0123 or 1.2e-5 */
 export function small(value) {
