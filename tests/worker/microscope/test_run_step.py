@@ -21,7 +21,7 @@ from worker.training.preparation import prepare
 
 UPDATES, SAVED = 6, 4
 SETTINGS: dict[str, Any] = {
-    "batch_size": 1, "gradient_accumulation_steps": 1, "max_steps": UPDATES, "save_steps": SAVED, "eval_steps": 3,
+    "batch_size": 1, "gradient_accumulation_steps": 1, "max_steps": UPDATES, "save_steps": 1, "keep_checkpoints": UPDATES, "eval_steps": 3,
     "sample_prompts": [], "max_length": 32, "max_grad_norm": 0.5, "learning_rate": 2e-3, "warmup_ratio": 0.5,
     "validation_split": 0.2, "seed": 3,
 }  # fmt: skip
@@ -77,17 +77,21 @@ def is_what_the_run_did(step: dict[str, Any], event: Any) -> None:
     assert step["learning_rate"] == pytest.approx(event.lr, rel=1e-12)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_checkpoints_next_update_is_the_runs(optimizer: str, fragments: Path, tmp_path: Path) -> None:
-    model = ModelSource(kind="built_in", location="tiny")
-    made = Made(tmp_path / "run", fragments, model, optimizer=optimizer, keep_checkpoints=5, save_steps=1)
-    step = made.step(SAVED + 1, made.dir / "checkpoints" / f"step-{SAVED:06d}", SAVED)
-    is_what_the_run_did(step, made.event(SAVED + 1))
-    assert (step["optimizer"], step["optimizer_state"]) == (optimizer, "checkpoint")
-    # What the update made of the weights: the next checkpoint finds the row as likely as was foretold.
+def leads_to_the_next_checkpoint(step: dict[str, Any], made: Made) -> None:
+    """What the update made of the weights: the next checkpoint finds the row as likely as was foretold."""
     after = made.step(SAVED + 1, made.dir / "checkpoints" / f"step-{SAVED + 1:06d}", SAVED + 1)
     assert after["loss"] == pytest.approx(step["loss_after"], abs=1e-5)
     assert abs(step["loss_after"] - step["loss"]) > 1e-3
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_checkpoints_next_update_is_the_runs(optimizer: str, fragments: Path, tmp_path: Path) -> None:
+    model = ModelSource(kind="built_in", location="tiny")
+    made = Made(tmp_path / "run", fragments, model, optimizer=optimizer)
+    step = made.step(SAVED + 1, made.dir / "checkpoints" / f"step-{SAVED:06d}", SAVED)
+    is_what_the_run_did(step, made.event(SAVED + 1))
+    assert (step["optimizer"], step["optimizer_state"]) == (optimizer, "checkpoint")
+    leads_to_the_next_checkpoint(step, made)
 
 
 def test_the_first_update_is_the_runs_too(fragments: Path, tmp_path: Path) -> None:
@@ -103,5 +107,6 @@ def test_an_adapters_next_update_is_the_runs(fragments: Path, tmp_path: Path) ->
     step = made.step(SAVED + 1, made.dir / "checkpoints" / f"step-{SAVED:06d}", SAVED)
     is_what_the_run_did(step, made.event(SAVED + 1))
     assert step["optimizer_state"] == "checkpoint"
+    leads_to_the_next_checkpoint(step, made)
     assert made.step(1, None, 0)["loss"] == pytest.approx(made.event(1).loss, abs=1e-5)
     made.step(UPDATES, made.dir / "adapter", UPDATES)  # the finished adapter, which has no state
