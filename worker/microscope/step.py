@@ -12,11 +12,11 @@ import torch
 from worker.datasets.token_view import TokenNames
 from worker.errors import UnsupportedError
 from worker.microscope.chosen_row import ChosenRow
-from worker.microscope.model_parts import trained_parts
 from worker.microscope.question import Question
 from worker.microscope.subject import Readiness
 from worker.models.loading import LanguageModel
 from worker.models.loss import cross_entropy_sum
+from worker.models.parts import trained_parts
 from worker.models.scores import TokenScores, score_tokens
 
 _MOST_MOVED = 8  # tokens that are named as those that the update moved most

@@ -21,7 +21,8 @@ from worker.training.preparation import prepare
 
 UPDATES, SAVED = 6, 4
 SETTINGS: dict[str, Any] = {
-    "batch_size": 1, "gradient_accumulation_steps": 1, "max_steps": UPDATES, "save_steps": 1, "keep_checkpoints": UPDATES, "eval_steps": 3,
+    "batch_size": 1, "gradient_accumulation_steps": 1, "max_steps": UPDATES, "save_steps": 1, "keep_checkpoints": UPDATES,
+    "eval_steps": 3,
     "sample_prompts": [], "max_length": 32, "max_grad_norm": 0.5, "learning_rate": 2e-3, "warmup_ratio": 0.5,
     "validation_split": 0.2, "seed": 3,
 }  # fmt: skip
