@@ -22,10 +22,17 @@ from worker.training.preparation import prepare
 UPDATES, SAVED = 6, 4
 SETTINGS: dict[str, Any] = {
     "batch_size": 1, "gradient_accumulation_steps": 1, "max_steps": UPDATES, "save_steps": 1, "keep_checkpoints": UPDATES,
-    "eval_steps": 3,
-    "sample_prompts": [], "max_length": 32, "max_grad_norm": 0.5, "learning_rate": 2e-3, "warmup_ratio": 0.5,
-    "validation_split": 0.2, "seed": 3,
+    "eval_steps": 3, "sample_prompts": [], "max_length": 32, "max_grad_norm": 0.5, "learning_rate": 2e-3,
+    "warmup_ratio": 0.5, "validation_split": 0.2, "seed": 3, "precision": "fp32",
 }  # fmt: skip
+
+
+@pytest.fixture
+def few(fragments: Path, tmp_path: Path) -> Path:
+    """Some lines of the corpus."""
+    path = tmp_path / "few.txt"
+    path.write_text("".join(fragments.read_text().splitlines(keepends=True)[:30]))
+    return path
 
 
 class Made:
@@ -86,25 +93,25 @@ def leads_to_the_next_checkpoint(step: dict[str, Any], made: Made) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_checkpoints_next_update_is_the_runs(optimizer: str, fragments: Path, tmp_path: Path) -> None:
+def test_a_checkpoints_next_update_is_the_runs(optimizer: str, few: Path, tmp_path: Path) -> None:
     model = ModelSource(kind="built_in", location="tiny")
-    made = Made(tmp_path / "run", fragments, model, optimizer=optimizer)
+    made = Made(tmp_path / "run", few, model, optimizer=optimizer)
     step = made.step(SAVED + 1, made.dir / "checkpoints" / f"step-{SAVED:06d}", SAVED)
     is_what_the_run_did(step, made.event(SAVED + 1))
     assert (step["optimizer"], step["optimizer_state"]) == (optimizer, "checkpoint")
     leads_to_the_next_checkpoint(step, made)
 
 
-def test_the_first_update_is_the_runs_too(fragments: Path, tmp_path: Path) -> None:
-    made = Made(tmp_path / "run", fragments, ModelSource(kind="built_in", location="tiny"))
+def test_the_first_update_is_the_runs_too(few: Path, tmp_path: Path) -> None:
+    made = Made(tmp_path / "run", few, ModelSource(kind="built_in", location="tiny"))
     step = made.step(1, None, 0)
     is_what_the_run_did(step, made.event(1))
     assert step["optimizer_state"] == "fresh"
 
 
-def test_an_adapters_next_update_is_the_runs(fragments: Path, tmp_path: Path) -> None:
-    base = architectures.save("llama", tmp_path / "base", fragments)
-    made = Made(tmp_path / "run", fragments, base, method="lora", lora_rank=4, lora_dropout=0.0)
+def test_an_adapters_next_update_is_the_runs(few: Path, tmp_path: Path) -> None:
+    base = architectures.save("llama", tmp_path / "base", few)
+    made = Made(tmp_path / "run", few, base, model_name="local:base", method="lora", lora_rank=4, lora_dropout=0.0)
     step = made.step(SAVED + 1, made.dir / "checkpoints" / f"step-{SAVED:06d}", SAVED)
     is_what_the_run_did(step, made.event(SAVED + 1))
     assert step["optimizer_state"] == "checkpoint"

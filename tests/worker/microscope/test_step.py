@@ -28,7 +28,7 @@ CLOSE = 1e-5
 
 
 def job_of(model: ModelSource, dataset: Path, **config: Any) -> Job:
-    settings = {"learning_rate": RATE, "weight_decay": DECAY, "max_grad_norm": CLIP, **config}
+    settings = {"model_name": "local:model", "learning_rate": RATE, "weight_decay": DECAY, "max_grad_norm": CLIP, **config}
     return Job(
         run_id="run", config=RunConfig(**settings), model=model, dataset=DatasetSource(path=str(dataset)), device="cpu"
     )
@@ -114,7 +114,7 @@ def agrees(step: dict[str, Any], plain: Plain) -> None:
     assert [[guess["id"] for guess in token["top"]] for token in tokens[1:]] == best.indices.tolist()
     shares = [guess["probability"] for token in tokens[1:] for guess in token["top"]]
     assert shares == pytest.approx(best.values.exp().flatten().tolist(), **close)
-    assert step["loss"] == pytest.approx(float(plain.loss), **close)
+    assert step["loss"] == pytest.approx(float(plain.loss.detach()), **close)
     assert step["loss_after"] == pytest.approx(float(plain.loss_after), **close)
     assert [part["name"] for part in step["parts"]] == list(plain.norms)
     assert {part["name"]: part["grad_norm"] for part in step["parts"]} == pytest.approx(plain.norms, **close)
