@@ -81,7 +81,7 @@ def test_four_stages_are_walked(page: Page, shared_server: Server, run: dict[str
     assert serious_problems(page) == []
     page.keyboard.press("ArrowRight")
     expect(stage.get_by_role("heading", level=2)).to_have_text("Update")
-    page.get_by_role("button", name="Back").click()
+    page.get_by_role("button", name="Back", exact=True).click()
     expect(stage.get_by_role("heading", level=2)).to_have_text("Backward")
 
 
@@ -90,7 +90,7 @@ def test_the_link_holds_what_was_chosen(page: Page, shared_server: Server, run: 
     figure = page.locator(".stage-figure strong")
     expect(figure).to_have_text(re.compile(r"\d\.\d{4}"), timeout=SLOW)
     expect(page.get_by_text("Checkpoint: Before the first update")).to_be_visible()
-    expect(page.get_by_role("spinbutton", name="Row")).to_have_value("2")
+    expect(page.get_by_role("textbox", name="Row")).to_have_value("2")
     untrained = float(figure.inner_text())
     page.get_by_label("Checkpoint", exact=True).focus()
     page.keyboard.press("End")
@@ -107,6 +107,6 @@ def test_the_link_holds_what_was_chosen(page: Page, shared_server: Server, run: 
     expect(box).to_contain_text("The old owl.", timeout=SLOW)
     assert "text=The+old+owl." in page.url
     page.get_by_label("A row of the dataset").check()
-    page.get_by_role("spinbutton", name="Row").fill("999")
+    page.get_by_role("textbox", name="Row").fill("999")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("no row 999", timeout=SLOW)

@@ -98,7 +98,7 @@ function View({ run, checkpoints, query }) {
 function Differences({ step: { notes } }) {
   return html`
     <details class="card fold">
-      <summary><h2>How this differs from an update of the run</h2></summary>
+      <summary><h2>How the run’s own updates differ</h2></summary>
       <${Notes} notes=${["It is computed in fp32 on the processor, whatever the run's device and precision.", ...notes]} />
     </details>
   `;

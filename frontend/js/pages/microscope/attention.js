@@ -3,14 +3,15 @@
  *
  * @import { Attention, LookedAtToken, MicroscopeStep } from "../../types.js"
  * @import { Choice } from "../../stores/microscope/choice.js"
+ * @import { Painting } from "./attention-draw.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { count } from "../../format.js";
 import { visible } from "../../stores/data/token-text.js";
-import { chanceOf, strongest } from "../../stores/microscope/reading.js";
-import { drawAttention, placeAt, sizesFor } from "./attention-draw.js";
+import { strongest } from "../../stores/microscope/reading.js";
+import { paint, placeAt, show } from "./attention-draw.js";
 
 const MOST_NAMED = 5;
 
@@ -32,8 +33,8 @@ export function AttentionCard({ step: { attention, tokens }, choice, choose }) {
         <${Pick} label="Head" most=${attention.heads} value=${choice.head} onChange=${(/** @type {number} */ head) => choose({ head })} />
       </div>
       <p class="muted">
-        Each row is a token that looks, each column one that it looks at; a row's weights add up to 1, and the darker, the
-        more. Many heads rest on the first token when they find nothing to look for.
+        Each row is a token that looks, each column one that it looks at; a row's weights add up to 1, and the stronger the
+        colour, the more. Many heads rest on the first token when they find nothing to look for.
       </p>
       <${Square} attention=${attention} tokens=${tokens} />
     </div>
@@ -56,30 +57,32 @@ function Pick({ label, most, value, onChange }) {
 function Square({ attention: { weights, layer, head }, tokens }) {
   const last = weights.length - 1;
   const at = useSignal({ row: last, column: strongest(weights[last], 1)[0][0] });
+  const painting = useSignal(/** @type {Painting | null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const box = useRef(/** @type {HTMLElement | null} */ (null));
-  const texts = tokens.map(({ text }) => visible(text));
+  const texts = useMemo(() => tokens.slice(0, weights.length).map(({ text }) => visible(text)), [tokens]);
   const row = Math.min(at.value.row, last);
   const column = Math.min(at.value.column, row);
 
   useEffect(() => {
-    const draw = () => {
-      if (canvas.current && box.current) drawAttention(canvas.current, box.current.clientWidth, weights, texts, { row, column });
-    };
-    draw();
-    const themes = new MutationObserver(draw);
+    const own = /** @type {HTMLElement} */ (box.current);
+    const repaint = () => (painting.value = paint(/** @type {HTMLCanvasElement} */ (canvas.current), own.clientWidth, weights));
+    const themes = new MutationObserver(repaint);
     themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    const sizes = new ResizeObserver(draw);
-    if (box.current) sizes.observe(box.current);
+    const sizes = new ResizeObserver(repaint); // which also calls at once
+    sizes.observe(/** @type {HTMLElement} */ (own.parentElement)); // the box itself grows by what is painted
     return () => {
       themes.disconnect();
       sizes.disconnect();
     };
-  }, [weights, row, column]);
+  }, [weights]);
+  useEffect(() => {
+    if (painting.value && canvas.current) show(canvas.current, painting.value, texts, { row, column });
+  }, [painting.value, texts, row, column]);
 
   const point = (/** @type {MouseEvent} */ event) => {
-    const place = placeAt(event.offsetX, event.offsetY, sizesFor(weights.length, box.current?.clientWidth ?? 0), weights.length);
-    if (place) at.value = place;
+    const place = painting.value && placeAt(event.offsetX, event.offsetY, painting.value.sizes, weights.length);
+    if (place && (place.row !== row || place.column !== column)) at.value = place;
   };
   const move = (/** @type {KeyboardEvent} */ event) => {
     const next = moved(event.key, row, column, last);
@@ -87,20 +90,7 @@ function Square({ attention: { weights, layer, head }, tokens }) {
     event.preventDefault();
     at.value = next;
   };
-  const named = strongest(weights[row], MOST_NAMED);
   return html`
-    <div
-      ref=${box}
-      class="attention-square"
-      role="application"
-      tabindex="0"
-      aria-label=${`Attention of layer ${layer}, head ${head}. Up and down choose who looks, left and right at whom.`}
-      onKeyDown=${move}
-      onMouseMove=${point}
-      onClick=${point}
-    >
-      <canvas ref=${canvas} aria-hidden="true"></canvas>
-    </div>
     <div class="attention-readout" role="status">
       <p>
         <bdi class="token-text" dir="auto">${texts[row]}</bdi> <small class="muted">${count(row + 1)}</small> looks at
@@ -108,11 +98,21 @@ function Square({ attention: { weights, layer, head }, tokens }) {
         ${" "}with weight <strong>${weights[row][column].toFixed(3)}</strong>
       </p>
       <p class="muted">
-        Most at: ${named.map(
+        It looks most at: ${strongest(weights[row], MOST_NAMED).map(
           ([place, weight], number) =>
-            html`${number > 0 ? ", " : ""}<bdi class="token-text" dir="auto">${texts[place]}</bdi> ${chanceOf(weight)}`,
+            html`${number > 0 ? ", " : ""}<bdi class="token-text" dir="auto">${texts[place]}</bdi> ${weight.toFixed(3)}`,
         )}
       </p>
+    </div>
+    <div
+      ref=${box}
+      class="attention-square"
+      role="application"
+      tabindex="0"
+      aria-label=${`Attention of layer ${layer}, head ${head}. Up and down choose who looks, left and right at whom.`}
+      onKeyDown=${move}
+    >
+      <canvas ref=${canvas} aria-hidden="true" onMouseMove=${point} onClick=${point}></canvas>
     </div>
   `;
 }

@@ -32,6 +32,7 @@ export function BackwardStage({ step }) {
         direction=${directionOf(tokens)}
         label="The row, by the gradient that reaches each token"
         className="heat-map"
+        start=${Math.max(0, tokens.findIndex(({ gradient }) => gradient === largest))}
         chip=${chip}
         detail=${(/** @type {LookedAtToken | null} */ token) => html`<${Detail} token=${token} largest=${largest} />`}
       />

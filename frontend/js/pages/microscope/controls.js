@@ -70,16 +70,20 @@ function CheckpointSlider({ checkpoints, name, choose }) {
 
 /** @param {{ row: number, choose: (change: Partial<Choice>) => void }} props */
 function RowField({ row, choose }) {
+  const change = (/** @type {Event} */ event) => {
+    const wanted = Math.floor(Number(valueOf(event)));
+    if (wanted >= 1) choose({ row: wanted, text: null });
+    else /** @type {HTMLInputElement} */ (event.target).value = String(row); // no number: as it was
+  };
   return html`
     <label class="stacked">
       <span>Row</span>
       <input
         class="number"
-        type="number"
-        min="1"
-        step="1"
+        type="text"
+        inputmode="numeric"
         value=${row}
-        onChange=${(/** @type {Event} */ event) => choose({ row: Math.max(1, Math.floor(Number(valueOf(event)) || 1)), text: null })}
+        onChange=${change}
       />
       <span class="field-help">Counted from 1, in the order of the file.</span>
     </label>

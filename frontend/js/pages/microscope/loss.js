@@ -17,8 +17,7 @@ export function LossStage({ step: { tokens, loss } }) {
   const learned = tokens.filter((token) => token.learned).length;
   return html`
     <p class="stage-figure">
-      <strong>${loss === null ? "not finite" : loss.toFixed(4)}</strong> nats, the mean over ${count(learned)} learned
-      ${learned === 1 ? "token" : "tokens"}
+      <strong>${loss === null ? "not finite" : loss.toFixed(4)}</strong> nats, the mean over ${learned === 1 ? "1 learned token" : `${count(learned)} learned tokens`}
       ${loss !== null && html`<span class="muted">perplexity ${Math.exp(loss).toPrecision(4)}: as undecided as between that many equally likely tokens</span>`}
     </p>
     <ul class="heat-legend" aria-label="What the colours and lines mean">
