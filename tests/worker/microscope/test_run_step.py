@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.worker import architectures
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
@@ -71,6 +72,7 @@ class Made:
         source = ModelSource(kind="folder", location=str(checkpoint)) if checkpoint else None
         question = Question(job=self.job, model=source, step=saved_after, total_steps=UPDATES, row=1)
         samples = Samples()
+        torch.manual_seed(99)  # another process would not stand where training left the generator
         model = load_subject(question, samples)
         question = question.model_copy(update={"row": self.row_of(update, samples, model)})
         chosen = choose_row(self.job, model, samples, question.row, None)
