@@ -99,7 +99,7 @@ function Differences({ step: { notes } }) {
   return html`
     <details class="card fold">
       <summary><h2>How the run’s own updates differ</h2></summary>
-      <${Notes} notes=${["It is computed in fp32 on the processor, whatever the run's device and precision.", ...notes]} />
+      <${Notes} notes=${["This step is computed in fp32 on the processor, whatever the run's device and precision.", ...notes]} />
     </details>
   `;
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +13,10 @@ import httpx
 import pytest
 from httpx_sse import connect_sse
 
+from backend.models.catalog import Catalog
+from backend.runs.microscope import Microscope
+from backend.schemas.microscope import MicroscopeRequest
+from backend.schemas.runs import Run
 from tests.serving import Server
 
 ANIMALS = ("fox", "owl", "cat", "dog", "hen", "cow", "pig", "bee", "ant", "elk")
@@ -127,6 +131,30 @@ def test_a_run_that_is_not_there_is_not_found(shared_server: Server) -> None:
     assert response.status_code == 404
 
 
+def test_of_lora_the_finished_adapter_is_looked_at_and_not_what_it_was_merged_into(
+    shared_server: Server, run: dict[str, Any], tmp_path: Path
+) -> None:
+    directory = tmp_path / run["id"]
+    shutil.copytree(shared_server.data_dir / "runs" / run["id"], directory)
+    microscope = Microscope(tmp_path, Catalog(tmp_path / "models", tmp_path), tmp_path / "log")
+
+    def place(checkpoint: str | None) -> tuple[str, Path | None, int]:
+        question = microscope.question(Run.model_validate(run), MicroscopeRequest(dataset_row=1, checkpoint=checkpoint))
+        source = question["model"]
+        return question["checkpoint"], source and Path(source["location"]), question["step"]
+
+    assert place(None) == ("step-000004", directory / "checkpoints" / "step-000004", 4)
+    assert place("start") == ("start", None, 0)
+    assert place("final") == ("final", directory / "model", 4)
+    (directory / "adapter").mkdir()
+    (directory / "adapter" / "adapter_config.json").write_text("{}")
+    assert place("final") == ("final", directory / "adapter", 4)
+    shutil.rmtree(directory / "checkpoints")
+    assert place(None)[0] == "final"
+    shutil.rmtree(directory / "model")
+    assert place(None)[0] == "start"
+
+
 def test_one_at_a_time_and_few_wait(shared_server: Server, run: dict[str, Any]) -> None:
     """Two that are asked and not read yet leave no place for a third."""
     path, body = f"/api/runs/{run['id']}/microscope", {"text": "The fox. " * 40, "checkpoint": "start"}
@@ -143,15 +171,10 @@ def test_one_at_a_time_and_few_wait(shared_server: Server, run: dict[str, Any]) 
 
 
 def test_a_step_that_takes_too_long_is_broken_off(shared_server: Server, run: dict[str, Any], run_async: Any) -> None:
-    from backend.models.catalog import Catalog
-    from backend.runs.microscope import Microscope
-    from backend.schemas.microscope import MicroscopeRequest
-    from backend.schemas.runs import Run
-
     runs_dir = shared_server.data_dir / "runs"
     catalog = Catalog(shared_server.data_dir / "models", runs_dir)
     microscope = Microscope(runs_dir, catalog, shared_server.data_dir / "overdue.log", seconds=0)
-    question = microscope.question(Run.model_validate(json.loads(json.dumps(run))), MicroscopeRequest(dataset_row=1))
+    question = microscope.question(Run.model_validate(run), MicroscopeRequest(dataset_row=1))
 
     async def ask() -> list[dict[str, Any]]:
         return [reply async for reply in microscope.look(run["id"], question)]

@@ -3,7 +3,7 @@
  *
  * @import { Attention, LookedAtToken, MicroscopeStep } from "../../types.js"
  * @import { Choice } from "../../stores/microscope/choice.js"
- * @import { Painting } from "./attention-draw.js"
+ * @import { Painting, Sizes } from "./attention-draw.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
@@ -89,6 +89,7 @@ function Square({ attention: { weights, layer, head }, tokens }) {
     if (!next) return;
     event.preventDefault();
     at.value = next;
+    if (painting.value && box.current) scrollTo(box.current, painting.value.sizes, next.column);
   };
   return html`
     <div class="attention-readout" role="status">
@@ -100,7 +101,7 @@ function Square({ attention: { weights, layer, head }, tokens }) {
       <p class="muted">
         It looks most at: ${strongest(weights[row], MOST_NAMED).map(
           ([place, weight], number) =>
-            html`${number > 0 ? ", " : ""}<bdi class="token-text" dir="auto">${texts[place]}</bdi> ${weight.toFixed(3)}`,
+            html`${number > 0 ? ", " : ""}<bdi class="token-text" dir="auto">${texts[place]}</bdi> <small>${count(place + 1)}</small> ${weight.toFixed(3)}`,
         )}
       </p>
     </div>
@@ -115,6 +116,14 @@ function Square({ attention: { weights, layer, head }, tokens }) {
       <canvas ref=${canvas} aria-hidden="true" onMouseMove=${point} onClick=${point}></canvas>
     </div>
   `;
+}
+
+/** Brings a column into sight. @param {HTMLElement} box @param {Sizes} sizes @param {number} column */
+function scrollTo(box, { margin, cell }, column) {
+  const left = margin + column * cell;
+  const right = left + cell;
+  if (left < box.scrollLeft + margin) box.scrollLeft = left - margin;
+  else if (right > box.scrollLeft + box.clientWidth) box.scrollLeft = right - box.clientWidth;
 }
 
 /** @param {string} key @param {number} row @param {number} column @param {number} last */

@@ -8,7 +8,7 @@ import { html } from "htm/preact";
 import { Icon } from "../../components/icon.js";
 import { Chip, TokenBox } from "../../components/models/token-box.js";
 import { count } from "../../format.js";
-import { directionOf, visible } from "../../stores/data/token-text.js";
+import { directionOf, noteOf, visible } from "../../stores/data/token-text.js";
 import { chanceOf } from "../../stores/microscope/reading.js";
 import { AttentionCard } from "./attention.js";
 
@@ -56,6 +56,7 @@ function Guesses({ token, index, tokens }) {
         After <bdi class="token-text" dir="auto">${index > 6 ? "…" : ""}${visible(before)}</bdi> stands
         ${" "}<bdi class="token-text" dir="auto"><strong>${visible(token.text)}</strong></bdi>: the model gave it
         ${" "}<strong>${chanceOf(token.probability)}</strong>, number ${count(Number(token.rank))} of its guesses.
+        ${noteOf(token.text) && html` <span class="muted">It is ${noteOf(token.text)}.</span>`}
         ${!token.learned && html` <span class="muted">It is only read: it does not count in the loss.</span>`}
       </p>
       <table>

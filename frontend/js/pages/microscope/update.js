@@ -89,7 +89,7 @@ function Moved({ title, places, tokens }) {
     <table>
       <caption>${title}</caption>
       <thead>
-        <tr><th scope="col">Token</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change, points</th></tr>
+        <tr><th scope="col">Token, place</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Change, points</th></tr>
       </thead>
       <tbody>
         ${places.length === 0 && html`<tr><td colspan="4" class="muted">None.</td></tr>`}
