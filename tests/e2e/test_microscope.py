@@ -34,6 +34,8 @@ def run(shared_server: Server) -> Iterator[dict[str, Any]]:
 
 def test_four_stages_are_walked(page: Page, shared_server: Server, run: dict[str, Any]) -> None:
     page.goto(f"{shared_server.url}/#/runs/{run['id']}")
+    inside = page.get_by_role("link", name=re.compile("checkpoint of step 2 under the microscope"))
+    expect(inside).to_have_attribute("href", f"#/runs/{run['id']}/microscope?checkpoint=step-000002")
     page.locator(".run-head").get_by_role("link", name="Microscope").click()
     stage = page.locator(".stage")
 
