@@ -14,7 +14,7 @@ from backend import errors
 from backend.api import datasets, pages, system
 from backend.api.models import evaluations, exports, generate, score, shares, votes
 from backend.api.models import listing as models
-from backend.api.runs import compare, files, history, preflight, series, streams, tags
+from backend.api.runs import compare, files, history, microscope, preflight, series, streams, tags
 from backend.api.runs import resource as runs
 from backend.api.v1 import completions, listing, messages, responses
 from backend.body_limit import BodyLimit
@@ -29,6 +29,7 @@ from backend.events.webhooks import Webhooks, page_url
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
 from backend.security import Security
@@ -77,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         compare,
         preflight,
         history,
+        microscope,
         series,
         files,
         exports,
@@ -132,6 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     webhooks = await _webhooks(settings, database, broadcaster)
     supervisor = Supervisor(database, settings.runs_dir, found, before_start=free_gpu)
     catalog = Catalog(settings.models_dir, settings.runs_dir)
+    own_microscope = Microscope(settings.runs_dir, catalog, settings.data_dir / "microscope.log")
     sources = Sources(catalog, own_datasets, database, settings.runs_dir)
     own_evaluations = Evaluations(settings.data_dir, sources, supervisor.busy_devices)
     supervisor.start()
@@ -149,6 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             generator=generator,
             inspector=inspector,
             estimates=Estimates(estimator, found, settings.data_dir),
+            microscope=own_microscope,
             evaluations=own_evaluations,
             exports=own_exports,
             devices=found,
@@ -163,6 +167,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await generator.release()
         await inspector.release()
         await estimator.release()
+        await own_microscope.helper.release()
         if webhooks:
             await webhooks.stop()
         await broadcaster.stop()

@@ -13,6 +13,7 @@ from backend.events.webhooks import Webhooks
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
 from backend.schemas.system import Device
@@ -35,6 +36,7 @@ class Services:
     generator: Helper
     inspector: Helper
     estimates: Estimates
+    microscope: Microscope
     evaluations: Evaluations
     exports: Exports
     devices: list[Device]

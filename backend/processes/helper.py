@@ -30,8 +30,10 @@ MOST_LINE_BYTES = 16 << 20
 
 
 class Helper:
-    def __init__(self, module: str, log_path: Path, what: str, *, at_once: int = 1) -> None:
-        """``what`` it does, as in "The process that generates text", and how many answers ``at_once``."""
+    def __init__(
+        self, module: str, log_path: Path, what: str, *, at_once: int = 1, most_waiting: int = MOST_WAITING
+    ) -> None:
+        """``what`` it does, as in "The process that generates text", how many answers ``at_once``, and how many may wait."""
         self._module = module
         self._log_path = log_path
         self._broken = {
@@ -44,7 +46,7 @@ class Helper:
         self._replies: dict[int, asyncio.Queue[dict[str, Any]]] = {}
         self._ids = itertools.count(1)
         self._turn = asyncio.Semaphore(at_once)
-        self._most = at_once - 1 + MOST_WAITING
+        self._most = at_once - 1 + most_waiting
         self._starting = asyncio.Lock()
         self._waiting = 0
         self._idle: asyncio.TimerHandle | None = None

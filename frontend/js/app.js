@@ -14,6 +14,7 @@ import { ComparePage } from "./pages/compare.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DatasetsPage } from "./pages/datasets.js";
 import { EvaluatePage } from "./pages/evaluate.js";
+import { MicroscopePage } from "./pages/microscope.js";
 import { NewRunPage } from "./pages/new-run.js";
 import { NotFoundPage } from "./pages/not-found.js";
 import { PlaygroundPage } from "./pages/playground.js";
@@ -21,7 +22,7 @@ import { RunPage } from "./pages/run.js";
 import { parseRoute } from "./router.js";
 
 const LINKS = /** @type {const} */ ([
-  ["#/", "Runs", ["board", "run", "compare"]],
+  ["#/", "Runs", ["board", "run", "microscope", "compare"]],
   ["#/new", "New run", ["new"]],
   ["#/playground", "Playground", ["playground"]],
   ["#/evaluate", "Evaluate", ["evaluate"]],
@@ -78,6 +79,8 @@ function CurrentPage({ route }) {
       `;
     case "run":
       return html`<${RunPage} key=${route.id} id=${route.id} query=${route.query} />`;
+    case "microscope":
+      return html`<${MicroscopePage} key=${route.id} id=${route.id} query=${route.query} />`;
     case "playground":
       return html`<${PlaygroundPage} key=${String(route.query)} query=${route.query} />`;
     case "evaluate":

@@ -2,7 +2,7 @@
  * Views are hash routes, so that each is a link.
  *
  * @typedef {object} Route
- * @property {"board" | "compare" | "new" | "run" | "playground" | "evaluate" | "datasets" | "dataset" | "unknown"} page
+ * @property {"board" | "compare" | "new" | "run" | "microscope" | "playground" | "evaluate" | "datasets" | "dataset" | "unknown"} page
  * @property {string} id of the run or dataset, else empty
  * @property {URLSearchParams} query
  */
@@ -17,6 +17,7 @@ export function parseRoute(hash) {
   const query = new URLSearchParams(search);
   if (parts.length === 0) return { page: "board", id: "", query };
   if (parts.length === 2 && parts[0] === "runs") return { page: "run", id: decode(parts[1]), query };
+  if (parts.length === 3 && parts[0] === "runs" && parts[2] === "microscope") return { page: "microscope", id: decode(parts[1]), query };
   if (parts.length === 2 && parts[0] === "datasets") return { page: "dataset", id: decode(parts[1]), query };
   if (parts.length === 1) {
     if (parts[0] === "new") return { page: "new", id: "", query };
@@ -39,6 +40,9 @@ function decode(part) {
 
 /** @param {string} id */
 export const runLink = (id) => `#/runs/${encodeURIComponent(id)}`;
+
+/** One training step of a run, slowed down. @param {string} id */
+export const microscopeLink = (id) => `${runLink(id)}/microscope`;
 
 /** @param {string[]} runs */
 export const compareLink = (runs) => `#/compare?runs=${runs.map(encodeURIComponent).join(",")}`;

@@ -117,6 +117,12 @@ export type Scores = Schemas["Scores"];
 export type LikelyToken = Schemas["LikelyToken"];
 export type ScoredToken = Schemas["ScoredToken"];
 export type ScoredText = Schemas["ScoredText"];
+/** The page always says how many guesses it wants; what is left out is the usual. */
+export type MicroscopeRequest = Partial<Schemas["MicroscopeRequest"]>;
+export type MicroscopeStep = Schemas["MicroscopeStep"];
+export type LookedAtToken = Schemas["LookedAtToken"];
+export type ModelPart = Schemas["ModelPart"];
+export type Attention = Schemas["Attention"];
 export type Evaluation = Schemas["Evaluation"];
 export type EvaluationCell = Schemas["EvaluationCell"];
 export type Share = Schemas["Share"];

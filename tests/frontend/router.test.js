@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { datasetLink, parseRoute, playgroundLink, runLink, sameRunLink, trainOnLink } from "../../frontend/js/router.js";
+import { datasetLink, microscopeLink, parseRoute, playgroundLink, runLink, sameRunLink, trainOnLink } from "../../frontend/js/router.js";
 
 test("addresses name pages", () => {
   const page = (/** @type {string} */ hash) => parseRoute(hash).page;
@@ -16,6 +16,8 @@ test("addresses name pages", () => {
 
 test("links lead back to what they name", () => {
   assert.deepEqual(parseRoute(runLink("20250101-000000-ab12")).id, "20250101-000000-ab12");
+  const looked = parseRoute(`${microscopeLink("20250101-000000-ab12")}?row=3`);
+  assert.deepEqual([looked.page, looked.id, looked.query.get("row")], ["microscope", "20250101-000000-ab12", "3"]);
   assert.equal(parseRoute(playgroundLink("run:x@step-000010")).query.get("model"), "run:x@step-000010");
   assert.equal(parseRoute(datasetLink("my data")).id, "my data");
   assert.equal(parseRoute(sameRunLink("a b")).query.get("from"), "a b");

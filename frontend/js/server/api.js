@@ -173,6 +173,14 @@ export const getEvaluations = (id) => get(`${runPath(id)}/events?type=evaluation
 /** @param {string} id @returns {Promise<{ items: T.Sample[], stream_cursor: number }>} */
 export const getSamples = (id) => get(`${runPath(id)}/samples`);
 
+/**
+ * @param {string} id
+ * @param {T.MicroscopeRequest} wanted
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {text}, and `done` with the MicroscopeStep
+ */
+export const lookAtStep = (id, wanted, signal) => eventsOf(sendJson("POST", `${runPath(id)}/microscope`, wanted, { signal }));
+
 /** @param {string} id @returns {Promise<{ items: T.Checkpoint[], stream_cursor: number }>} */
 export const getCheckpoints = (id) => get(`${runPath(id)}/checkpoints`);
 

@@ -18,7 +18,7 @@ import { Rename } from "../../components/rename.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import { useNow } from "../../components/hooks/use-now.js";
 import * as format from "../../format.js";
-import { evaluateLink, playgroundLink, sameRunLink } from "../../router.js";
+import { evaluateLink, microscopeLink, playgroundLink, sameRunLink } from "../../router.js";
 import { hasEnded, progress } from "../../stores/run-state.js";
 
 const AT_REST = ["queued", "paused"];
@@ -48,6 +48,7 @@ export function Header({ store, behind }) {
         <${StatusBadge} status=${run.status} />
         <${ConnectionState} state=${store.connection.value} detail=${behind} />
         <div class="actions push">
+          <a class="button" href=${microscopeLink(run.id)} title="One training step of this run, slowed down">Microscope</a>
           <a class="button" href=${sameRunLink(run.id)} title="The form, filled in like this run">New run like this</a>
           <${Actions} store=${store} error=${error} />
         </div>
