@@ -13,7 +13,7 @@ from worker.contract import RowLoss, RowsEvent
 from worker.data.corpus import Examples
 
 _KEPT = 4  # updates: a row may show in the loss of the update that learns it, or spoil those that follow
-_KNOWN = 16  # updates before one can be called unusual
+_KNOWN = 16  # updates before one can be called unusual, and by whose median it is
 _REMEMBERED = 64
 _FAR = 6.0  # spreads above the usual loss; of 10,000 updates with losses in a bell curve, none gets there
 _MAD_TO_DEVIATION = 1.4826  # of a bell curve
@@ -73,8 +73,7 @@ class RowWatch:
 
     def note(self, step: int, loss: float, numbers: Sequence[int], token_losses: Floats) -> RowsEvent | None:
         """Update ``step`` had this mean ``loss``. Returns what stands out if that begins a spike, or is no number."""
-        usual = float(np.median(self._losses)) if self._losses else -np.inf
-        rows = rows_of(self._train, numbers, token_losses, usual)
+        rows = rows_of(self._train, numbers, token_losses, self._usual())
         self._kept.append(rows)
         self._learned.append(rows.worst(_OF_EVALUATION))
         if len(self._learned) > _REMEMBERED:
@@ -91,10 +90,13 @@ class RowWatch:
             return True
         if len(self._losses) < _KNOWN:
             return False
-        known = np.array(self._losses)
-        usual = float(np.median(known))
-        spread = _MAD_TO_DEVIATION * float(np.median(np.abs(known - usual)))
-        return loss - usual > max(_FAR * spread, _LEAST * usual)
+        # Of neighbours, so that a loss that falls or rises steadily is none that spreads.
+        steps = np.abs(np.diff(self._losses))
+        spread = _MAD_TO_DEVIATION * float(np.median(steps)) / np.sqrt(2)
+        return loss - self._usual() > max(_FAR * spread, _LEAST * self._usual())
+
+    def _usual(self) -> float:
+        return float(np.median(list(self._losses)[-_KNOWN:])) if self._losses else -np.inf
 
     def at_evaluation(
         self, step: int, validation: Examples, losses: Floats | None, name: str | None, *, last: bool
