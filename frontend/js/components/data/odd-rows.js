@@ -39,7 +39,7 @@ export function OddRowsTable({ run, rows, label, few = rows.length }) {
             ${named && html`<th scope="col">Dataset</th>`}
             <th scope="col">Loss</th>
             <th scope="col">Tokens</th>
-            <th scope="col">Begins with</th>
+            <th scope="col" class="begins">Begins with</th>
           </tr>
         </thead>
         <tbody>
