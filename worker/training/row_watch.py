@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +21,7 @@ _REMEMBERED = 64
 _FAR = 6.0  # spreads above the usual loss; of 10,000 updates with losses in a bell curve, none gets there
 _MAD_TO_DEVIATION = 1.4826  # of a bell curve
 _LEAST = 0.02  # of the usual loss: below, nobody would see it in the chart
+_FEWEST = 3  # examples whose median says anything
 _OF_SPIKE, _OF_EVALUATION, _FEWER = 20, 100, 10
 _EVALUATIONS_IN_FULL = 20  # of a run with more, each but the last names fewer, as the log is read by many
 _TEXT_TOKENS, _TEXT_CHARACTERS = 120, 160
@@ -52,8 +56,8 @@ def rows_of(examples: Examples, numbers: Sequence[int], token_losses: Floats, us
     tokens = np.asarray(examples.trained[places])
     losses = np.add.reduceat(token_losses.astype(np.float64), np.cumsum([0, *tokens[:-1]])) / tokens
     finite = losses[np.isfinite(losses)]
-    middle = max(usual, float(np.median(finite)) if len(finite) > 2 else -np.inf)
-    return Rows(places, losses, (losses - (middle if np.isfinite(middle) else 0.0)) * np.sqrt(tokens))
+    middle = max(usual, statistics.median(finite.tolist()) if len(finite) >= _FEWEST else 0.0)
+    return Rows(places, losses, (losses - middle) * np.sqrt(tokens))
 
 
 class RowWatch:
@@ -73,30 +77,28 @@ class RowWatch:
 
     def note(self, step: int, loss: float, numbers: Sequence[int], token_losses: Floats) -> RowsEvent | None:
         """Update ``step`` had this mean ``loss``. Returns what stands out if that begins a spike, or is no number."""
-        rows = rows_of(self._train, numbers, token_losses, self._usual())
+        usual = statistics.median(list(self._losses)[-_KNOWN:]) if self._losses else -math.inf
+        rows = rows_of(self._train, numbers, token_losses, usual)
         self._kept.append(rows)
-        self._learned.append(rows.worst(_OF_EVALUATION))
+        self._learned.append(rows)
         if len(self._learned) > _REMEMBERED:
             self._learned = [_joined(self._learned).worst(_OF_EVALUATION)]
-        was_high, self._high = self._high, self._is_high(loss)
-        if np.isfinite(loss):
+        was_high, self._high = self._high, self._is_high(loss, usual)
+        if math.isfinite(loss):
             self._losses.append(loss)
         if was_high or not self._high:
             return None
         return RowsEvent(step=step, cause="spike", rows=self._told(_joined(self._kept).worst(_OF_SPIKE)))
 
-    def _is_high(self, loss: float) -> bool:
-        if not np.isfinite(loss):
+    def _is_high(self, loss: float, usual: float) -> bool:
+        if not math.isfinite(loss):
             return True
         if len(self._losses) < _KNOWN:
             return False
         # Of neighbours, so that a loss that falls or rises steadily is none that spreads.
-        steps = np.abs(np.diff(self._losses))
-        spread = _MAD_TO_DEVIATION * float(np.median(steps)) / np.sqrt(2)
-        return loss - self._usual() > max(_FAR * spread, _LEAST * self._usual())
-
-    def _usual(self) -> float:
-        return float(np.median(list(self._losses)[-_KNOWN:])) if self._losses else -np.inf
+        steps = statistics.median(abs(later - earlier) for earlier, later in pairwise(self._losses))
+        spread = _MAD_TO_DEVIATION * steps / math.sqrt(2)
+        return loss - usual > max(_FAR * spread, _LEAST * usual)
 
     def at_evaluation(
         self, step: int, validation: Examples, losses: Floats | None, name: str | None, *, last: bool
