@@ -14,7 +14,7 @@ from backend import errors
 from backend.api import datasets, pages, system
 from backend.api.models import evaluations, exports, generate, score, shares, votes
 from backend.api.models import listing as models
-from backend.api.runs import compare, files, history, microscope, preflight, series, streams, tags
+from backend.api.runs import compare, files, history, inside, microscope, preflight, series, streams, tags
 from backend.api.runs import resource as runs
 from backend.api.v1 import completions, listing, messages, responses
 from backend.body_limit import BodyLimit
@@ -79,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         preflight,
         history,
         microscope,
+        inside,
         series,
         files,
         exports,

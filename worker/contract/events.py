@@ -147,9 +147,9 @@ class DataEvent(_Event):
     """What the worker found in its data before training, in numbers; null is what was not looked for.
 
     ``examples`` to learn from and ``validation_examples`` kept aside; ``tokens`` of the former, of which ``trained_tokens``
-    are learned; ``cut`` examples were longer than max_length; ``unlearned`` had nothing to learn and were left out;
-    ``duplicates`` are examples to learn from that stand there more than once, ``leaked`` those to test on that are
-    learned from as well.
+    are learned; ``cut`` examples of both were longer than max_length; ``unlearned`` had nothing to learn and were left out;
+    ``duplicates`` are exact copies of earlier examples to learn from, ``leaked`` the examples to test on that are learned
+    from as well. Told again by a worker that goes on from a checkpoint.
     """
 
     type: Literal["data"] = "data"
@@ -218,11 +218,16 @@ class RowLoss(BaseModel):
 
 
 class RowsEvent(_Event):
-    """Examples that stand out, the worst first: of the updates around a spike of the loss, or of an evaluation."""
+    """Examples that stand out, the worst first: of the updates around a spike of the loss; of those since the evaluation
+    before (``training``), as each was when it was learned; or of what is tested on (``evaluation``).
+
+    One stands out by how far its loss is above the usual one times the square root of its tokens, so that a single rare word
+    is not before a text that is odd from end to end.
+    """
 
     type: Literal["rows"] = "rows"
     step: int
-    cause: Literal["spike", "evaluation"]
+    cause: Literal["spike", "training", "evaluation"]
     rows: list[RowLoss]
 
 

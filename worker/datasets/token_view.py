@@ -68,14 +68,12 @@ def _chosen(corpus: Corpus, rows: Sequence[int], seed: int | None, count: int) -
 
 def places(corpus: Corpus) -> Iterator[Place]:
     """All rows in the file's order."""
-    one_document = corpus.source.format == "txt" and corpus.source.reading.kind == "document"
-    count, before, section = 0, 0, 0
+    before = section = 0
     for chunk, _ in corpus.chunks():
         for number, row in zip(chunk.numbers, chunk.rows, strict=True):
-            count += 1
-            section = section + 1 if number == before and not one_document else 0
+            section = section + 1 if number == before else 0
             before = number
-            yield (count if one_document else number), section, row
+            yield number, section, row
 
 
 def _items(

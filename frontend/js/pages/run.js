@@ -16,6 +16,7 @@ import { Exports } from "./run/exports.js";
 import { Failure } from "./run/failure.js";
 import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
+import { Inside } from "./run/inside.js";
 import { Log } from "./run/log.js";
 import { FurtherLosses } from "./run/further-losses.js";
 import { Metrics } from "./run/metrics.js";
@@ -68,6 +69,7 @@ function RunView({ store, view }) {
       <div class="run-columns">
         <div>
           <${Charts} store=${store} view=${view} />
+          <${Inside} store=${store} />
           <${Log} id=${store.id} active=${!ended} />
         </div>
         <div>

@@ -10,6 +10,7 @@ import { Zoom } from "../charts/zoom.js";
 import * as api from "../server/api.js";
 import { coalesce } from "../server/coalesce.js";
 import { Stream } from "../server/stream.js";
+import { InsideStore } from "./inside-store.js";
 import { announce } from "./notifications.js";
 import { answersOf } from "./run-answers.js";
 import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
@@ -26,6 +27,7 @@ export class RunStore {
   /** Why the page could not be loaded. */
   error = signal(/** @type {api.ApiError | null} */ (null));
   zoom;
+  inside;
   refreshRun;
   refreshCheckpoints;
   id;
@@ -38,6 +40,7 @@ export class RunStore {
   constructor(id) {
     this.id = id;
     this.zoom = new Zoom(id);
+    this.inside = new InsideStore(id);
     this.refreshRun = coalesce(() => this.#refresh(async () => this.take(await api.getRun(id))));
     this.refreshCheckpoints = coalesce(() =>
       this.#refresh(async () => {
@@ -79,6 +82,7 @@ export class RunStore {
     clearTimeout(this.#retry);
     this.#stream?.close();
     this.zoom.close();
+    this.inside.close();
   }
 
   /** @param {Run} snapshot */
@@ -117,6 +121,7 @@ export class RunStore {
     announce(before, (this.run.value = events.reduce(applyEvent, before)));
     this.series.value = appendEvents(this.series.value, events);
     this.zoom.append(events);
+    this.inside.note(events);
     for (const event of events) {
       if (event.type === "sample") this.#addSample(event);
       else if (event.type === "evaluation") this.evaluations.value = withEvaluation(this.evaluations.value, event);
