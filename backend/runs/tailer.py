@@ -29,15 +29,15 @@ class Tailer:
         self._database = database
         self._runs_dir = runs_dir
 
-    async def follow(self, run_id: str) -> None:
-        """Ingest what the worker appends, as it appends it, until cancelled."""
+    async def follow(self, run_id: str, news: asyncio.Event) -> None:
+        """Ingest what the worker appends, as it appends it, until cancelled. ``news`` is set whenever there was some."""
         try:
-            await self._follow(run_id, poll=False)
+            await self._follow(run_id, news, poll=False)
         except OSError as error:  # the system's limit on watches is reached, or there are none on this file system
             log.warning("Run %s: its log is polled, for it cannot be watched: %s", run_id, error)
-            await self._follow(run_id, poll=True)
+            await self._follow(run_id, news, poll=True)
 
-    async def _follow(self, run_id: str, *, poll: bool) -> None:
+    async def _follow(self, run_id: str, news: asyncio.Event, *, poll: bool) -> None:
         directory = self._runs_dir / run_id
         path = directory / EVENTS_FILE
         seen = -1
@@ -51,6 +51,7 @@ class Tailer:
             try:
                 await asyncio.to_thread(self.ingest, run_id)
                 seen = size
+                news.set()
             except (OperationalError, TimeoutError) as error:
                 log.warning("Run %s: its log will be read again in a second: %s", run_id, error)
 

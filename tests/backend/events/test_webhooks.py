@@ -59,7 +59,7 @@ async def telling(
     """Do ``work`` beside a running webhook whose tries follow each other quickly."""
     broadcaster = Broadcaster(records.database)
     await broadcaster.start()
-    told = Webhooks(records.database, broadcaster.run_ended, url, secret, "http://here:1", first_delay_s=0.01)
+    told = Webhooks(records.database, broadcaster.news, url, secret, "http://here:1", first_delay_s=0.01)
     await told.start()
     try:
         await work(told)
