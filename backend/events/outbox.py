@@ -22,7 +22,7 @@ _TOLD = (
 )
 """What a delivery says of the run; of an end, status and reason are those of the event."""
 
-_OF_A_FINDING = ("rule", "level", "step", "from_step", "evidence", "text", "advice", "fix")
+_OF_A_FINDING = ("rule", "title", "level", "step", "from_step", "evidence", "text", "advice", "fix")
 
 _events, _deliveries = tables.events.c, tables.webhook_deliveries.c
 
@@ -56,7 +56,7 @@ def collect(connection: Connection, page: str, time: float) -> None:
         event = json.loads(data)
         if kind == "finding":
             if health.is_alarm(connection, run_id, cursor, event):
-                finding = {name: event[name] for name in _OF_A_FINDING} | {"title": health.title(event["rule"])}
+                finding = {name: event[name] for name in _OF_A_FINDING}
                 _add(connection, run_id, "run.finding", event["time"], {}, page, time, finding=finding)
         # A fact named like a status is the change to it; others, such as a new name, only repeat the status.
         elif event["fact"] in lifecycle.TERMINAL:

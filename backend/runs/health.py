@@ -1,7 +1,7 @@
 """What the coach has found of a run, in the database: told once, and again when it changes.
 
-A finding is an event of the server, of type ``finding``: the Finding's own fields, ``time``, and ``holds``, which is false
-once it is no longer so. Its row counts for the last update that it is about, or of one that is over for the update at which
+A finding is an event of the server, of type ``finding``: the Finding's own fields, the rule's ``title``, ``time``, and
+``holds``, which is false once it is no longer so. Its row counts for the last update that it is about, or of one that is over for the update at which
 that was told, so that going on from an earlier checkpoint takes it back.
 """
 
@@ -42,10 +42,7 @@ def holding(connection: Connection, run_id: str) -> list[HeldFinding]:
     ranked = [one["rule"] for one in json.loads(lifecycle.row(connection, run_id).findings or "[]")]
     found = [event for rule, event in _latest(connection, run_id).items() if event["holds"] and rule in ranked]
     found.sort(key=lambda event: ranked.index(event["rule"]))
-    return [HeldFinding(title=title(event["rule"]), **{k: event[k] for k in _FIELDS}) for event in found]
-
-
-_FIELDS = (*Finding.model_fields, "time")
+    return [HeldFinding(**{name: event[name] for name in HeldFinding.model_fields}) for event in found]
 
 
 def title(rule: str) -> str:
@@ -64,7 +61,7 @@ def changes(
         if event["holds"] and rule not in fresh
     ]
     news = [
-        {"type": "finding", "time": now(), **finding.model_dump(mode="json"), "holds": True}
+        {"type": "finding", "time": now(), **finding.model_dump(mode="json"), "title": title(rule), "holds": True}
         for rule, finding in fresh.items()
         if _is_news(told.get(rule), finding, ended=ended)
     ]

@@ -43,6 +43,9 @@ export const runLink = (id) => `#/runs/${encodeURIComponent(id)}`;
 /** @param {string[]} runs */
 export const compareLink = (runs) => `#/compare?runs=${runs.map(encodeURIComponent).join(",")}`;
 
+/** The page that explains a rule of the coach, a setting or a concept. @param {string} name */
+export const learnLink = (name) => `#/learn/${encodeURIComponent(name)}`;
+
 /** @param {string[]} models one, or several side by side */
 export const playgroundLink = (...models) => `#/playground?${models.map((model) => `model=${encodeURIComponent(model)}`).join("&")}`;
 

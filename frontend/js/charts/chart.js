@@ -24,6 +24,7 @@
  * @property {(from: number, to: number) => void} onSelect a range of x was drawn
  * @property {(factor: number, around: number | null) => void} onZoom by keys, around a place on x; below 1 comes nearer
  * @property {() => void} onReset
+ * @property {(index: number) => void} onPin the row that was clicked, or where the keyboard's cursor is
  */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
@@ -116,7 +117,7 @@ function createPlot(host, { describe, data, look, plugins, actions }) {
         sync: { key: SYNC, scales: ["x", null], filters: { pub: (type) => type === "mousemove" } },
         drag: { x: true, y: false, setScale: false, dist: SHORTEST_DRAG },
         y: false,
-        bind: { dblclick: () => () => (actions.onReset(), null) },
+        bind: { dblclick: () => () => (actions.onReset(), null), click: (chart) => () => (pin(chart, actions), null) },
         // Without this a line that has no value here would put its dot at its nearest one.
         dataIdx: (chart, line, index) => (edges.has(line) || chart.data[line][index] == null ? null : index),
       },
@@ -160,6 +161,11 @@ function announcer(host, data) {
     drawn = newest.cursor;
     host.dispatchEvent(new CustomEvent("trainboard:drawn", { bubbles: true, detail: newest }));
   };
+}
+
+/** A drag ends in a click, too, but leaves a selection. @param {uPlot} chart @param {Actions} actions */
+function pin(chart, { onPin }) {
+  if (chart.cursor.idx != null && chart.select.width < SHORTEST_DRAG) onPin(chart.cursor.idx);
 }
 
 /** @param {uPlot} chart @param {Actions["onSelect"]} onSelect */

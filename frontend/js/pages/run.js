@@ -1,4 +1,8 @@
-/** One run: where it stands, its curves, what it writes, and what can be done with it. */
+/**
+ * One run: where it stands, its curves, what it writes, and what can be done with it.
+ *
+ * @import { ForkWish } from "../stores/fork.js"
+ */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
@@ -6,16 +10,18 @@ import { ChartView } from "../charts/view.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
 import { hasEnded } from "../stores/run-state.js";
 import { RunStore } from "../stores/run-store.js";
-import { storyOf } from "../stores/story.js";
 import { NotFoundPage } from "./not-found.js";
 import { Charts } from "./run/charts.js";
 import { Checkpoints } from "./run/checkpoints.js";
 import { Clients } from "./run/clients.js";
+import { Coach } from "./run/coach.js";
 import { Downloads } from "./run/downloads.js";
 import { Exports } from "./run/exports.js";
 import { Failure } from "./run/failure.js";
+import { ForkDialog } from "./run/fork-dialog.js";
 import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
+import { LineageCard } from "./run/lineage.js";
 import { Log } from "./run/log.js";
 import { FurtherLosses } from "./run/further-losses.js";
 import { Metrics } from "./run/metrics.js";
@@ -58,22 +64,25 @@ function RunView({ store, view }) {
   const status = useComputed(() => store.run.value?.status);
   const lag = useLag();
   const ended = status.value !== undefined && hasEnded(status.value);
+  const wish = useSignal(/** @type {ForkWish | null} */ (null));
+  const fork = (/** @type {ForkWish} */ wanted) => (wish.value = wanted);
   return html`
     <div ontrainboard:drawn=${lag.note}>
-      <${Header} store=${store} behind=${lag.text.value} />
+      <${Header} store=${store} behind=${lag.text.value} onFork=${fork} />
       ${(status.value === "failed" || status.value === "interrupted") && html`<${Failure} store=${store} />`}
       <${Metrics} store=${store} />
-      <${StoryLine} store=${store} />
+      <${Coach} store=${store} view=${view} onFork=${fork} />
       <${Warnings} store=${store} />
       <div class="run-columns">
         <div>
-          <${Charts} store=${store} view=${view} />
+          <${Charts} store=${store} view=${view} onFork=${fork} />
           <${Log} id=${store.id} active=${!ended} />
         </div>
         <div>
           <${Samples} store=${store} view=${view} />
           <${FurtherLosses} store=${store} />
           <${Checkpoints} store=${store} />
+          <${LineageCard} store=${store} />
           <${Exports} store=${store} />
           <${Clients} store=${store} />
           <${Shares} store=${store} />
@@ -82,14 +91,9 @@ function RunView({ store, view }) {
           <${Downloads} store=${store} />
         </div>
       </div>
+      ${wish.value && html`<${ForkDialog} store=${store} wish=${wish.value} onClose=${() => (wish.value = null)} />`}
     </div>
   `;
-}
-
-/** @param {{ store: RunStore }} props */
-function StoryLine({ store }) {
-  const story = useComputed(() => store.run.value && storyOf(store.run.value, store.series.value));
-  return story.value && html`<${Notice} tone=${story.value.tone}>${story.value.text}<//>`;
 }
 
 /** The latest that the worker warned of, each once. @param {{ store: RunStore }} props */
