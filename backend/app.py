@@ -132,7 +132,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
     # Before the supervisor, which may find at once that a run has ended.
     webhooks = await _webhooks(settings, database, broadcaster)
-    coach = Coach(database)
+    coach = Coach(database, found)
     supervisor = Supervisor(database, settings.runs_dir, found, coach, before_start=free_gpu)
     catalog = Catalog(settings.models_dir, settings.runs_dir)
     sources = Sources(catalog, own_datasets, database, settings.runs_dir)

@@ -11,7 +11,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from anyio import move_on_after
@@ -24,6 +25,7 @@ from backend.coach.record import RunRecord
 from backend.db import tables
 from backend.db.database import Database
 from backend.runs import health, lifecycle
+from backend.schemas.system import Device
 
 log = logging.getLogger(__name__)
 
@@ -42,18 +44,22 @@ _events = tables.events.c
 class _Watched:
     """What is known of one run: its events up to ``cursor``, and those of which its step was the last."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.record = RunRecord(config)
+    def __init__(self, config: dict[str, Any], device_memory_bytes: int | None) -> None:
+        self.record = RunRecord(config, device_memory_bytes)
         self.cursor = 0
         self.step = 0
         self.turn = threading.Lock()
 
 
-class Coach:
-    """``find`` judges a record; tests hand in their own."""
+Judge = Callable[[RunRecord, datetime | None], list[Finding]]
 
-    def __init__(self, database: Database, find: Callable[[RunRecord], list[Finding]] = judge.findings) -> None:
+
+class Coach:
+    """``find`` judges a record, as of now unless its run has ended; tests hand in their own."""
+
+    def __init__(self, database: Database, devices: Sequence[Device] = (), find: Judge = judge.findings) -> None:
         self._database = database
+        self._memory = {device.id: device.memory_bytes for device in devices}
         self._find = find
         self._watched: dict[str, _Watched] = {}
 
@@ -81,7 +87,7 @@ class Coach:
         with watched.turn:
             self._read_on(run_id, watched)
             try:
-                found = self._find(watched.record)
+                found = self._find(watched.record, None if ended else datetime.now(timezone.utc))
             except Exception:  # a rule's fault must not keep a run from going on, or from ending
                 log.exception("Run %s could not be judged.", run_id)
             else:
@@ -92,8 +98,9 @@ class Coach:
     def _of(self, run_id: str) -> _Watched:
         if run_id not in self._watched:
             with self._database.read() as connection:
-                config = json.loads(lifecycle.row(connection, run_id).config)
-            self._watched.setdefault(run_id, _Watched(config))
+                row = lifecycle.row(connection, run_id)
+            memory = self._memory.get((row.device or "").partition(",")[0])
+            self._watched.setdefault(run_id, _Watched(json.loads(row.config), memory))
         return self._watched[run_id]
 
     def _read_on(self, run_id: str, watched: _Watched) -> None:

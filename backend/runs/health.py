@@ -108,7 +108,9 @@ def _severity(finding: Finding) -> int:
 def _is_news(told: dict[str, Any] | None, finding: Finding, *, ended: bool) -> bool:
     if told is None or not told["holds"]:
         return True
-    if any(told[name] != getattr(finding, name) for name in ("level", "from_step", "fix")):
+    # Where it begins, and a fix's values, move a little with each judgement: only another place or another fix is news.
+    elsewhere = finding.from_step > told["step"]
+    if told["level"] != finding.level or elsewhere or set(told["fix"] or ()) != set(finding.fix or ()):
         return True
     goes_on = finding.step >= _TOLD_AGAIN * max(1, told["step"])
     return (ended or goes_on) and told["text"] != finding.text

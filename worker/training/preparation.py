@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from worker.data.mixture import Mixture, mix
 from worker.data.split import ALONE
 from worker.errors import CheckpointError, DeviceError, ModelError
 from worker.process.control import StopSwitch
+from worker.training import data_marks, data_report
 
 if TYPE_CHECKING:
     from worker.devices.precision import Precision
@@ -63,6 +64,9 @@ def prepare(
 
     try:
         setup = make_setup(job, run_dir, say, stop, folder, group, most_characters)
+        if setup.group.first:
+            event = data_report.data_event(setup.train, setup.validation, token_store.load_tokens(run_dir))
+            report(event.model_copy(update=data_marks.marks(setup)))
         trainer = Trainer(setup, report, stop)
     except torch.OutOfMemoryError as error:
         raise DeviceError(
@@ -112,9 +116,9 @@ def make_setup(
         language_model, max_length = _model_and_tokens(job, run_dir, corpus, folder, group, say, stop, precision, device)
     parts, further = token_store.load_tokens(run_dir), evaluation_store.load(run_dir, job)
     _stop_at(language_model, _ends(job, language_model.tokenizer, parts))
-    found = list(_findings(job, parts, token_store.left_out(run_dir), max_length))
+    found = list(data_report.warnings(job, corpus, parts, token_store.left_out(run_dir), max_length))
     found += [f"{name}: no example has anything to learn." for name, examples in further.items() if not len(examples)]
-    for warning in (*found, *_without_validation(job, corpus, parts[0][1], max_length)):
+    for warning in found:
         say(warning, "warning")
     _require_usable(parts, language_model, max_length)
     mixture = mix(job, parts)
@@ -320,44 +324,6 @@ def _base_digest(job: Job, language_model: LanguageModel) -> str:
     from worker.models.lora import base_digest
 
     return base_digest(language_model.model)
-
-
-def _findings(
-    job: Job, parts: Sequence[tuple[Examples, Examples]], left_out: Sequence[list[str]], max_length: int
-) -> Iterator[str]:
-    """What of each dataset is not learned, of one that is mixed with the run's own under its name."""
-    for name, (train, validation), left in zip(("", *job.mixture), parts, left_out, strict=True):
-        for text in (*_lost(train, validation, max_length), *left):
-            yield f"{name}: {text}" if name else text
-
-
-def _lost(train: Examples, validation: Examples, max_length: int) -> list[str]:
-    found = []
-    total = len(train) + len(validation) + train.dropped + validation.dropped
-    if cut := train.cut + validation.cut:
-        found.append(f"{cut} of {total} examples are longer than {max_length} tokens; what is beyond is not learned.")
-    if dropped := train.dropped + validation.dropped:
-        rows = sorted({*train.dropped_rows, *validation.dropped_rows})
-        named = ", ".join(map(str, rows)) + (" and others" if len(rows) < dropped else "")
-        what = "1 example was" if dropped == 1 else f"{dropped} examples were"
-        found.append(
-            f"{what} left out, as within {max_length} tokens there is nothing in them to learn:"
-            f" {'row' if dropped == 1 else 'rows'} {named}."
-        )
-    return found
-
-
-def _without_validation(job: Job, corpus: Corpus, validation: Examples, max_length: int) -> Iterator[str]:
-    """Tells if a split was asked for and nothing is there to evaluate on."""
-    if not job.is_evaluated or len(validation):
-        return
-    kept, early = corpus.test_texts, job.config.early_stopping_patience
-    why = (
-        f"Of the {kept} examples to test on none has anything to learn within {max_length} tokens"
-        if kept
-        else "All examples are the same, so none is kept aside"
-    )
-    yield f"{why}: there will be no validation loss{', and no early stopping' if early else ''}."
 
 
 def _require_shardable(job: Job, precision: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def found(rule: str, level: Any = "warning", step: int = 1, from_step: int = 1, 
     return Finding(rule=rule, level=level, step=step, from_step=from_step, **{**told, **more})
 
 
-def find(record: Any) -> list[Finding]:
+def find(record: Any, now: datetime | None) -> list[Finding]:
     """A rule of each kind: a good one that goes on, an error that stays, and one that is over after a while."""
     losses = record.losses
     if not losses:
@@ -53,8 +54,8 @@ def find(record: Any) -> list[Finding]:
 
 @pytest.fixture
 def coach(records: Records, monkeypatch: pytest.MonkeyPatch) -> Coach:
-    monkeypatch.setattr("backend.runs.coaching.RunRecord", lambda config: Seen())
-    return Coach(records.database, find)
+    monkeypatch.setattr("backend.runs.coaching.RunRecord", lambda *_: Seen())
+    return Coach(records.database, find=find)
 
 
 def tell(records: Records, run_id: str, *events: Any) -> None:
@@ -121,7 +122,7 @@ def test_a_restarted_server_finds_the_same_and_tells_nothing_twice(records: Reco
     tell(records, run_id, *events[:20])
     coach.look(run_id)
     before = told(records, run_id)
-    again = Coach(records.database, find)
+    again = Coach(records.database, find=find)
     again.look(run_id)
     assert told(records, run_id) == before
     tell(records, run_id, *events[20:])
@@ -131,12 +132,12 @@ def test_a_restarted_server_finds_the_same_and_tells_nothing_twice(records: Reco
 
 
 def test_a_rule_that_breaks_keeps_no_run_from_ending(records: Records, caplog: pytest.LogCaptureFixture) -> None:
-    def broken(record: RunRecord) -> list[Finding]:
+    def broken(record: RunRecord, now: datetime | None) -> list[Finding]:
         raise ZeroDivisionError
 
     run_id = records.add("starting", "running")
     tell(records, run_id, *story(3))
-    Coach(records.database, broken).look(run_id, ended=True)
+    Coach(records.database, find=broken).look(run_id, ended=True)
     assert "could not be judged" in caplog.text
     assert holding(records, run_id) == []
 
@@ -148,14 +149,17 @@ def test_a_run_is_judged_when_there_is_news_and_not_at_each_event(records: Recor
     async def scenario() -> list[int]:
         loop = asyncio.get_running_loop()
 
-        def count(record: RunRecord) -> list[Finding]:
+        def count(record: RunRecord, now: datetime | None) -> list[Finding]:
             loop.call_soon_threadsafe(judged.put_nowait, 1)
             return []
 
         news = asyncio.Event()
         following = [
             asyncio.create_task(work(run_id, news))
-            for work in (Tailer(records.database, records.settings.runs_dir).follow, Coach(records.database, count).follow)
+            for work in (
+                Tailer(records.database, records.settings.runs_dir).follow,
+                Coach(records.database, find=count).follow,
+            )
         ]
         for event in story(300)[:-1]:
             records.append(run_id, event)

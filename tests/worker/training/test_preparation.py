@@ -78,7 +78,7 @@ def prepared(tmp_path: Path, prompts: list[str], **config: Any) -> list[str]:
     )
     said: list[Any] = []
     preparation.prepare(job, tmp_path, said.append, StopSwitch(tmp_path))
-    return [event.text for event in said if event.level == "warning"]
+    return [event.text for event in said if event.type == "message" and event.level == "warning"]
 
 
 def test_answers_that_all_begin_too_late_are_told_as_that(tmp_path: Path) -> None:
