@@ -44,8 +44,10 @@ def clear(database: Database) -> None:
 
 
 def collect(connection: Connection, page: str, time: float) -> None:
-    """Put each end of a run, and each alarm of the coach, since the last call into the outbox, due at ``time``. ``page`` is the
-    address of our page."""
+    """Put each end of a run, and each alarm of the coach, since the last call into the outbox, due at ``time``.
+
+    ``page`` is the address of our page.
+    """
     position = connection.execute(select(tables.webhook_position.c.cursor)).scalar_one()
     query = (
         select(_events.cursor, _events.run_id, _events.type, _events.data)
