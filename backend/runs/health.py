@@ -1,8 +1,8 @@
 """What the coach has found of a run, in the database: told once, and again when it changes.
 
 A finding is an event of the server, of type ``finding``: the Finding's own fields, the rule's ``title``, ``time``, and
-``holds``, which is false once it is no longer so. Its row counts for the last update that it is about, or of one that is over for the update at which
-that was told, so that going on from an earlier checkpoint takes it back.
+``holds``, which is false once it is no longer so. Its row counts for the last update that it is about, or of one that is over
+for the update at which that was told, so that going on from an earlier checkpoint takes it back.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _is_news(told: dict[str, Any] | None, finding: Finding, *, ended: bool) -> b
     if told["level"] != finding.level or elsewhere or set(told["fix"] or ()) != set(finding.fix or ()):
         return True
     goes_on = finding.step >= _TOLD_AGAIN * max(1, told["step"])
-    return (ended or goes_on) and told["text"] != finding.text
+    return bool((ended or goes_on) and told["text"] != finding.text)
 
 
 def _latest(connection: Connection, run_id: str) -> dict[str, dict[str, Any]]:

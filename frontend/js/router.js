@@ -43,9 +43,6 @@ export const runLink = (id) => `#/runs/${encodeURIComponent(id)}`;
 /** @param {string[]} runs */
 export const compareLink = (runs) => `#/compare?runs=${runs.map(encodeURIComponent).join(",")}`;
 
-/** The page that explains a rule of the coach, a setting or a concept. @param {string} name */
-export const learnLink = (name) => `#/learn/${encodeURIComponent(name)}`;
-
 /** @param {string[]} models one, or several side by side */
 export const playgroundLink = (...models) => `#/playground?${models.map((model) => `model=${encodeURIComponent(model)}`).join("&")}`;
 
@@ -71,3 +68,6 @@ export const sameRunLink = (run) => `#/new?from=${encodeURIComponent(run)}`;
 /** The form, with a dataset chosen. @param {string} dataset @param {boolean} [byGroup] and to be split by group */
 export const trainOnLink = (dataset, byGroup = false) =>
   `#/new?dataset=${encodeURIComponent(dataset)}${byGroup ? "&split_by_group=true" : ""}`;
+
+/** What something is. @param {string} name of a page of Learn */
+export const learnLink = (name) => `#/learn/${encodeURIComponent(name)}`;

@@ -108,6 +108,8 @@ def no_warmup(record: RunRecord) -> Finding | None:
     rates, path = record.steps.curve("lr").known(), course(record.loss)
     if len(path.value) < FEWEST or not len(rates.step) or rates.mean[0] < AT_ONCE * rates.high.max():
         return None
+    if rates.step[0] > (record.facts.get("resumed_step") or 0) > 0:  # of a fork: another run has made the first ones
+        return None
     early = path.value[: max(5, len(path.value) // 6)]
     jumped = float(early[1:].max() - early[0])
     if jumped < max(0.02 * early[0], 5 * path.noise):
