@@ -1,8 +1,8 @@
 """What the coach has found of a run, in the database: told once, and again when it changes.
 
 A finding is an event of the server, of type ``finding``: the Finding's own fields, the rule's ``title``, ``time``, and
-``holds``, which is false once it is no longer so. Its row counts for the last update that it is about, or of one that is over
-for the update at which that was told, so that going on from an earlier checkpoint takes it back.
+``holds``, which is false once it is no longer so. Its row counts for the last update that it is about, or of one that is
+over for the update at which that was told, so that going on from an earlier checkpoint takes it back.
 """
 
 from __future__ import annotations

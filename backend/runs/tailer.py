@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, delete, insert, update
+from sqlalchemy import Connection, Row, delete, insert, or_, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 from watchfiles import awatch
 
@@ -76,11 +76,18 @@ class Tailer:
 
 
 def _forget(connection: Connection, run_id: str) -> None:
-    """Take back all that was read from a run's log: lines that follow would bear numbers that are taken."""
+    """Take back all that was read from a run's log, and found in it: lines that follow would bear numbers that are taken."""
     events, columns = tables.events.c, tables.runs.c
-    connection.execute(delete(tables.events).where(events.run_id == run_id, events.seq.is_not(None)))
+    of_the_log = or_(events.seq.is_not(None), events.type == "finding")
+    connection.execute(delete(tables.events).where(events.run_id == run_id, of_the_log))
     curves.forget(connection, run_id)
-    values: dict[str, Any] = dict.fromkeys(summary.OF_THE_LOG) | {"step": 0, "last_seq": 0, "rolled_seq": 0, "log_offset": 0}
+    values: dict[str, Any] = dict.fromkeys(summary.OF_THE_LOG) | {
+        "step": 0,
+        "last_seq": 0,
+        "rolled_seq": 0,
+        "log_offset": 0,
+        "findings": None,
+    }
     connection.execute(update(tables.runs).where(columns.id == run_id).values(values))
 
 
