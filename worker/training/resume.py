@@ -80,7 +80,7 @@ def go_on(training: Training, folder: Path | None, say: Callable[[str], None]) -
     reasons = restore(training, folder)
     origin = training.setup.job.origin
     if origin and origin.state == "exact" and origin.step == training.step:
-        training.saver.tell_taken_over()
+        training.saver.tell_taken_over(training.evaluator.history)
         what = f"What differs: {', and '.join(reasons)}" if reasons else "Nothing differs"
         say(f"Going on where {origin.name} stood after update {training.step}, with all that it remembered. {what}.")
         return training.step

@@ -54,7 +54,11 @@ function valueText(value) {
   return Number.isInteger(value) ? format.count(value) : format.number(value);
 }
 
+/** Whether it is about updates, and not about what was there before the first. @param {Pick<HeldFinding, "step">} finding */
+export const hasPlace = ({ step }) => step > 0;
+
 /** @param {Pick<HeldFinding, "step" | "from_step">} finding */
 export function placeText({ step, from_step: from }) {
+  if (!hasPlace({ step })) return "before the first update";
   return step === from ? `step ${format.count(step)}` : `steps ${format.count(from)} to ${format.count(step)}`;
 }

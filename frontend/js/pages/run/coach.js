@@ -10,7 +10,7 @@ import { html } from "htm/preact";
 import { Icon } from "../../components/icon.js";
 import { FindingBadge } from "../../components/finding-badge.js";
 import { learnLink } from "../../router.js";
-import { concerns, evidenceRows, placeText } from "../../stores/findings.js";
+import { concerns, evidenceRows, hasPlace, placeText } from "../../stores/findings.js";
 import { forkSteps, nearestBefore } from "../../stores/fork.js";
 
 /** Steps around a finding that are shown with it, as a share of its own. */
@@ -80,7 +80,8 @@ function Item({ finding, store, view, onFork }) {
             <${Icon} name="fork" />Fork with the fix
           </button>
         `}
-        <button type="button" class="button small" onClick=${show} aria-label=${`Show in the chart: ${title}`}>Show in the chart</button>
+        ${hasPlace(finding) &&
+        html`<button type="button" class="button small" onClick=${show} aria-label=${`Show in the chart: ${title}`}>Show in the chart</button>`}
         <a class="coach-learn" href=${learnLink(rule)} aria-label=${`Learn about: ${title}`}>Learn about it</a>
       </div>
     </li>

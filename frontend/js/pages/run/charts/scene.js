@@ -20,7 +20,7 @@
  */
 import { useComputed } from "@preact/signals";
 import * as format from "../../../format.js";
-import { concerns, placeText } from "../../../stores/findings.js";
+import { concerns, hasPlace, placeText } from "../../../stores/findings.js";
 import { hasEnded } from "../../../stores/run-state.js";
 import { lastNumber } from "../../../charts/series.js";
 import { axisColumn, horizon, indexAt, translate } from "../../../charts/x-scale.js";
@@ -38,8 +38,9 @@ export function useScene(store, view) {
   const toX = (/** @type {number} */ step) => translate(series.value.x, whole.value, step);
 
   const window = useComputed(() => {
-    const { total_steps: total, status } = /** @type {Run} */ (run.value);
-    const range = view.range.value ?? { from: 0, to: horizon(series.value.x.at(-1) ?? 0, total, !hasEnded(status)) };
+    const { total_steps: total, status, origin: forked } = /** @type {Run} */ (run.value);
+    const first = forked?.state === "exact" ? (forked.step ?? 0) : 0;
+    const range = view.range.value ?? { from: first, to: horizon(series.value.x.at(-1) ?? 0, total, !hasEnded(status)) };
     const [start, end] = [toX(range.from), toX(range.to)];
     return { start, end: end > start ? end : start + 1 };
   });
@@ -84,7 +85,9 @@ function checkpointMarks(checkpoints) {
 
 /** @param {HeldFinding[]} findings @returns {Mark[]} at steps */
 const findingMarks = (findings) =>
-  concerns(findings).map((finding) => ({ at: finding.from_step, kind: "finding", title: `${finding.title}, ${placeText(finding)}` }));
+  concerns(findings)
+    .filter(hasPlace)
+    .map((finding) => ({ at: finding.from_step, kind: "finding", title: `${finding.title}, ${placeText(finding)}` }));
 
 /** A message tells its time, not its step. @param {MessageEvent[]} messages @param {Series} series @returns {Mark[]} at steps */
 function warningMarks(messages, series) {
