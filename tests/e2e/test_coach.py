@@ -108,11 +108,11 @@ def test_a_finding_shows_its_evidence_and_its_place_and_is_forked_away(page: Pag
     coach.get_by_role("button", name="Fork with the fix").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Learning rate")).to_have_value("0.001")
-    expect(dialog.get_by_label("From")).to_have_value("4")
+    expect(dialog.get_by_role("combobox", name="Go on from")).to_have_value("4")
     expect(dialog.locator(".fork-carried")).to_contain_text("Goes on exactly from step 4")
     assert serious_problems(page) == []
     page.set_viewport_size({"width": 1440, "height": 900})
-    dialog.get_by_label("Change another setting").select_option("batch_size")
+    dialog.get_by_role("combobox", name="Change another setting").select_option("batch_size")
     dialog.get_by_label("Batch size").fill("4")
     expect(dialog.locator(".fork-carried")).to_contain_text(
         "Begins anew from the weights of step 4: Batch size leaves no more"
@@ -145,10 +145,10 @@ def test_one_goes_on_from_a_point_of_the_chart(page: Page, site: Site) -> None:
     for _ in range(7):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    expect(page.get_by_text(re.compile(r"^Step [5-7]"))).to_be_visible()
+    expect(page.locator(".chart-note")).to_contain_text(re.compile("Step [5-7]"))
     page.get_by_role("button", name="Go on from here with").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("From")).to_have_value("4")
+    expect(dialog.get_by_role("combobox", name="Go on from")).to_have_value("4")
     dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_have_count(0)
     page.get_by_role("button", name="Take the pin away").click()

@@ -70,8 +70,8 @@ function ForkForm({ store, fields, wish, onCancel }) {
   return html`
     <form onSubmit=${start} novalidate>
       <label class="stacked">
-        <span>From</span>
-        <select value=${step ?? ""} onChange=${(/** @type {Event} */ event) => change({ step: numberOf(event) })}>
+        <span>Go on from</span>
+        <select aria-label="Go on from" value=${step ?? ""} onChange=${(/** @type {Event} */ event) => change({ step: numberOf(event) })}>
           <option value="">the start</option>
           ${steps.map((each) => html`<option key=${each} value=${each}>step ${format.count(each)}</option>`)}
         </select>
@@ -90,15 +90,16 @@ function ForkForm({ store, fields, wish, onCancel }) {
             />
           `,
         )}
-        <label class="stacked">
-          <span class="visually-hidden">Change another setting</span>
-          <select value="" onChange=${(/** @type {Event} */ event) => change({ names: [...names, valueAt(event)] })}>
-            <option value="">Change another setting…</option>
-            ${fields
-              .filter((field) => !names.includes(field.name) && isShown(field, typed))
-              .map(({ name, label: title }) => html`<option key=${name} value=${name}>${title}</option>`)}
-          </select>
-        </label>
+        <select
+          aria-label="Change another setting"
+          value=""
+          onChange=${(/** @type {Event} */ event) => change({ names: [...names, valueAt(event)] })}
+        >
+          <option value="">Change another setting…</option>
+          ${fields
+            .filter((field) => !names.includes(field.name) && isShown(field, typed))
+            .map(({ name, label: title }) => html`<option key=${name} value=${name}>${title}</option>`)}
+        </select>
       </div>
       ${wrong && !shown.some((field) => field.name === wrong.field)
         ? html`<${ErrorNotice} error=${wrong} />`
