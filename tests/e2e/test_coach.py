@@ -153,10 +153,17 @@ def test_one_goes_on_from_a_point_of_the_chart(page: Page, site: Site) -> None:
     expect(dialog).to_have_count(0)
     page.get_by_role("button", name="Take the pin away").click()
     expect(page.get_by_role("button", name="Go on from here with")).to_have_count(0)
-    box = chart.locator(".u-over").bounding_box()
-    assert box
-    page.mouse.click(box["x"] + 0.97 * box["width"], box["y"] + 50)
+    chart.locator(".u-over").click(position={"x": 300, "y": 50})
     expect(page.get_by_role("button", name="Go on from here with")).to_be_visible()
+    page.get_by_role("button", name="Take the pin away").click()
+    over = chart.locator(".u-over").bounding_box()
+    assert over
+    page.mouse.move(over["x"] + 100, over["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(over["x"] + 400, over["y"] + 50, steps=4)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Reset zoom")).to_be_enabled()
+    expect(page.get_by_role("button", name="Go on from here with")).to_have_count(0)
 
 
 def test_what_is_found_while_the_page_is_open_appears(page: Page, site: Site) -> None:

@@ -117,7 +117,7 @@ function createPlot(host, { describe, data, look, plugins, actions }) {
         sync: { key: SYNC, scales: ["x", null], filters: { pub: (type) => type === "mousemove" } },
         drag: { x: true, y: false, setScale: false, dist: SHORTEST_DRAG },
         y: false,
-        bind: { dblclick: () => () => (actions.onReset(), null), click: (chart) => () => (pin(chart, actions), null) },
+        bind: { dblclick: () => () => (actions.onReset(), null) },
         // Without this a line that has no value here would put its dot at its nearest one.
         dataIdx: (chart, line, index) => (edges.has(line) || chart.data[line][index] == null ? null : index),
       },
@@ -128,6 +128,7 @@ function createPlot(host, { describe, data, look, plugins, actions }) {
       axes: axesOf(axis, look),
       plugins,
       hooks: {
+        ready: [(chart) => chart.over.addEventListener("click", () => pin(chart, actions))],
         draw: [announcer(host, data)],
         setCursor: [(chart) => chart.cursor.event && actions.onCursor(chart.cursor.idx ?? null)],
         setSelect: [(chart) => takeSelection(chart, actions.onSelect)],
@@ -163,9 +164,9 @@ function announcer(host, data) {
   };
 }
 
-/** A drag ends in a click, too, but leaves a selection. @param {uPlot} chart @param {Actions} actions */
+/** Of a click; uPlot keeps back the one that a drag ends in. @param {uPlot} chart @param {Actions} actions */
 function pin(chart, { onPin }) {
-  if (chart.cursor.idx != null && chart.select.width < SHORTEST_DRAG) onPin(chart.cursor.idx);
+  if (chart.cursor.idx != null) onPin(chart.cursor.idx);
 }
 
 /** @param {uPlot} chart @param {Actions["onSelect"]} onSelect */
