@@ -16,7 +16,7 @@ test("all is asked for at once and as the module is loaded; a stream after the o
   });
   const { answersOf } = await import("../../../frontend/js/stores/run-answers.js");
   const answers = answersOf("20260101-000000-abcd");
-  assert.deepEqual(asked.sort(), ["checkpoints", "events", "run", "samples", "series"]);
+  assert.deepEqual(asked.sort(), ["checkpoints", "events", "findings", "run", "samples", "series"]);
   answer.reverse().forEach((give) => give());
   assert.equal((await answers).cursor, 6);
 });
