@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-slow test-faults mutate lint format types docs bench-dashboard bench-training bench-preflight bench-generation check-gpu clean
+.PHONY: help run test check test-slow test-faults mutate lint format types docs bench-dashboard bench-training bench-preflight bench-generation bench-coach check-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ bench-preflight: .venv/installed-test ## what a run is said to take against what
 
 bench-generation: .venv/installed-test ## models asked by one and by eight clients, for docs/benchmarks.md (10 minutes)
 	$(BIN)/python -m tests.benchmarks.generation
+
+bench-coach: .venv/installed-test ## what the coach says of 100 runs with a planted cause and of 200 healthy ones (an hour, once)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coach
 
 check-gpu: .venv/installed-run ## what differs on a GPU, checked and timed there (8 minutes)
 	$(BIN)/python -m tests.benchmarks.gpu

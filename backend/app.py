@@ -14,7 +14,7 @@ from backend import errors
 from backend.api import datasets, pages, system
 from backend.api.models import evaluations, exports, generate, score, shares, votes
 from backend.api.models import listing as models
-from backend.api.runs import compare, files, forks, history, preflight, series, streams, tags
+from backend.api.runs import compare, files, forks, history, inside, preflight, series, streams, tags
 from backend.api.runs import resource as runs
 from backend.api.v1 import completions, listing, messages, responses
 from backend.body_limit import BodyLimit
@@ -78,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         compare,
         preflight,
         history,
+        inside,
         series,
         forks,
         files,

@@ -32,7 +32,8 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         if kind["type"] == "boolean":
             how["action"] = argparse.BooleanOptionalAction
         elif kind["type"] == "array":
-            how |= {"nargs": "*", "metavar": "TEXT"}
+            whole = kind["items"]["type"] == "integer"
+            how |= {"nargs": "*", "metavar": "NUMBER", "type": int} if whole else {"nargs": "*", "metavar": "TEXT"}
         else:
             how["type"] = {"integer": int, "number": float, "string": str}[kind["type"]]
             how |= {"choices": kind["enum"]} if "enum" in kind else {"metavar": kind["type"].upper()}

@@ -57,7 +57,9 @@ def accepted(schema: dict[str, Any]) -> str:
     if low is not None:
         above = "above " if "exclusiveMinimum" in kind else ""
         return f"{above}{low} to {kind['maximum']}{unit}"
-    return {"boolean": "yes or no", "array": "list of texts", "string": "text"}[kind["type"]]
+    if kind["type"] == "array":
+        return "list of numbers" if kind["items"]["type"] == "integer" else "list of texts"
+    return {"boolean": "yes or no", "string": "text"}[kind["type"]]
 
 
 def calls() -> Iterator[tuple[str, ...]]:

@@ -51,7 +51,7 @@ _EXPLAINS = {
     "fp16_underflow": {"vanishing_gradient", "learning_rate_low", "nonfinite", "clipping", "frozen_weights"},
     "frozen_weights": {"learning_rate_low"},
     "no_warmup": {"spike", "clipping"},
-    "learning_rate_high": {"nonfinite", "rising", "spike", "clipping", "no_warmup"},
+    "learning_rate_high": {"nonfinite", "rising", "spike", "clipping"},
     "too_little_data": {"overfitting", "near_zero", "small_validation", "noisy_evaluation", "duplicates"},
     "duplicates": {"overfitting"},
     "overfitting": {"near_zero"},
@@ -65,7 +65,14 @@ _EXPLAINS = {
 }
 """What a finding accounts for, which is then not said besides."""
 
-_CONTRADICT_LEARNING = {"nonfinite", "rising", "flat", "learning_rate_high", "learning_rate_low", "overfitting"}
+_CONTRADICT_LEARNING = {
+    "nonfinite",
+    "rising",
+    "learning_rate_high",
+    "learning_rate_low",
+    "overfitting",
+    "too_little_data",
+}
 
 
 def findings(record: RunRecord, now: datetime | None = None) -> list[Finding]:

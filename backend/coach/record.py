@@ -74,6 +74,12 @@ class RunRecord:
         return self.facts.get("total_steps")
 
     @property
+    def peak_rate(self) -> float | None:
+        """The full learning rate: as it was set, or else the highest that was used."""
+        rates = self.steps.curve("lr").known()
+        return self.config.get("learning_rate") or (float(rates.high.max()) if len(rates.step) else None)
+
+    @property
     def window(self) -> int | None:
         """Examples that an update learns from, on one device, where that is known."""
         sizes = [self.known("batch_size"), self.known("gradient_accumulation_steps")]

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
 from backend.db import tables
+from backend.schemas.inside import OddRows
 from backend.schemas.runs import Band, Checkpoint, Curves, Sample
 from backend.series import curves
 from worker.contract import ADAPTER_DIR, MODEL_DIR
 
 _events = tables.events.c
+_MOST_SPIKES = 50
 
 
 def stamp(data: str, run_id: str, cursor: int) -> str:
@@ -68,6 +70,14 @@ def _column(length: int, places: NDArray[np.intp], values: NDArray[np.float64]) 
     return column.tolist()
 
 
+def odd_rows(connection: Connection, run_id: str) -> list[OddRows]:
+    """The latest spikes of the loss, and the latest of each other cause, in the order of their steps."""
+    cause = {name: _events.data.contains(f'"cause":"{name}"') for name in ("spike", "training", "evaluation")}
+    found = of_type(connection, run_id, "rows", cause["spike"])[-_MOST_SPIKES:]
+    found += [latest(connection, run_id, "rows", cause[name]) for name in ("training", "evaluation")]
+    return sorted((OddRows(**event) for event in found if event), key=lambda odd: odd.step)
+
+
 def samples(connection: Connection, run_id: str) -> list[Sample]:
     """What the model wrote at each evaluation, oldest first."""
     last = {(event["step"], event["prompt"]): event for event in of_type(connection, run_id, "sample")}
@@ -101,9 +111,9 @@ def _model_name(run_id: str, path: str) -> str | None:
     return f"run:{run_id}" if path == MODEL_DIR else f"run:{run_id}@{Path(path).name}"
 
 
-def of_type(connection: Connection, run_id: str, kind: str) -> list[dict[str, Any]]:
+def of_type(connection: Connection, run_id: str, kind: str, *conditions: Any) -> list[dict[str, Any]]:
     """Its events of a type that still count."""
-    query = select(_events.data).where(_events.run_id == run_id, _events.type == kind, ~_events.superseded)
+    query = select(_events.data).where(_events.run_id == run_id, _events.type == kind, ~_events.superseded, *conditions)
     return [json.loads(data) for data in connection.execute(query.order_by(_events.cursor)).scalars()]
 
 

@@ -18,6 +18,8 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from backend.db import tables, times
 
+NOISE = ["gradient_signal", "gradient_noise"]
+
 KEYS = {
     **{name: ("step", name) for name in ("loss", "lr", "grad_norm", "tokens_per_s", "step_ms", "tokens", "epoch", "scale")},
     "time": ("step", "time"),
@@ -25,11 +27,15 @@ KEYS = {
     "perplexity": ("evaluation", "perplexity"),
     **{name: ("system", name) for name in ("cpu_percent", "memory_bytes", "disk_free_bytes")},
     **{name: ("system", name) for name in ("gpu_percent", "gpu_memory_bytes", "gpu_temperature", "gpu_power")},
+    **{name: ("layers", name) for name in NOISE},
 }
 """Key of a curve → type of event, and the event's field. ``time`` is in seconds since 1970."""
 
 LOSSES = "losses/"
 """What the keys of the losses on further datasets begin with, before the dataset's name."""
+
+LAYERS = {"grad_norm": "layers/grad_norm/", "update_ratio": "layers/update_ratio/"}
+"""What the keys of each layer's numbers begin with, before its name, such as layers/grad_norm/block 0."""
 
 ROLL_EVERY = 1024
 """Events that may wait until they are put into blocks."""
@@ -143,17 +149,30 @@ _NONE: Entries = np.empty((0, 6))
 
 
 def _further(connection: Connection, run_id: str, rolled_seq: int) -> list[str]:
-    """The keys of further datasets that events after ``rolled_seq`` tell of."""
-    query = select(_events.data).where(_events.run_id == run_id, _events.seq > rolled_seq, _events.type == "evaluation")
-    told = (json.loads(data).get("losses", {}) for data in connection.execute(query).scalars())
-    return list(dict.fromkeys(LOSSES + name for losses in told for name in losses))
+    """The keys of further datasets and of layers that events after ``rolled_seq`` tell of."""
+    after = (_events.run_id == run_id, _events.seq > rolled_seq)
+    evaluations = connection.execute(select(_events.data).where(*after, _events.type == "evaluation")).scalars()
+    found = dict.fromkeys(LOSSES + name for data in evaluations for name in json.loads(data).get("losses", {}))
+    # The parts of a model are the same in all of its events.
+    layers = connection.execute(select(_events.data).where(*after, _events.type == "layers").limit(1)).scalar()
+    return [*found, *(layer_keys(json.loads(layers)["parts"]) if layers else [])]
+
+
+def layer_keys(parts: Iterable[str]) -> list[str]:
+    """The keys of these parts of a model."""
+    return [before + part for before in LAYERS.values() for part in parts]
+
+
+def is_key(key: str) -> bool:
+    """Whether there may be a curve of this name."""
+    return key in KEYS or key.startswith((LOSSES, *LAYERS.values()))
 
 
 def _waiting(connection: Connection, run_id: str, rolled_seq: int, keys: Iterable[str]) -> dict[str, Entries]:
     """What the events after ``rolled_seq`` say, of those keys of which they say anything. The last word on a step holds."""
     wanted: dict[str, list[tuple[str, str]]] = {}
     for key in keys:
-        kind, field = KEYS.get(key, ("evaluation", key))
+        kind, field = KEYS.get(key, ("evaluation" if key.startswith(LOSSES) else "layers", key))
         wanted.setdefault(kind, []).append((key, field))
     query = select(_events.type, _events.step, _events.data).where(
         _events.run_id == run_id,
@@ -179,6 +198,10 @@ def value(event: dict[str, Any], field: str) -> float | None:
         losses = event.get("losses", {})
         name = field.removeprefix(LOSSES)
         return None if name not in losses else float("nan") if losses[name] is None else float(losses[name])
+    if field.startswith("layers/"):
+        _, name, part = field.split("/", 2)
+        number = event[name][event["parts"].index(part)] if part in event["parts"] else None
+        return None if number is None else float(number)
     number = event.get(field)
     if number is None:
         return float("nan") if field in event.get("nonfinite", ()) else None

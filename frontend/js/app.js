@@ -85,7 +85,7 @@ function CurrentPage({ route }) {
     case "datasets":
       return html`<${DatasetsPage} />`;
     case "dataset":
-      return html`<${DatasetPage} key=${route.id} id=${route.id} />`;
+      return html`<${DatasetPage} key=${route.id} id=${route.id} query=${route.query} />`;
     default:
       return html`<${NotFoundPage} what="This page" />`;
   }

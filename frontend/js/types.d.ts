@@ -6,7 +6,7 @@ import type { components } from "./openapi.js";
 
 type Schemas = components["schemas"];
 
-export type Config = Record<string, string | number | boolean | string[] | null>;
+export type Config = Record<string, string | number | boolean | string[] | number[] | null>;
 
 /**
  * The page adds `sparkline_step`, the step of the sparkline's last point, once events have moved it; and `rolled_back`, the
@@ -53,6 +53,10 @@ export type SampleEvent = Schemas["SampleEvent"] & Envelope;
 export type CheckpointEvent = Schemas["CheckpointEvent"] & Envelope;
 export type SystemEvent = Schemas["SystemEvent"] & Envelope;
 export type MessageEvent = Schemas["MessageEvent"] & Envelope;
+export type DataEvent = Schemas["DataEvent"] & Envelope;
+export type LayersEvent = Schemas["LayersEvent"] & Envelope;
+export type TimingEvent = Schemas["TimingEvent"] & Envelope;
+export type RowsEvent = Schemas["RowsEvent"] & Envelope;
 /** The server's own event, which stands in no schema: it is never in a run's log. */
 export type ServerEvent = Envelope & { type: "server"; time: string; fact: string; status: Status; reason?: string | null };
 
@@ -62,10 +66,14 @@ export type FindingEvent = HeldFinding & Envelope & { type: "finding"; holds: bo
 
 export type RunEvent =
   | StatusEvent | StepEvent | EvaluationEvent | SampleEvent | CheckpointEvent | SystemEvent | MessageEvent
-  | FindingEvent | ServerEvent;
+  | DataEvent | LayersEvent | TimingEvent | RowsEvent | FindingEvent | ServerEvent;
 
 export type Values = (number | null)[];
 
+export type Layers = Schemas["Layers"];
+export type TimeSpent = Schemas["TimeSpent"];
+export type OddRows = Schemas["OddRows"];
+export type OddRow = Schemas["RowLoss"];
 export type SeriesSnapshot = Schemas["Series"];
 export type SeriesList = Schemas["SeriesList"];
 /** What a stream's heartbeat tells of the machine; it has no cursor. */

@@ -29,7 +29,7 @@ _BEGUN = ["Well, {name} asks:", "{name} says:", "Now {name} wonders:", "Then {na
 
 
 def stories(draw: random.Random, count: int) -> list[Row]:
-    """Lines of the built-in sample."""
+    """Of the built-in sample."""
     return [{"text": line} for line in draw.sample(_stories(), count)]
 
 
@@ -44,9 +44,9 @@ def code(draw: random.Random, count: int) -> list[Row]:
 
 
 def sums(draw: random.Random, count: int) -> list[Row]:
-    """Sums of two numbers, none twice."""
+    """Sums of two numbers, digit by digit, none twice."""
     pairs = draw.sample(range(999 * 999), count)
-    return [{"text": f"{a} plus {b} is {a + b}."} for a, b in (divmod(pair, 999) for pair in pairs)]
+    return [{"text": " ".join(f"{a} + {b} = {a + b}")} for a, b in (divmod(pair, 999) for pair in pairs)]
 
 
 def completions(draw: random.Random, count: int) -> list[Row]:
@@ -88,7 +88,9 @@ KINDS: dict[str, Callable[[random.Random, int], list[Row]]] = {
 
 @cache
 def _stories() -> list[str]:
-    return sample_lines()
+    """The beginnings of the sample's stories, three sentences each, none twice."""
+    lines = (line.split(". ") for seed in (1, 2) for line in sample_lines(seed))
+    return sorted({". ".join(line[:3]).rstrip(".") + "." for line in lines if len(line) > 3})
 
 
 @cache

@@ -106,14 +106,13 @@ def _slow_disk() -> None:
 
 
 def _frozen() -> None:
-    """All but norms and biases are left as they are."""
+    """The gradient ends at the last block: what is before it stays as it was."""
     from worker.training import trainer
 
     make = trainer.make_optimizer
 
     def make_optimizer(model: Any, *settings: Any) -> Any:
-        for weight in model.parameters():
-            weight.requires_grad_(weight.ndim < 2)
+        model.transformer.h[-1].register_forward_pre_hook(lambda _, inputs: (inputs[0].detach(), *inputs[1:]))
         return make(model, *settings)
 
     trainer.make_optimizer = make_optimizer

@@ -109,9 +109,9 @@ def _base(logs: Path) -> Path:
     """A model of its own that has learned the library's sentences, to be tuned from."""
     kept = logs / "base"
     if not kept.exists():
-        settings = {"max_steps": 400, "batch_size": 16, "gradient_accumulation_steps": 1, "max_length": 64}
+        settings = {"max_steps": 250, "batch_size": 8, "gradient_accumulation_steps": 1, "max_length": 64}
         with tempfile.TemporaryDirectory() as folder:
-            run_dir = _prepare(Spec("base", 0, "prose", 3000, settings), Path(folder), logs)
+            run_dir = _prepare(Spec("base", 0, "prose", 2000, settings), Path(folder), logs)
             _train(run_dir, None)
             shutil.copytree(run_dir / MODEL_DIR, kept)
     return kept

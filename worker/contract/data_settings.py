@@ -103,6 +103,15 @@ class DataSettings(Settings):
         advice="Some formats want user and assistant in turn. How many rows were left out is said when the run begins.",
     )
 
+    exclude_rows: list[Annotated[int, Field(ge=1, le=2**53)]] = setting(
+        [],
+        "Rows of the dataset to leave out, by their numbers as its page shows them, one a line.",
+        label="Rows left out",
+        group="essentials",
+        advice="The dataset's page lists the rows that a run found hardest, and starts a run without those you choose.",
+        max_length=1000,
+    )
+
     @field_validator("mixture")
     @classmethod
     def _shares(cls, value: list[str]) -> list[str]:

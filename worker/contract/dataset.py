@@ -90,6 +90,7 @@ class DatasetSource(BaseModel):
     """A file of examples. ``encoding`` and ``delimiter`` (of .csv) are as found in it; a byte-order mark may be there.
 
     ``header``: the first row of a .csv or .tsv names its columns; else they are called column 1, column 2 and so on.
+    ``exclude_rows``: places of rows that are passed over; the others keep theirs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,6 +102,7 @@ class DatasetSource(BaseModel):
     delimiter: str | None = None
     header: bool = True
     reading: Reading = Reading()
+    exclude_rows: tuple[int, ...] = ()
 
     def as_found(self) -> dict[str, object]:
         """What a check finds out about the file itself, beside its columns and rows."""

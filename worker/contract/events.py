@@ -223,11 +223,16 @@ class RowLoss(BaseModel):
 
 
 class RowsEvent(_Event):
-    """Examples that stand out, the worst first: of the updates around a spike of the loss, or of an evaluation."""
+    """Examples that stand out, the worst first: of the updates around a spike of the loss; of those since the evaluation
+    before (``training``), as each was when it was learned; or of what is tested on (``evaluation``).
+
+    One stands out by how far its loss is above the usual one times the square root of its tokens, so that a single rare word
+    is not before a text that is odd from end to end.
+    """
 
     type: Literal["rows"] = "rows"
     step: int
-    cause: Literal["spike", "evaluation"]
+    cause: Literal["spike", "training", "evaluation"]
     rows: list[RowLoss]
 
 

@@ -126,6 +126,14 @@ class Job(BaseModel):
         """Whether there is to be a validation loss."""
         return self.validation is not None or self.config.validation_split > 0
 
+    @model_validator(mode="after")
+    def _without_excluded_rows(self) -> Job:
+        """Whoever reads the dataset passes over what the configuration leaves out."""
+        rows = tuple(sorted(set(self.config.exclude_rows)))
+        if self.dataset.exclude_rows != rows:
+            self.dataset = self.dataset.model_copy(update={"exclude_rows": rows})
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _from_before_there_were_formats(cls, job: Any) -> Any:

@@ -88,7 +88,8 @@ class Batch:
 
     ``trained`` [trained positions] int64 are the places in the flattened ``inputs`` that have a target; None if these are
     the first ones. ``position_ids`` [1, tokens] and ``texts`` are there if texts lie end to end in the one row; ``lengths``
-    [rows] int64, of each row without its padding, if they stand in rows of their own.
+    [rows] int64, of each row without its padding, if they stand in rows of their own. ``examples`` are the numbers of the
+    examples that it holds, in whose order the targets stand.
     """
 
     inputs: torch.Tensor
@@ -97,6 +98,7 @@ class Batch:
     position_ids: torch.Tensor | None = None
     texts: PackedTexts | None = None
     lengths: torch.Tensor | None = None
+    examples: Sequence[int] = ()
 
     @property
     def tokens(self) -> int:
@@ -189,6 +191,7 @@ def _end_to_end(examples: Examples, rows: Sequence[int], total: int, max_length:
         trained=None if learned.all() else torch.from_numpy(np.flatnonzero(learned)),
         position_ids=torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])[None]),
         texts=PackedTexts.of(lengths),
+        examples=rows,
     )
 
 
@@ -209,6 +212,7 @@ def _side_by_side(examples: Examples, rows: Sequence[int], longest: int) -> Batc
         torch.from_numpy(targets),
         trained=torch.from_numpy(places),
         lengths=torch.from_numpy(lengths),
+        examples=rows,
     )
 
 

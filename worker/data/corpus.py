@@ -141,8 +141,9 @@ class Examples:
     """Token ids of many examples. Example i is ``tokens[starts[i]:ends[i]]``.
 
     ``targets`` [tokens] bool: whether each is learned; None: all but the first of each example are. ``trained`` [examples]
-    int64: how many are. All may be files mapped into memory. ``cut`` counts examples that were longer than the limit,
-    ``dropped`` those with nothing to learn, of which ``dropped_rows`` names the first few by their place in the file.
+    int64: how many are. ``rows`` [examples] int64: which row of its dataset each is of, as Chunk numbers them. All may be
+    files mapped into memory. ``cut`` counts examples that were longer than the limit, ``dropped`` those with nothing to
+    learn, of which ``dropped_rows`` names the first few by their place in the file.
     """
 
     tokens: NDArray[np.integer[Any]]
@@ -150,6 +151,7 @@ class Examples:
     ends: NDArray[np.int64]
     trained: NDArray[np.int64]
     targets: NDArray[np.bool_] | None = None
+    rows: NDArray[np.int64] | None = None
     cut: int = 0
     dropped: int = 0
     dropped_rows: tuple[int, ...] = ()
@@ -167,7 +169,8 @@ class Examples:
 
     def taken(self, numbers: slice | Sequence[int] | NDArray[np.int64]) -> Examples:
         """These examples, in this order, as often as they stand there; the tokens are not copied."""
-        return replace(self, starts=self.starts[numbers], ends=self.ends[numbers], trained=self.trained[numbers])
+        rows = None if self.rows is None else self.rows[numbers]
+        return replace(self, starts=self.starts[numbers], ends=self.ends[numbers], trained=self.trained[numbers], rows=rows)
 
     def require_some(self, max_length: int) -> None:
         """Raises DataError if there is none, saying why nothing can be learned."""
@@ -183,6 +186,7 @@ class Examples:
     def in_memory(self) -> Examples:
         """The same, without the files it may have been mapped from."""
         targets = None if self.targets is None else np.array(self.targets)
+        rows = None if self.rows is None else np.array(self.rows)
         return replace(
             self,
             tokens=np.array(self.tokens),
@@ -190,6 +194,7 @@ class Examples:
             ends=np.array(self.ends),
             trained=np.array(self.trained),
             targets=targets,
+            rows=rows,
         )
 
     @cached_property

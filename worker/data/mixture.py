@@ -25,12 +25,14 @@ class Taken(NamedTuple):
 
 class Mixture(NamedTuple):
     """``train``: the examples of each epoch, which are ``taken`` from the dataset and from those that are mixed with it.
-    ``tests``: what the split keeps aside of each of these, by name, if it does; of the dataset it is ``validation``."""
+    ``tests``: what the split keeps aside of each of these, by name, if it does; of the dataset it is ``validation``.
+    ``counts``: how many of ``train`` are of each, the dataset's being the first."""
 
     train: Examples
     validation: Examples
     tests: dict[str, Examples]
     taken: list[Taken]
+    counts: list[int]
 
 
 def mix(job: Job, parts: Sequence[tuple[Examples, Examples]]) -> Mixture:
@@ -42,7 +44,7 @@ def mix(job: Job, parts: Sequence[tuple[Examples, Examples]]) -> Mixture:
     """
     (first, validation), *others = parts
     if not len(first):  # of which its share cannot be kept; there is nothing to learn, which the caller tells
-        return Mixture(first, validation, {}, [])
+        return Mixture(first, validation, {}, [], [0])
     whole, rest = int(first.trained.sum()), 1 - sum(part.share for part in job.mixture.values())
     chosen, taken = [first], [Taken(whole, 1.0)]
     for place, ((learned, _), (name, mixed)) in enumerate(zip(others, job.mixture.items(), strict=True), start=1):
@@ -53,7 +55,7 @@ def mix(job: Job, parts: Sequence[tuple[Examples, Examples]]) -> Mixture:
         tokens = int(chosen[-1].trained.sum())
         taken.append(Taken(tokens, tokens / int(learned.trained.sum())))
     tests = {name: test for name, (_, test) in zip(job.mixture, others, strict=True) if len(test)}
-    return Mixture(_joined(chosen) if others else first, validation, tests, taken)
+    return Mixture(_joined(chosen) if others else first, validation, tests, taken, list(map(len, chosen)))
 
 
 def _joined(parts: Sequence[Examples]) -> Examples:
@@ -63,6 +65,7 @@ def _joined(parts: Sequence[Examples]) -> Examples:
         starts=np.concatenate([part.starts for part in parts]),
         ends=np.concatenate([part.ends for part in parts]),
         trained=np.concatenate([part.trained for part in parts]),
+        rows=np.concatenate([part.rows for part in parts if part.rows is not None]),
         cut=sum(part.cut for part in parts),
         dropped=sum(part.dropped for part in parts),
     )

@@ -1,9 +1,9 @@
 """The tokenized dataset: made once, kept in the run directory until the run has completed, mapped into memory.
 
 ``tokens/`` holds for each side its token ids end to end (.tokens, uint16 or int32), where each example begins (.offsets,
-int64, one more than there are examples), how many of its tokens are learned (.trained, int64) and, unless that is all but
-the first, which ones (.targets, bool); about.json with what all depends on; and a manifest of digests. Of a mixture the
-datasets' examples lie one after the other.
+int64, one more than there are examples), how many of its tokens are learned (.trained, int64), which row of its dataset it
+is of (.rows, int64) and, unless all but the first are learned, which ones (.targets, bool); about.json with what all depends
+on; and a manifest of digests. Of a mixture the datasets' examples lie one after the other.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _ABOUT_FILE = "about.json"
+_EDITION = 1  # to be raised whenever the files change: then a store of an earlier worker is made anew
 _MOST_NAMED = 10  # rows that are told by their place; a person looks at a few and mends the file
 
 
@@ -49,6 +50,8 @@ class Origin(BaseModel):
     mixed: list[tuple[str, Reading]] = []  # digest and reading of each dataset that is learned along with it
     versions: dict[str, str]
     skip_refused_rows: bool = False
+    exclude_rows: tuple[int, ...] = ()
+    edition: int = 0
 
 
 class Counts(BaseModel):
@@ -105,6 +108,8 @@ def ensure(
         mixed=[(part.sha256, part.source.reading) for part in corpus.mixed],
         versions={library: version(library) for library in ("tokenizers", "transformers")},
         skip_refused_rows=skip_refused,
+        exclude_rows=corpus.source.exclude_rows,
+        edition=_EDITION,
     )
     if _is_whole(folder, origin):
         return
@@ -141,6 +146,7 @@ def _load_side(folder: Path, name: str, dtype: str, parts: list[Counts]) -> Iter
         starts=offsets[:-1],
         ends=offsets[1:],
         trained=_map(folder / f"{name}.trained", "int64"),
+        rows=_map(folder / f"{name}.rows", "int64"),
         targets=_map(targets, "bool") if targets.exists() else None,
     )
     end = 0
@@ -218,19 +224,21 @@ class _Side:
     def __init__(self, folder: Path, name: str, dtype: str, masked: bool) -> None:
         self._dtype = dtype
         self._end = np.zeros(1, dtype=np.int64)
-        parts = ("tokens", "offsets", "trained", *(("targets",) if masked else ()))
+        parts = ("tokens", "offsets", "trained", "rows", *(("targets",) if masked else ()))
         self._files = {part: (folder / f"{name}.{part}").open("wb") for part in parts}
         self._files["offsets"].write(self._end.tobytes())
 
     def append(self, encoder: Encoder, counts: Counts, rows: list[Encoded], numbers: list[int]) -> None:
         """Writes the examples that each row becomes, and counts them and what was lost."""
         kept: list[Encoded] = []
+        rows_kept: list[int] = []
         for whole, number in zip(rows, numbers, strict=True):
             if whole.ids is REFUSED:
                 continue
             counts.cut += encoder.is_cut(whole)
             examples = list(encoder.windows(whole))
             kept += (useful := [example for example in examples if example.trained])
+            rows_kept += [number] * len(useful)
             if not useful:
                 counts.dropped += 1
                 if len(counts.dropped_rows) < _MOST_NAMED:
@@ -242,6 +250,7 @@ class _Side:
             self._files["tokens"].write(np.fromiter(ids, dtype=self._dtype).tobytes())
             self._files["offsets"].write(ends.tobytes())
             self._files["trained"].write(np.array([example.trained for example in kept], dtype=np.int64).tobytes())
+            self._files["rows"].write(np.array(rows_kept, dtype=np.int64).tobytes())
             if "targets" in self._files:
                 targets = chain.from_iterable(example.learned for example in kept)
                 self._files["targets"].write(np.fromiter(targets, dtype=bool).tobytes())

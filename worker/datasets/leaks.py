@@ -90,9 +90,7 @@ class _Texts:
     def __init__(self, source: DatasetSource, max_length: int | None) -> None:
         chunks = list(read_rows(source, section_characters(max_length), silent))
         self._rows = [row for chunk in chunks for row in chunk.rows]
-        numbers = [number for chunk in chunks for number in chunk.numbers]
-        sections = source.format == "txt" and source.reading.kind == "document"  # of one record, told by their own order
-        self._numbers = range(1, len(numbers) + 1) if sections else numbers
+        self._numbers = [number for chunk in chunks for number in chunk.numbers]
         self.places = places_of([key(row) for row in self._rows])
 
     def row_of(self, place: float) -> int:

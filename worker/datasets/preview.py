@@ -57,13 +57,9 @@ def preview(source: DatasetSource, columns: list[str] | None, limit: int, start:
 
 
 def _numbered_texts(source: DatasetSource) -> Iterator[tuple[int, Row]]:
-    """The lines that hold something; of a document its sections, counted."""
-    document = source.reading.kind == "document"
-    count = 0
+    """The lines that hold something; of a document its sections."""
     for chunk in read_rows(source):
-        for number, row in zip(chunk.numbers, chunk.rows, strict=True):
-            count += 1
-            yield (count if document else number), row
+        yield from zip(chunk.numbers, chunk.rows, strict=True)
 
 
 def _example(number: int, record: Record, source: DatasetSource) -> list[dict[str, Any]]:

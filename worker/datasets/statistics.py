@@ -12,7 +12,7 @@ import numpy as np
 from worker.contract import Job
 from worker.data.corpus import Corpus
 from worker.data.encoding import REFUSED, Encoded, Encoder, told
-from worker.data.formats import Row, Section, key
+from worker.data.formats import Row, key
 from worker.data.split import ALONE, places_of
 from worker.datasets.cache import Samples
 from worker.datasets.leaks import Pairs
@@ -92,18 +92,17 @@ class _Draw:
             places.append(places_of([key(row) for row in chunk.rows]))
             for number, row in zip(chunk.numbers, chunk.rows, strict=True):
                 text = key(row)
-                place = count + 1 if isinstance(row, Section) and corpus.source.format == "txt" else number
-                self.problems.add(place, row)
+                self.problems.add(number, row)
                 self.characters += len(text)
                 if len(text) > self.longest[1]:
-                    self.longest = (place, len(text))
+                    self.longest = (number, len(text))
                     self._longest_row = row
                 if count in wanted:
-                    self.wanted[count] = (place, row)
+                    self.wanted[count] = (number, row)
                 if count < _MOST_TOKENIZED:
-                    self.drawn.append((place, row))
+                    self.drawn.append((number, row))
                 elif (slot := int(chance.integers(count + 1))) < _MOST_TOKENIZED:
-                    self.drawn[slot] = (place, row)
+                    self.drawn[slot] = (number, row)
                 count += 1
         self.exact = count == len(self.drawn)
         if not self.exact and self.longest[0] not in {place for place, _ in self.drawn}:

@@ -67,14 +67,12 @@ def _chosen(corpus: Corpus, rows: Sequence[int], seed: int | None, count: int) -
 
 
 def _places(corpus: Corpus) -> Iterator[Place]:
-    one_document = corpus.source.format == "txt" and corpus.source.reading.kind == "document"
-    count, before, section = 0, 0, 0
+    before = section = 0
     for chunk, _ in corpus.chunks():
         for number, row in zip(chunk.numbers, chunk.rows, strict=True):
-            count += 1
-            section = section + 1 if number == before and not one_document else 0
+            section = section + 1 if number == before else 0
             before = number
-            yield (count if one_document else number), section, row
+            yield number, section, row
 
 
 def _items(encoder: Encoder, names: _Names, corpus: Corpus, number: int, section: int, row: Row) -> Iterator[dict[str, Any]]:

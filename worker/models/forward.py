@@ -23,7 +23,8 @@ class Forward(nn.Module):
     Its parameters are the model's. Only positions that have a target reach the output head, a large part of the work.
 
     ``label_smoothing`` changes gradients alone. ``neftune_noise_alpha`` adds noise to the embeddings of a model that is in
-    training mode.
+    training mode. ``token_losses`` are those of the latest pass: [trained positions] float32 on its device, in nats, in the
+    order of its targets.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Forward(nn.Module):
         self._noise_alpha = neftune_noise_alpha
         self._dtype = AUTOCAST.get(precision)
         self._plain_head = has_plain_head(self.model)
+        self.token_losses = torch.empty(0)
         self.use_plain_body()
 
     def use_plain_body(self) -> None:
@@ -71,15 +73,16 @@ class Forward(nn.Module):
 
         Raises ValueError for a packed batch if the model is not prepared, as its texts would see each other.
         """
-        device = batch.inputs.device
+        device, smoothing = batch.inputs.device, self._label_smoothing
+        self.token_losses = each = torch.empty(batch.tokens, dtype=torch.float32, device=device)
         with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None), self._noise(batch):
             if self._plain_head:
                 head = self.model.get_output_embeddings()
                 body = self._trained_body if torch.is_grad_enabled() else self._body
                 hidden = _trained(batch, body(self._arguments(batch)))
-                return linear_cross_entropy_sum(hidden, head.weight, head.bias, batch.targets, self._label_smoothing)
+                return linear_cross_entropy_sum(hidden, head.weight, head.bias, batch.targets, smoothing, each)
             logits = self._trained_logits(batch)
-        return cross_entropy_sum(logits, batch.targets, self._label_smoothing)
+        return cross_entropy_sum(logits, batch.targets, smoothing, each)
 
     @torch.inference_mode()
     def score(self, batch: Batch) -> TokenScores:

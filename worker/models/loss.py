@@ -14,14 +14,20 @@ _LOGITS_AT_ONCE = {"cpu": 1 << 25, "cuda": 1 << 27}  # numbers; a GPU needs more
 _IN_CACHE = 1 << 18  # numbers that a CPU goes through several times without fetching them from its memory again
 
 
-def cross_entropy_sum(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+def cross_entropy_sum(
+    logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0, each: torch.Tensor | None = None
+) -> torch.Tensor:
     """The loss of ``targets`` [tokens] int64 given ``logits`` [tokens, vocabulary], summed, in nats, in fp32.
 
     With ``smoothing`` the gradients are those of label smoothing (Szegedy et al., 2016): the target gets that much less than
-    1, and all tokens share it evenly. The value stays the plain loss, so that it can be compared.
+    1, and all tokens share it evenly. The value stays the plain loss, so that it can be compared. ``each`` [tokens] float32
+    is filled with what every token adds to it.
     """
     logits = logits.float()
-    loss = F.cross_entropy(logits, targets, reduction="sum")
+    losses = F.cross_entropy(logits, targets, reduction="none")
+    loss = losses.sum()
+    if each is not None:
+        each.copy_(losses.detach())
     if not smoothing:
         return loss
     smoothed = F.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
@@ -29,9 +35,14 @@ def cross_entropy_sum(logits: torch.Tensor, targets: torch.Tensor, smoothing: fl
 
 
 def linear_cross_entropy_sum(
-    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor, smoothing: float = 0.0
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    targets: torch.Tensor,
+    smoothing: float = 0.0,
+    each: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """``cross_entropy_sum(linear(hidden, weight, bias), targets, smoothing)``, in little memory.
+    """``cross_entropy_sum(linear(hidden, weight, bias), targets, smoothing, each)``, in little memory.
 
     ``hidden`` is [tokens, width]. Goes through the tokens in chunks; of each chunk's logits it keeps the loss and the
     gradients. Under autocast the products are computed in its number format, as elsewhere; the loss and sums over chunks
@@ -41,9 +52,9 @@ def linear_cross_entropy_sum(
     dtype = dtype_of_products(hidden)
     with torch.autocast(kind, enabled=False):
         if torch.is_grad_enabled():
-            loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, targets, dtype, smoothing)  # type: ignore[no-untyped-call]
+            loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, targets, dtype, smoothing, each)  # type: ignore[no-untyped-call]
             return loss
-        return _go_through(hidden, weight, bias, targets, dtype, smoothing, None, (False, False, False))[0]
+        return _go_through(hidden, weight, bias, targets, dtype, smoothing, None, (False, False, False), each)[0]
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -62,12 +73,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
         targets: torch.Tensor,
         dtype: torch.dtype,
         smoothing: float,
+        each: torch.Tensor | None,
     ) -> torch.Tensor:
         ctx.dtype, ctx.smoothing = dtype, smoothing
         if dtype == torch.float16:
             ctx.save_for_backward(hidden, weight, bias, targets)
-            return _go_through(hidden, weight, bias, targets, dtype, smoothing, None, (False, False, False))[0]
-        loss, *gradients = _go_through(hidden, weight, bias, targets, dtype, smoothing, None, ctx.needs_input_grad[:3])
+            return _go_through(hidden, weight, bias, targets, dtype, smoothing, None, (False, False, False), each)[0]
+        needed = ctx.needs_input_grad[:3]
+        loss, *gradients = _go_through(hidden, weight, bias, targets, dtype, smoothing, None, needed, each)
         ctx.save_for_backward(*gradients)
         return loss
 
@@ -77,10 +90,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
             hidden, weight, bias, targets = ctx.saved_tensors
             needed = ctx.needs_input_grad[:3]
             _, *gradients = _go_through(hidden, weight, bias, targets, ctx.dtype, ctx.smoothing, grad_loss, needed)
-            return (*gradients, None, None, None)
+            return (*gradients, None, None, None, None)
         # In place: nobody else has them, and the weight's is large.
         gradients = [None if gradient is None else gradient.mul_(grad_loss) for gradient in ctx.saved_tensors]
-        return (*gradients, None, None, None)
+        return (*gradients, None, None, None, None)
 
 
 def _go_through(
@@ -92,9 +105,10 @@ def _go_through(
     smoothing: float,
     scale: torch.Tensor | None,
     needed: tuple[bool, ...],
+    each: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
     """The loss, and the gradients of ``scale`` times the smoothed loss that are ``needed``: hidden's, the weight's, the
-    bias's."""
+    bias's. ``each`` as in ``cross_entropy_sum``."""
     grad_hidden = torch.empty_like(hidden) if needed[0] else None
     grad_weight: torch.Tensor | None = None
     grad_bias = torch.zeros_like(bias) if bias is not None and needed[2] else None
@@ -107,7 +121,8 @@ def _go_through(
         wanted = targets[chunk]
         inputs = _of_few_sizes(hidden[chunk].to(dtype))
         logits = F.linear(inputs, half_weight, half_bias)
-        loss += _loss_of(logits[: len(wanted)], wanted, smoothing, scale, grad_bias, any(needed))
+        own = None if each is None else each[chunk]
+        loss += _loss_of(logits[: len(wanted)], wanted, smoothing, scale, grad_bias, any(needed), own)
         logits[len(wanted) :] = 0
         if grad_hidden is not None:
             grad_hidden[chunk] = (logits @ half_weight)[: len(wanted)]
@@ -131,14 +146,19 @@ def _loss_of(
     scale: torch.Tensor | None,
     grad_bias: torch.Tensor | None,
     needed: bool,
+    each: torch.Tensor | None,
 ) -> torch.Tensor:
     """The loss of ``targets`` [rows], summed. If gradients are ``needed``, those of ``logits`` [rows, vocabulary] are put in
-    their place, and their sum is added to ``grad_bias``."""
+    their place, and their sum is added to ``grad_bias``; ``each`` [rows] is filled with the loss of each."""
     loss = torch.zeros((), dtype=torch.float32, device=logits.device)
     rows = max(1, _IN_CACHE // logits.shape[1]) if logits.device.type == "cpu" else len(targets)
-    for part, wanted in zip(torch.split(logits, rows), torch.split(targets[:, None], rows), strict=True):
+    each = torch.empty_like(targets, dtype=torch.float32) if each is None else each
+    parts = (torch.split(tensor, rows) for tensor in (logits, targets[:, None], each))
+    for part, wanted, losses in zip(*parts, strict=True):
         logprobs = torch.log_softmax(part, dim=-1, dtype=torch.float32)
-        loss -= logprobs.gather(1, wanted).sum()
+        found = logprobs.gather(1, wanted)
+        loss -= found.sum()
+        torch.neg(found[:, 0], out=losses)
         if not needed:
             continue
         # d loss / d logits = softmax - 1 at the target; smoothed, what the target lacks is spread over all

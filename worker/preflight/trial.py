@@ -196,7 +196,7 @@ def _shortened(setup: Setup, passes: Passes, windows: list[list[int]]) -> Setup:
     numbers = np.zeros(len(wanted), dtype=np.int64)
     shuffled = next(shuffled_windows(len(wanted), len(wanted), passes.seed))
     numbers[shuffled] = wanted
-    return replace(setup, train=setup.train.taken(numbers))
+    return replace(setup, train=setup.train.taken(numbers), counts=())
 
 
 def _save_merged(setup: Setup, run_dir: Path) -> None:

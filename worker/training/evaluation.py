@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from worker.contract import EvaluationEvent, SampleEvent
 from worker.data.batching import Batch, lay_out
@@ -28,7 +29,8 @@ class Evaluator:
 
     Where the data are chats, the prompts are put as a user's messages.
 
-    ``history`` holds every evaluation; ``misses`` counts those since the best one.
+    ``history`` holds every evaluation; ``misses`` counts those since the best one. ``token_losses`` are those of the latest
+    one's trained tokens, in the order of the examples; None of several processes, each of which has only some.
     """
 
     def __init__(self, setup: Setup, forward: Forward, report: Callable[[Any], None], stop: StopSwitch) -> None:
@@ -40,6 +42,7 @@ class Evaluator:
         self.history: list[EvaluationEvent] = []
         self.best_loss = math.inf
         self.misses = 0
+        self.token_losses: NDArray[np.float32] | None = None
 
     def tell(
         self,
@@ -82,25 +85,33 @@ class Evaluator:
 
     def measure(self, batch_size: int) -> float | None:
         """Mean loss of a validation token in nats; None if there are none. Raises StopRequested on a stop."""
-        return self._loss(self._setup.validation, batch_size)
+        loss, self.token_losses = self._loss(self._setup.validation, batch_size)
+        return loss
 
     def measure_further(self, batch_size: int) -> dict[str, float]:
         """The same of each further dataset that has any, by name."""
-        losses = {name: self._loss(examples, batch_size) for name, examples in self._setup.evaluation.items()}
+        losses = {name: self._loss(examples, batch_size)[0] for name, examples in self._setup.evaluation.items()}
         return {name: loss for name, loss in losses.items() if loss is not None}
 
     @torch.inference_mode()
-    def _loss(self, examples: Examples, batch_size: int) -> float | None:
+    def _loss(self, examples: Examples, batch_size: int) -> tuple[float | None, NDArray[np.float32] | None]:
+        """The mean, and the loss of each trained token in the examples' order, unless other processes have some of them."""
         if not len(examples):
-            return None
+            return None, None
+        ends = np.cumsum(examples.trained)
+        token_losses = np.empty(ends[-1], dtype=np.float32)
         self._language_model.model.eval()
         total = torch.zeros((), dtype=torch.float64)
         for batch, share in self._batches(examples, batch_size):
             self._stop.check()
             loss_sum = self._forward(batch.to(self._language_model.model.device))
             total += share * loss_sum.cpu().double()  # in this order: Apple's GPUs have no float64
+            numbers = np.array(batch.examples)
+            spans = zip(ends[numbers] - examples.trained[numbers], ends[numbers], strict=True)
+            token_losses[np.concatenate([np.arange(*span) for span in spans])] = self._forward.token_losses.cpu().numpy()
         self._language_model.model.train()
-        return float(self._setup.group.sum(total)) / int(examples.trained.sum())
+        alone = self._setup.group.size == 1
+        return float(self._setup.group.sum(total)) / int(ends[-1]), token_losses if alone else None
 
     def _batches(self, examples: Examples, batch_size: int) -> Iterator[tuple[Batch, int]]:
         """The examples as forward passes, laid out some at a time, those of like length together.

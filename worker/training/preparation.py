@@ -48,6 +48,8 @@ def prepare(
     Raises WorkerError for what a person can put right, StopRequested on a stop.
     """
 
+    began = time.perf_counter()
+
     def say(text: str, level: str = "info") -> None:
         stop.check()
         report(MessageEvent(level=level, text=text))
@@ -67,7 +69,7 @@ def prepare(
         if setup.group.first:
             event = data_report.data_event(setup.train, setup.validation, token_store.load_tokens(run_dir))
             report(event.model_copy(update=data_marks.marks(setup)))
-        trainer = Trainer(setup, report, stop)
+        trainer = Trainer(setup, report, stop, began)
     except torch.OutOfMemoryError as error:
         raise DeviceError(
             "The model does not fit into the GPU's memory.",
@@ -148,6 +150,7 @@ def make_setup(
         group=group,
         sharded=sharded,
         evaluation=mixture.tests | further,
+        counts=tuple(zip((None, *job.mixture), mixture.counts, strict=True)),
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one update did. ``loss_sum`` in nats over its ``tokens`` trained tokens; ``seconds`` of wall time it took."""
+    """What one update did. ``loss_sum`` in nats over its ``tokens`` trained tokens; ``seconds`` of wall time it took.
+    ``more`` and ``about`` were handed in with it; the former is on the CPU now."""
 
     step: int
     lr: float
@@ -21,6 +23,8 @@ class Update:
     grad_norm: float
     scale: float | None
     seconds: float
+    more: tuple[torch.Tensor, ...] = ()
+    about: Any = None
 
 
 @dataclass
@@ -29,6 +33,8 @@ class _Pending:
     lr: float
     tokens: int
     numbers: torch.Tensor
+    more: tuple[torch.Tensor, ...]
+    about: Any
     copied: torch.cuda.Event | None
 
 
@@ -48,14 +54,17 @@ class Readback:
         """Called when something else than updates has taken time."""
         self._since = time.perf_counter()
 
-    def push(self, step: int, lr: float, tokens: int, numbers: torch.Tensor) -> Iterator[Update]:
-        """Takes ``numbers``, [3] on the device: loss sum, gradient norm, scale or NaN. Yields the updates now due."""
+    def push(
+        self, step: int, lr: float, tokens: int, numbers: torch.Tensor, more: Sequence[torch.Tensor] = (), about: Any = None
+    ) -> Iterator[Update]:
+        """Takes ``numbers``, [3] on the device: loss sum, gradient norm, scale or NaN; and ``more`` vectors, which are read
+        along with them. Yields the updates now due."""
         copied = None
         if numbers.device.type == "cuda":
-            numbers = torch.empty(3, pin_memory=True).copy_(numbers, non_blocking=True)
+            numbers, *more = (_on_its_way(vector) for vector in (numbers, *more))
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record()
-        self._pending.append(_Pending(step, lr, tokens, numbers, copied))
+        self._pending.append(_Pending(step, lr, tokens, numbers, tuple(more), about, copied))
         while len(self._pending) > self._lag:
             yield self._read()
 
@@ -71,4 +80,10 @@ class Readback:
         loss_sum, grad_norm, scale = due.numbers.tolist()
         now = time.perf_counter()
         seconds, self._since = now - self._since, now
-        return Update(due.step, due.lr, due.tokens, loss_sum, grad_norm, None if scale != scale else scale, seconds)
+        scale = None if scale != scale else scale
+        return Update(due.step, due.lr, due.tokens, loss_sum, grad_norm, scale, seconds, due.more, due.about)
+
+
+def _on_its_way(vector: torch.Tensor) -> torch.Tensor:
+    """A copy that the GPU makes into the machine's own memory when it comes to it."""
+    return torch.empty(vector.shape, dtype=vector.dtype, pin_memory=True).copy_(vector, non_blocking=True)

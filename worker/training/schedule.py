@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from worker.contract import RunConfig
 
 
 def learning_rate_share(
@@ -35,3 +41,19 @@ def learning_rate_share(
         return 1.0
     falling = (1 + math.cos(math.pi * progress)) / 2 if schedule.startswith("cosine") else 1 - progress
     return min_lr_ratio + (1 - min_lr_ratio) * falling
+
+
+def set_learning_rate(optimizer: Optimizer, config: RunConfig, full: float, step: int, total_steps: int) -> float:
+    """Gives ``optimizer`` the rate of update ``step``, as ``config`` says, and returns it. ``full`` is the highest."""
+    share = learning_rate_share(
+        config.lr_scheduler,
+        step,
+        total_steps,
+        config.warmup_ratio,
+        min_lr_ratio=config.min_lr_ratio,
+        num_cycles=config.num_cycles,
+        decay_ratio=config.decay_ratio,
+    )
+    for group in optimizer.param_groups:
+        group["lr"] = full * share
+    return full * share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial
@@ -15,14 +16,13 @@ from worker.checkpoints import saver
 from worker.contract import ADAPTER_DIR, MODEL_DIR, MessageEvent, Phase, StatusEvent, StepEvent
 from worker.data import evaluation_store, group_store, token_store
 from worker.data.batching import Sizes, shuffled_windows
-from worker.devices.c_library import keep_freed_memory
 from worker.devices.memory_usage import peak_memory_bytes
 from worker.devices.out_of_memory import free_unused, is_out_of_memory, out_of_memory, smaller_batch
 from worker.distributed.sharding import whole, whole_weights
 from worker.errors import DeviceError, StopRequested, TrainingError
 from worker.models import saving
 from worker.models.card import model_card
-from worker.models.forward import Forward, recompute_activations
+from worker.models.forward import Forward
 from worker.models.frozen import numbers
 from worker.models.parts import words_part
 from worker.models.scores import without_nonfinite
@@ -31,10 +31,12 @@ from worker.process.telemetry import Telemetry
 from worker.training import resume
 from worker.training.compilation import compile_if_wanted
 from worker.training.evaluation import Evaluator
+from worker.training.inside import Gradients, Inside, Seen
+from worker.training.layers import Look
 from worker.training.optimizer import make_optimizer
 from worker.training.prefetch import Loader, ahead
 from worker.training.readback import Readback, Update
-from worker.training.schedule import learning_rate_share
+from worker.training.schedule import set_learning_rate
 from worker.training.setup import Setup
 from worker.training.training_state import Tally
 
@@ -44,32 +46,20 @@ Result = TypeVar("Result")
 Tensors = dict[str, torch.Tensor]
 
 
-def _ready_to_train(setup: Setup) -> Any:
-    """The model, on its device unless it is to be sharded; and where that is this machine's, memory that stays ours."""
-    model: Any = setup.language_model.model.train()
-    if setup.device.type == "cpu":
-        keep_freed_memory()
-    for weight in model.parameters():
-        # Into memory of our own: where a weight lies in a mapped file may change the last bits of what is computed.
-        weight.data = weight.data.clone()
-    if setup.job.config.gradient_checkpointing:
-        recompute_activations(model)
-    return model if setup.sharded else model.to(setup.device)
-
-
 class Trainer:
     """Trains one model on one device.
 
-    ``report`` takes each event, and tells whether it had to wait; ``stop`` tells what is asked of the run.
+    ``report`` takes each event, and tells whether it had to wait; ``stop`` tells what is asked of the run. ``began`` is when
+    its preparation did, in ``perf_counter``'s time.
     """
 
-    def __init__(self, setup: Setup, report: Callable[[Any], object], stop: StopSwitch) -> None:
+    def __init__(self, setup: Setup, report: Callable[[Any], object], stop: StopSwitch, began: float | None = None) -> None:
         self.setup = setup
         self.config = setup.job.config
         self._report = report
         self.stop = stop
         self.group = setup.group
-        self.model = _ready_to_train(setup)
+        self.model = setup.ready_model()
         self.forward = Forward(
             setup.language_model,
             setup.precision,
@@ -89,6 +79,10 @@ class Trainer:
         self.saver = saver.Saver(setup.run_dir, self.config.keep_checkpoints, self.report)
         self.telemetry = Telemetry(setup.device, setup.run_dir, self.report)
         self.readback = Readback(lag=1 if setup.device.type == "cuda" else 0)
+        began = time.perf_counter() if began is None else began
+        self.inside = Inside(setup, self.model, self.optimizer, self.report, began)
+        self.clock = self.inside.clock
+        self.look: Look | None = None
         self.compiled = False
         self.broken = torch.zeros((), device=setup.device)
         self.epoch_steps = math.ceil(len(setup.train) / self.window_size)
@@ -122,17 +116,21 @@ class Trainer:
             if is_out_of_memory(error):
                 raise self._out_of_memory() from error
             raise
-        self._save_model()
+        with self.clock.spending("saving"):
+            self._save_model()
         if end.phase == "completed" and self.group.first:
             token_store.discard(self.setup.run_dir)
             group_store.discard(self.setup.run_dir)
             evaluation_store.discard(self.setup.run_dir)
+        self.inside.tell_time(self.step)
         return end.model_copy(update=self._usage())
 
     def report(self, event: Any) -> None:
         """Tells of ``event``. A wait for a full disk is no time that an update took."""
+        began = time.perf_counter()
         if self._report(event):
             self.readback.restart_clock()
+            self.clock.moved(time.perf_counter() - began, "waiting")
 
     def _loop(self) -> str:
         """Every update from where the run stands to the last. Returns why there are no more."""
@@ -152,9 +150,20 @@ class Trainer:
     def _update(self) -> None:
         """One optimizer update, of which the numbers may be read later."""
         step = self.step + 1
-        lr = self._set_learning_rate(step)
-        loss_sum, tokens = self._within_memory(self._gradients)
+        lr = set_learning_rate(self.optimizer, self.config, self.setup.learning_rate, step, self.total_steps)
+        self.look = self.inside.begin_update()
+        made = self._within_memory(self._gradients)
+        with self.clock.spending("optimizer"):
+            numbers = self._step(made.loss_sum)
+        self.step = step
+        more = [made.token_losses, *([self.look.numbers] if self.look else [])]
+        self._take(self.readback.push(step, lr, made.tokens, numbers, more, Seen(made.examples, self.look)))
+
+    def _step(self, loss_sum: torch.Tensor) -> torch.Tensor:
+        """Changes the weights as the gradients say. Returns what is to be read: [loss sum, gradient norm, scale or NaN]."""
         self.scaler.unscale_(self.optimizer)
+        if self.look:
+            self.look.at_gradients()
         grad_norm = whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm))
         scale = self.scaler.scale(torch.ones_like(grad_norm))
         if not self.scaler.is_enabled():
@@ -163,26 +172,35 @@ class Trainer:
             self.broken = torch.maximum(self.broken, 1.0 - torch.isfinite(loss_sum + grad_norm).float())
             self.optimizer.found_inf = self.broken
         self.scaler.step(self.optimizer)
+        if self.look:
+            self.look.at_weights()
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        self.step = step
-        self._take(self.readback.push(step, lr, tokens, torch.stack((loss_sum, grad_norm, scale))))
+        return torch.stack((loss_sum, grad_norm, scale))
 
-    def _gradients(self) -> tuple[torch.Tensor, int]:
-        """Forward and backward of the next window: its loss summed over its trained tokens, and their number."""
-        work = next(self.work)
-        losses = []
+    def _gradients(self) -> Gradients:
+        """Forward and backward of the next window."""
+        with self.clock.spending("data"):
+            work = next(self.work)
+        losses, token_losses = [], []
+        if self.look:
+            self.look.begin()
         # Of a sharded model every layer's weights are there for a moment only, and are not to be kept.
         casts = nullcontext() if self.setup.sharded else self.forward.casting_once(self.setup.device)
         with casts:
             for number, (batch, share) in enumerate(work.passes, start=1):
                 with self.group.without_sync(self.parallel, last=number == len(work.passes)):
-                    loss_sum = self.parallel(batch.to(self.setup.device)) * share
+                    with self.clock.spending("forward"):
+                        loss_sum = self.parallel(batch.to(self.setup.device)) * share
                     # Every token of the window counts the same, into however many passes and processes the window falls.
                     scaled: torch.Tensor = self.scaler.scale(loss_sum / (work.tokens / self.group.size))
-                    scaled.backward()  # type: ignore[no-untyped-call]
+                    seen = self.look.into_pass(batch.tokens, len(batch.examples)) if self.look else nullcontext()
+                    with self.clock.spending("backward"), seen:
+                        scaled.backward()  # type: ignore[no-untyped-call]
                 losses.append(loss_sum.detach())
-        return self.group.sum(torch.stack(losses).sum()), work.tokens
+                token_losses.append(self.forward.token_losses)
+        examples = [example for batch, _ in work.passes for example in batch.examples]
+        return Gradients(self.group.sum(torch.stack(losses).sum()), work.tokens, torch.cat(token_losses), examples)
 
     def _compile(self) -> bool:
         return compile_if_wanted(self.setup, self.forward, self.batch_size, self.total_steps - self.step, self.report)
@@ -233,23 +251,8 @@ class Trainer:
             due = update.step >= self.total_steps or update.step % self.config.log_steps == 0
             if due or not math.isfinite(update.grad_norm):
                 self._report_step(update, self.since_report.loss_sum / self.since_report.tokens)
+            self.inside.note(update)
             self.telemetry.note(update.step)
-
-    def _set_learning_rate(self, step: int) -> float:
-        config = self.config
-        share = learning_rate_share(
-            config.lr_scheduler,
-            step,
-            self.total_steps,
-            config.warmup_ratio,
-            min_lr_ratio=config.min_lr_ratio,
-            num_cycles=config.num_cycles,
-            decay_ratio=config.decay_ratio,
-        )
-        lr: float = self.setup.learning_rate * share
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        return lr
 
     def _refuse_broken(self, update: Update) -> None:
         """Raises TrainingError, after reporting the step, if its update was not made lest it ruin the weights.
@@ -260,6 +263,7 @@ class Trainer:
         if math.isfinite(update.loss_sum) and (math.isfinite(update.grad_norm) or skipped_by_scaler):
             return
         self._report_step(update, update.loss_sum / update.tokens)
+        self.inside.note(update)
         what = "gradient" if math.isfinite(update.loss_sum) else "loss"
         kept = f" {self.saver.saved[-1].name} is the latest good checkpoint." if self.saver.saved else ""
         raise TrainingError(
@@ -292,7 +296,8 @@ class Trainer:
         evaluate = self.step == 0 or self.step >= self.total_steps or self.step % evaluate_every == 0
         save = self.step > 0 and self.step % save_every == 0
         if evaluate and self.evaluated_step < self.step:
-            self._evaluate()
+            with self.clock.spending("evaluation"):
+                self._evaluate()
         if save:
             self._save_checkpoint("periodic")
 
@@ -304,6 +309,7 @@ class Trainer:
         loss = self._within_memory(lambda: self.evaluator.measure(self.batch_size))
         further = self._within_memory(lambda: self.evaluator.measure_further(self.batch_size))
         best = self.evaluator.tell(self.step, self.step / self.epoch_steps, train_loss, loss, further)
+        self.inside.evaluated(self.step, self.evaluator.token_losses, last=self.step >= self.total_steps)
         self.since_evaluation = Tally()
         self.evaluated_step = self.step
         if best:
@@ -315,7 +321,8 @@ class Trainer:
     def _pause(self) -> None:
         self._save_checkpoint("periodic")
         self._enter("paused")
-        self.stop.wait_out_pause()
+        with self.clock.spending("waiting"):
+            self.stop.wait_out_pause()
         self.readback.restart_clock()
 
     def _save_checkpoint(self, kind: str) -> None:
@@ -325,6 +332,11 @@ class Trainer:
         if self.step == 0 or self.saved == now:
             return
         self._enter("saving")
+        with self.clock.spending("saving"):
+            self._write_state(kind, now)
+        self.readback.restart_clock()
+
+    def _write_state(self, kind: str, now: tuple[int, int]) -> None:
         tensors, gathered = resume.tensors(self), whole_weights(self.model)  # from every process
         written = False
         if self.group.first:
@@ -332,7 +344,6 @@ class Trainer:
         # Here the others wait for the first: in an update their patience is short.
         if self.group.said_by_first(written):
             self.saved = now
-        self.readback.restart_clock()
 
     def _write_checkpoint(self, tensors: Tensors, gathered: Tensors | None, folder: Path) -> None:
         saving.write_checkpoint(self.setup.language_model, self.setup.job, gathered, folder)

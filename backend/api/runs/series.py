@@ -10,13 +10,14 @@ from backend.api.deps import ServicesDep, parts_of
 from backend.errors import InvalidFieldError
 from backend.runs import history, lifecycle
 from backend.schemas.runs import Series, SeriesList, SeriesOfRun
-from backend.series.curves import KEYS, LOSSES
+from backend.series.curves import KEYS, LAYERS, LOSSES, is_key
 
 router = APIRouter(prefix="/api", tags=["series"])
 
 MOST_RUNS = 100
 
-Keys = Annotated[str, Query(description=f"Some of {', '.join(KEYS)}, {LOSSES}NAME, separated by commas")]
+_FAMILIES = ", ".join([f"{LOSSES}NAME", *(f"{before}PART" for before in LAYERS.values())])
+Keys = Annotated[str, Query(description=f"Some of {', '.join(KEYS)}, {_FAMILIES}, separated by commas")]
 From = Annotated[int | None, Query(alias="from", ge=0, le=2**62, description="First step")]
 To = Annotated[int | None, Query(ge=0, le=2**62, description="Last step")]
 Px = Annotated[int, Query(ge=1, le=10_000, description="Most points, as many as the chart has pixels")]
@@ -65,6 +66,6 @@ def get_series_of_runs(
 def _keys(keys: str) -> list[str]:
     wanted = parts_of(keys)
     for key in wanted:
-        if key not in KEYS and not key.startswith(LOSSES):
+        if not is_key(key):
             raise InvalidFieldError("keys", f"There is no series {key[:40]!r}.", hint=f"Use: {', '.join(KEYS)}.")
     return wanted

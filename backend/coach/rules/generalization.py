@@ -12,6 +12,10 @@ from backend.coach.trend import noise
 
 TURNED = 0.03
 """Share by which validation loss stands above its lowest: a few hundredths come and go with a few hundred examples."""
+FALLEN = 0.05
+"""Share by which training loss has fallen meanwhile: its means over some updates differ by a hundredth or two."""
+UNSTEADY = 0.02
+"""Noise of a validation loss as a share of it, where there are too few to tell: that of some dozen examples."""
 GAP = 1.5
 """Validation loss so many times the training loss of the same stretch: what is learned is not carried over."""
 FEW_EXAMPLES = 100
@@ -21,6 +25,8 @@ FEW_TESTED = 10
 """Examples below which one odd one decides a validation loss."""
 TESTED = 50
 """Examples below which chance is looked for in validation losses."""
+LATE = 5
+"""Evaluations of the second half that must be there: of fewer nobody can tell jumps from a course."""
 FEWEST = 20
 """Updates before a missing evaluation is missed."""
 
@@ -32,13 +38,15 @@ def overfitting(record: RunRecord) -> Finding | None:
         return None
     best = min(tested, key=lambda one: float(one["loss"]))
     last = tested[-1]
-    trained, before = last.get("train_loss"), best.get("train_loss")
-    if trained is None:
+    # The untrained model's evaluation tells of no training loss: what came next stands for it.
+    since = [one["train_loss"] for one in tested if one["step"] >= best["step"] and one.get("train_loss") is not None]
+    if not since:
         return None
+    before, trained = since[0], since[-1]
     turned = (
         last["loss"] > best["loss"] * (1 + TURNED)
         and best is not last
-        and (before is None or trained < before * (1 - TURNED))
+        and trained < before * (1 - FALLEN)
         and _stays_above(tested, best)
     )
     gap = last["loss"] > GAP * trained and len(tested) > 2
@@ -73,7 +81,8 @@ def _stays_above(tested: list[dict[str, Any]], best: dict[str, Any]) -> bool:
     """Whether all since the lowest are above it by more than evaluations jump about."""
     losses = np.array([one["loss"] for one in tested])
     after = losses[[one["step"] > best["step"] for one in tested]]
-    spread = noise(losses) if len(losses) > 4 else 0.0
+    late = losses[max(1, len(losses) // 3) :]  # the first fall is no noise
+    spread = noise(late) if len(late) > 4 else UNSTEADY * best["loss"]
     return bool(len(after) > 1 or len(tested) <= 3) and bool(np.mean(after[-2:]) > best["loss"] + 3 * spread)
 
 
@@ -130,18 +139,18 @@ def small_validation(record: RunRecord) -> Finding | None:
 def noisy_evaluation(record: RunRecord) -> Finding | None:
     """Validation losses that differ by chance."""
     tested, count = _tested(record), record.facts.get("validation_examples")
-    if len(tested) < 6 or not count or not FEW_TESTED <= count < TESTED:
+    if not count or not FEW_TESTED <= count < TESTED:
         return None
-    losses = np.array([one["loss"] for one in tested])
-    spread, late = noise(losses), losses[len(losses) // 2 :]
-    moved = abs(float(late[-1] - late[0]))
-    if spread < 0.02 * float(np.mean(late)) or moved > 3 * spread:
+    late = np.array([one["loss"] for one in tested[len(tested) // 2 :]])
+    spread, moved = noise(late), abs(float(late[-1] - late[0]))
+    turns = int((np.diff(late)[1:] * np.diff(late)[:-1] < 0).sum())
+    if len(late) < LATE or turns < len(late) // 2 or spread < UNSTEADY * float(np.mean(late)) or moved > 3 * spread:
         return None
     return Finding(
         rule="noisy_evaluation",
         level="warning",
         step=tested[-1]["step"],
-        from_step=tested[len(losses) // 2]["step"],
+        from_step=tested[len(tested) // 2]["step"],
         evidence={
             "jumps of validation loss (nats)": round(spread, 4),
             "change in the second half (nats)": round(moved, 4),

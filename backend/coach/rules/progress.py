@@ -73,7 +73,10 @@ def flat(record: RunRecord) -> Finding | None:
     if not whole.is_more_than(NOTICEABLE, ERRORS):
         return _flat(record, path, 0.0, "has hardly moved since the beginning")
     late = change(path.part(0.5, 0.75), path.part(0.75, 1), path.noise)
-    if late.is_more_than(NOTICEABLE, 2) or not _rate_is_high(record, 0.5):
+    surely = (
+        len(record.loss.step) >= 2 * LONG_ENOUGH and abs(late.share) + 2 * late.error / abs(late.before) < NOTICEABLE
+    )  # and not only drowned in noise
+    if not surely or _tested_change(record) < -NOTICEABLE / 2 or not _rate_is_high(record, 0.5):
         return None
     return _flat(record, path, 0.5, "has hardly moved in the second half")
 
@@ -93,6 +96,13 @@ def _flat(record: RunRecord, path: Course, begin: float, said: str) -> Finding:
         text=f"Training loss {said}: it stands at about {np.mean(values):.2f}.",
         advice="Stop here, or change something: another learning rate, more data, or a larger model.",
     )
+
+
+def _tested_change(record: RunRecord) -> float:
+    """The share by which validation loss has changed in the second half; 0 where that is not known."""
+    half = record.step / 2
+    late = [one["loss"] for one in record.evaluations if one["loss"] is not None and one["step"] >= half]
+    return float(late[-1] / late[0] - 1) if len(late) > 1 and late[0] else 0.0
 
 
 def _rate_is_high(record: RunRecord, begin: float) -> bool:
@@ -115,7 +125,7 @@ def rising(record: RunRecord) -> Finding | None:
     if lowest + 2 * width > len(path.value) or now.share < RISEN or not now.is_more_than(RISEN, ERRORS):
         return None
     begin = int(path.step[lowest + width // 2])
-    rate = record.config.get("learning_rate")
+    rate = record.peak_rate
     return Finding(
         rule="rising",
         level="warning",

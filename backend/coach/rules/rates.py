@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
-from backend.coach.trend import course
+from backend.coach.trend import course, noise
 from worker.contract import BUILT_IN_MODELS, ModelSource, RunConfig, learning_rate
 
 FEWEST = 20
 RISEN = 0.1
 """How far above an earlier stretch the loss stands while the rate is high, as a share of it."""
+GPT2_WEIGHTS = 124_000_000
+SMALLER = 1 / 3
+"""Usual rates for fine-tuning are those of GPT-2 and larger. Smaller models take more: from nothing tiny, with a 225th of
+GPT-2's weights, learns at 6 times its rate, and mini, with a 20th, at twice."""
 FAR_ABOVE = 8.0
 """Times the rate that suits the model, from which a loss that does badly is put down to it."""
 FAR_BELOW = 1 / 20
@@ -21,37 +25,40 @@ FAR_BELOW = 1 / 20
 HARDLY = 0.15
 """Share of its first loss that a run with a suitable rate has left behind by its end; models from nothing lose more within
 thirty updates."""
+JUMP = 0.02
+"""Rise of the smoothed loss within the first updates, as a share: in healthy runs it falls fastest there."""
 AT_ONCE = 0.9
 """Of the full rate at the first update: no warmup."""
+EARLY = 60
+"""Updates, at most, that a missing warmup is blamed for."""
 USUAL_DECAY = 0.3
 """Weight decay beyond anything in use: published recipes have 0 to 0.1, a few 0.2."""
 
 
-def usual_rate(config: dict[str, Any]) -> float | None:
+def usual_rate(record: RunRecord) -> float | None:
     """The learning rate that suits the model; None where the model is not known."""
-    name = config.get("model_name")
+    config, name = record.config, record.config.get("model_name")
     if not name:
         return None
-    settings = RunConfig(method=config.get("method", "full"), from_scratch=config.get("from_scratch", False))
-    return learning_rate(settings, ModelSource(kind="built_in" if name in BUILT_IN_MODELS else "hub", location=name))
-
-
-def peak_rate(record: RunRecord) -> float | None:
-    """The highest rate that was used, or is to be."""
-    rates = record.steps.curve("lr").known()
-    set_rate = record.config.get("learning_rate")
-    return set_rate or (float(rates.high.max()) if len(rates.step) else None)
+    given = {field: config[field] for field in ("method", "from_scratch") if field in config}
+    kind: Literal["built_in", "hub"] = "built_in" if name in BUILT_IN_MODELS else "hub"
+    rate = learning_rate(RunConfig(model_name=name, **given), ModelSource(kind=kind, location=name))
+    weights = record.facts.get("parameters")
+    if kind == "built_in" or not weights or weights >= GPT2_WEIGHTS:
+        return rate
+    return float(f"{rate * (GPT2_WEIGHTS / weights) ** SMALLER:.1g}")
 
 
 def learning_rate_high(record: RunRecord) -> Finding | None:
     """The loss turns up, or never comes down, under a rate that is too large."""
-    peak, usual, path = peak_rate(record), usual_rate(record.config), course(record.loss)
+    peak, usual, path = record.peak_rate, usual_rate(record), course(record.loss)
     if peak is None or len(path.value) < 5 or (len(path.value) < FEWEST and not record.broken):
         return None
     times = peak / usual if usual else None
     lowest, highest, place = _climb(path.value)
     climbed = highest - lowest > max(RISEN * lowest, 5 * path.noise)
-    stuck = times is not None and times >= FAR_ABOVE and len(path.value) >= FEWEST and _fallen(path.value) < 2 * HARDLY
+    new = record.config.get("model_name") in BUILT_IN_MODELS or record.config.get("from_scratch")
+    stuck = bool(new) and times is not None and times >= FAR_ABOVE and _fallen(path.value) < 2 * HARDLY
     far = times is None or times >= FAR_ABOVE
     broke = record.broken and (climbed or (times is not None and far))
     if not broke and not (climbed and far) and not stuck:
@@ -80,7 +87,7 @@ def learning_rate_high(record: RunRecord) -> Finding | None:
 
 def learning_rate_low(record: RunRecord) -> Finding | None:
     """The loss hardly falls under a rate that is too small."""
-    peak, usual, path = peak_rate(record), usual_rate(record.config), course(record.loss)
+    peak, usual, path = record.peak_rate, usual_rate(record), course(record.loss)
     if peak is None or usual is None or peak > FAR_BELOW * usual or len(path.value) < FEWEST or record.broken:
         return None
     fallen = _fallen(path.value)
@@ -105,28 +112,28 @@ def learning_rate_low(record: RunRecord) -> Finding | None:
 
 def no_warmup(record: RunRecord) -> Finding | None:
     """The first updates are made at the full rate, and break something."""
-    rates, path = record.steps.curve("lr").known(), course(record.loss)
-    if len(path.value) < FEWEST or not len(rates.step) or rates.mean[0] < AT_ONCE * rates.high.max():
+    rates, loss = record.steps.curve("lr").known(), record.loss
+    if len(loss.step) < FEWEST or not len(rates.step) or rates.mean[0] < AT_ONCE * rates.high.max():
         return None
     if rates.step[0] > (record.facts.get("resumed_step") or 0) > 0:  # of a fork: another run has made the first ones
         return None
-    early = path.value[: max(5, len(path.value) // 6)]
-    jumped = float(early[1:].max() - early[0])
-    if jumped < max(0.02 * early[0], 5 * path.noise):
+    early = loss.mean[: min(max(8, len(loss.step) // 6), EARLY)]
+    low, high, begin = _climb(early)
+    if high - low < max(JUMP * low, 2 * noise(loss.mean)):
         return None
-    place = int(np.argmax(early))
+    place = begin + int(np.argmax(early[begin:]))
     return Finding(
         rule="no_warmup",
         level="warning",
-        step=int(path.step[place]),
+        step=int(loss.step[place]),
         from_step=1,
         evidence={
             "learning rate at the first update": float(f"{rates.mean[0]:.4g}"),
             "highest learning rate": float(f"{rates.high.max():.4g}"),
-            "loss at first (nats)": round(float(early[0]), 4),
-            "highest early loss (nats)": round(float(early.max()), 4),
+            "loss before it jumped (nats)": round(low, 4),
+            "highest loss after (nats)": round(high, 4),
         },
-        text=f"The first updates had the full learning rate, and the loss jumped from {early[0]:.2f} to {early.max():.2f}.",
+        text=f"The first updates had the full learning rate, and the loss jumped from {low:.2f} to {high:.2f}.",
         advice="Let the rate climb over the first tenth of the run (Warmup ratio 0.1).",
         fix={"warmup_ratio": 0.1},
     )
@@ -152,8 +159,7 @@ def weight_decay_high(record: RunRecord) -> Finding | None:
 
 def _climb(values: Any) -> tuple[float, float, int]:
     """The largest rise of the smoothed loss: from where, to where, and the place of its beginning."""
-    width = min(5, max(1, len(values) // 8))
-    means = np.convolve(values, np.full(width, 1 / width), "valid")
+    means = np.convolve(values, (0.5, 0.5), "valid")  # of two neighbours: what a single update does is a spike
     lowest = np.minimum.accumulate(means)
     top = int(np.argmax(means - lowest))
     return float(lowest[top]), float(means[top]), int(np.argmin(means[: top + 1]))

@@ -31,6 +31,8 @@ MANY_SKIPPED = 0.2
 """Share of updates that fp16 left out. One in some hundreds is usual."""
 STILL = 1e-9
 """Update-to-weight ratio of a part that is not trained: fp32 does not even hold such a change."""
+LOOKS = 2
+"""Looks at the layers that must agree: the very first update of a warmup may change next to nothing."""
 
 
 def nonfinite(record: RunRecord) -> Finding | None:
@@ -38,7 +40,7 @@ def nonfinite(record: RunRecord) -> Finding | None:
     if not record.broken:
         return None
     step = record.broken[0]
-    rate = record.config.get("learning_rate")
+    rate = record.peak_rate
     fp16 = record.known("precision") == "fp16"
     fix = {"precision": "fp32"} if fp16 else {"learning_rate": float(f"{rate / 10:.2g}")} if rate else None
     return Finding(
@@ -181,12 +183,15 @@ def fp16_underflow(record: RunRecord) -> Finding | None:
 
 def frozen_weights(record: RunRecord) -> Finding | None:
     """Parts of the model stay as they were."""
-    told = [one for one in record.layers if one.get("update_ratio")]
-    if len(told) < 3 or record.config.get("method") == "lora":
+    told = [one for one in record.layers if one["parts"] == record.layers[-1]["parts"]]
+    if len(told) < LOOKS or record.config.get("method") == "lora":
         return None
     parts = told[-1]["parts"]
-    ratios = np.array([one["update_ratio"] for one in told if one["parts"] == parts], dtype=float)
-    still = [part for part, column in zip(parts, ratios.T, strict=True) if np.all(np.nan_to_num(column) < STILL)]
+    # Null is what was not finite, or not looked for with this optimizer: NaN here, and never still.
+    ratios = np.array([one["update_ratio"] for one in told], dtype=float)
+    norms = np.array([one["grad_norm"] for one in told], dtype=float)
+    unmoved = np.all((ratios <= STILL) | (norms == 0), axis=0)
+    still = [part for part, is_still in zip(parts, unmoved, strict=True) if is_still]
     if not still:
         return None
     named = ", ".join(still[:4]) + (f" and {len(still) - 4} others" if len(still) > 4 else "")
@@ -195,7 +200,7 @@ def frozen_weights(record: RunRecord) -> Finding | None:
         level="warning",
         step=record.step,
         from_step=told[0]["step"],
-        evidence={"parts that do not change": still, "parts": len(parts), "updates looked at": len(ratios)},
+        evidence={"parts that do not change": still, "parts": len(parts), "updates looked at": len(told)},
         text=f"{len(still)} of the model's {len(parts)} parts do not change ({named}), so most of it learns nothing.",
         advice="Unfreeze them, or use LoRA if the base is meant to stay as it is.",
     )

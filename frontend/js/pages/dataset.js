@@ -15,13 +15,14 @@ import { useLatest } from "../components/hooks/use-latest.js";
 import * as format from "../format.js";
 import { formatOf, sizeOf } from "../stores/data/reading.js";
 import { trainOnLink } from "../router.js";
+import { HardestRows } from "./dataset/hardest-rows.js";
 import { ModelsEye } from "./dataset/models-eye.js";
 import { ReadingCard } from "./dataset/reading-card.js";
 import { Rows } from "./dataset/rows.js";
 import { NotFoundPage } from "./not-found.js";
 
-/** @param {{ id: string }} props */
-export function DatasetPage({ id }) {
+/** @param {{ id: string, query: URLSearchParams }} props query: run: the one whose hardest rows are shown */
+export function DatasetPage({ id, query }) {
   const { value: dataset, error } = useLatest(id, (signal) => api.getDataset(id, signal));
   useEffect(() => {
     document.title = `${dataset.value?.name ?? "Dataset"} · Trainboard`;
@@ -31,11 +32,11 @@ export function DatasetPage({ id }) {
   if (error.value) return html`<${ErrorNotice} error=${error.value} />`;
   if (!dataset.value) return null;
   const onChanged = (/** @type {Dataset} */ changed) => (dataset.value = changed);
-  return html`<${DatasetView} dataset=${dataset.value} onChanged=${onChanged} />`;
+  return html`<${DatasetView} dataset=${dataset.value} run=${query.get("run")} onChanged=${onChanged} />`;
 }
 
-/** @param {{ dataset: Dataset, onChanged: (dataset: Dataset) => void }} props */
-function DatasetView({ dataset, onChanged }) {
+/** @param {{ dataset: Dataset, run: string | null, onChanged: (dataset: Dataset) => void }} props */
+function DatasetView({ dataset, run, onChanged }) {
   // The reading as it is being chosen; the tokens below follow it before it is saved.
   const reading = useSignal(dataset.reading);
   return html`
@@ -44,6 +45,7 @@ function DatasetView({ dataset, onChanged }) {
       <${ReadingCard} dataset=${dataset} reading=${reading} onChanged=${onChanged} />
       <${Rows} dataset=${dataset} reading=${reading.value} />
       <${ModelsEye} dataset=${dataset} reading=${reading.value} />
+      <${HardestRows} dataset=${dataset} wanted=${run} />
     </div>
   `;
 }

@@ -21,6 +21,7 @@ import { Failure } from "./run/failure.js";
 import { ForkDialog } from "./run/fork-dialog.js";
 import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
+import { Inside } from "./run/inside.js";
 import { LineageCard } from "./run/lineage.js";
 import { Log } from "./run/log.js";
 import { FurtherLosses } from "./run/further-losses.js";
@@ -76,6 +77,7 @@ function RunView({ store, view }) {
       <div class="run-columns">
         <div>
           <${Charts} store=${store} view=${view} onFork=${fork} />
+          <${Inside} store=${store} />
           <${Log} id=${store.id} active=${!ended} />
         </div>
         <div>

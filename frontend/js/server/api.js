@@ -182,6 +182,19 @@ export function getSeries(id, keys, px, range, signal) {
   const query = queryOf({ keys: keys.join(","), px, from: range?.from ?? null, to: range?.to ?? null });
   return get(`${runPath(id)}/series?${query}`, signal);
 }
+
+/** @param {string} id @param {number} px most columns @returns {Promise<T.Layers>} */
+export const getLayers = (id, px) => get(`${runPath(id)}/layers?px=${px}`);
+
+/** @param {string} id @returns {Promise<T.TimeSpent>} */
+export const getTiming = (id) => get(`${runPath(id)}/timing`);
+
+/** @param {string} id @returns {Promise<{ items: T.OddRows[], stream_cursor: number }>} */
+export const getOddRows = (id) => get(`${runPath(id)}/rows`);
+
+/** A new run like this one but for what changes. @param {T.Run} run @param {T.Config} changes @returns {Promise<T.Run>} */
+export const forkRun = ({ config }, changes) => createRun({ ...config, ...changes, name: null }, idempotencyKey());
+
 /** @param {string[]} ids @returns {Promise<T.Deletion>} */
 export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();
 

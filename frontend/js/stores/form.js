@@ -12,6 +12,7 @@
  * @property {string | null} unit
  * @property {string | null} advice
  * @property {string[]} options of a choice
+ * @property {boolean} [counts] whether each of its lines is a number
  * @property {Config[string]} initial the schema's default
  * @property {{ name: string, option: string } | null} only the choice, and its option, with which alone the field has a meaning
  *
@@ -34,6 +35,7 @@ export function fieldsOf(schema) {
       unit: property.unit ?? null,
       advice: property.advice ?? null,
       options: variant.enum ?? [],
+      counts: variant.items?.type === "integer",
       initial: property.default ?? null,
       only: property.only_with ?? null,
     };
@@ -76,11 +78,17 @@ function shown(value) {
  */
 export function valueOf(field, typed) {
   if (typeof typed === "boolean") return typed;
-  if (field.kind === "lines") return typed.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (field.kind === "lines") {
+    const lines = typed.split("\n").map((line) => line.trim()).filter(Boolean);
+    return field.counts ? /** @type {string[]} */ (lines.map(numberOf)) : lines;
+  }
   const text = typed.trim();
   if (text === "") return null;
-  return field.kind === "number" && Number.isFinite(Number(text)) ? Number(text) : text;
+  return field.kind === "number" ? numberOf(text) : text;
 }
+
+/** @param {string} text */
+const numberOf = (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
 
 /**
  * @param {FormField} field

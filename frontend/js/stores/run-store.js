@@ -10,6 +10,7 @@ import { Zoom } from "../charts/zoom.js";
 import * as api from "../server/api.js";
 import { coalesce } from "../server/coalesce.js";
 import { Stream } from "../server/stream.js";
+import { InsideStore } from "./inside-store.js";
 import { announce, warn } from "./notifications.js";
 import { answersOf } from "./run-answers.js";
 import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
@@ -28,6 +29,7 @@ export class RunStore {
   /** Why the page could not be loaded. */
   error = signal(/** @type {api.ApiError | null} */ (null));
   zoom;
+  inside;
   refreshRun;
   refreshCheckpoints;
   refreshFindings;
@@ -41,6 +43,7 @@ export class RunStore {
   constructor(id) {
     this.id = id;
     this.zoom = new Zoom(id);
+    this.inside = new InsideStore(id);
     this.refreshRun = coalesce(() => this.#refresh(async () => this.take(await api.getRun(id))));
     this.refreshCheckpoints = coalesce(() =>
       this.#refresh(async () => {
@@ -88,6 +91,7 @@ export class RunStore {
     clearTimeout(this.#retry);
     this.#stream?.close();
     this.zoom.close();
+    this.inside.close();
   }
 
   /** @param {Run} snapshot */
@@ -127,6 +131,7 @@ export class RunStore {
     announce(before, (this.run.value = events.reduce(applyEvent, before)));
     this.series.value = appendEvents(this.series.value, events);
     this.zoom.append(events);
+    this.inside.note(events);
     for (const event of events) {
       if (event.type === "sample") this.#addSample(event);
       else if (event.type === "evaluation") this.evaluations.value = withEvaluation(this.evaluations.value, event);

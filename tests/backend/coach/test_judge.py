@@ -16,11 +16,11 @@ ROOM = Path(judge.__file__).parent
 
 
 def said(*args: object, **more: object) -> list[str]:
-    return [one.rule for one in judge.findings(run(*args, **more))]  # type: ignore[arg-type]
+    return [one.rule for one in judge.findings(run(*args, **more))]
 
 
 def test_every_rule_is_in_the_book_and_is_asked() -> None:
-    """By the source: the names that findings are made with are those of the book, each has its function, and all are asked."""
+    """By the source: findings have the names of the book, each has its function, and all are asked."""
     made, functions = set(), set()
     for path in (ROOM / "rules").glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backend.coach.record import RunRecord
 from backend.coach.rules import rates
 from tests.backend.coach.told import falling, run, warmed_up
 
@@ -51,9 +52,15 @@ def test_a_rate_at_which_nothing_much_happens() -> None:
     ("model", "usual"), [("tiny", 3e-3), ("mini", 1e-3), ("gpt2", 5e-5), ("run:20260101-000000-abcd", 5e-5)]
 )
 def test_what_is_usual_depends_on_the_model(model: str, usual: float) -> None:
-    assert rates.usual_rate({"model_name": model}) == usual
-    assert rates.usual_rate({"model_name": "gpt2", "method": "lora"}) == 2e-4
-    assert rates.usual_rate({}) is None
+    assert rates.usual_rate(RunRecord({"model_name": model})) == usual
+
+
+def test_lora_takes_more_and_so_do_small_models() -> None:
+    assert rates.usual_rate(RunRecord({"model_name": "gpt2", "method": "lora"})) == 2e-4
+    assert rates.usual_rate(RunRecord()) is None
+    small = RunRecord({"model_name": "local:small"})
+    small.add({"type": "status", "phase": "training", "parameters": 550_000})
+    assert rates.usual_rate(small) == 3e-4
 
 
 def test_a_jump_at_the_beginning_without_warmup() -> None:

@@ -83,15 +83,18 @@ def test_a_lost_loss_scale() -> None:
 
 def layers(step: int, *ratios: float | None) -> dict[str, Any]:
     parts = ["embeddings", *(f"block {number}" for number in range(1, len(ratios) - 1)), "head"]
-    return {"type": "layers", "step": step, "parts": parts, "grad_norm": [1.0] * len(ratios), "update_ratio": list(ratios)}
+    norms = [0.0 if ratio == 0 else 1.0 for ratio in ratios]
+    return {"type": "layers", "step": step, "parts": parts, "grad_norm": norms, "update_ratio": list(ratios)}
 
 
 def test_parts_that_never_change() -> None:
-    told = [layers(step, 1e-3, 0.0, None, 1e-3) for step in (10, 20, 30)]
+    told = [layers(step, 1e-3, 0.0, 0.0, 1e-3) for step in (10, 20, 30)]
     said = stability.frozen_weights(run(falling(40), events=told))
     assert said
     assert said.evidence["parts that do not change"] == ["block 1", "block 2"]
     once = [*told[:2], layers(30, 1e-3, 1e-4, 1e-4, 1e-3)]
     assert stability.frozen_weights(run(falling(40), events=once)) is None
+    unknown = [layers(step, None, None, None, None) for step in (10, 20, 30)]
+    assert stability.frozen_weights(run(falling(40), events=unknown)) is None, "another optimizer, of which nothing is told"
     assert stability.frozen_weights(run(falling(40), events=told, config={"method": "lora"})) is None
     assert stability.frozen_weights(run(falling(40))) is None

@@ -4,11 +4,12 @@ import hashlib
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.worker.texts import split_texts
-from worker.contract import DatasetSource
+from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.data import split as data
 from worker.data.corpus import Corpus
 from worker.data.split import find_split
@@ -120,3 +121,24 @@ def test_the_split_of_a_stream_is_that_of_all_texts_at_hand(monkeypatch: pytest.
         expected = split_with_all_texts_at_hand(texts, share)
         assert {text for text, test in zip(texts, split.is_test(texts), strict=True) if test} == expected, (texts, share)
         assert (split.texts, split.test_texts) == (len(texts), sum(text in expected for text in texts))
+
+
+def test_rows_that_are_excluded_are_nowhere_and_the_others_keep_side_and_number(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text("".join(f"row number {number}\n" for number in range(1, 201)))
+
+    def seen(**config: Any) -> dict[int, tuple[str, bool]]:
+        job = Job(
+            run_id="run", config=RunConfig(**config), model=ModelSource(kind="built_in", location="tiny"),
+            dataset=DatasetSource(path=str(path)),
+        )  # fmt: skip
+        corpus = Corpus.read(job.dataset, 0.2)
+        return {
+            number: (text, bool(test))
+            for chunk, is_test in corpus.chunks()
+            for number, text, test in zip(chunk.numbers, chunk.rows, is_test, strict=True)
+        }
+
+    whole, part = seen(), seen(exclude_rows=[3, 7, 200, 3, 5000])
+    assert len(whole) == 200
+    assert part == {number: row for number, row in whole.items() if number not in (3, 7, 200)}

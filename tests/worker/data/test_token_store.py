@@ -96,6 +96,24 @@ def test_each_text_is_on_its_side_in_the_order_of_the_file(
         assert [tokenizer.decode(side[index][:-1].tolist()) for index in range(len(side))] == expected
 
 
+def test_each_example_knows_its_row(tokenize: Tokenize, tokenizer: GPT2Tokenizer, tmp_path: Path) -> None:
+    texts = ["one", "", tokenizer.eos_token, "two two", " ", "three"]
+    learned, tests = tokenize(texts, share=0.3, special_tokens=True)
+    places = [(side, index) for side in (learned, tests) for index in range(len(side))]
+    found = {int(side.rows[index]): tokenizer.decode(side[index][:-1]) for side, index in places}
+    assert found == {1: "one", 4: "two two", 6: "three"}
+    turned = learned.taken([1, 0])
+    assert turned.rows.tolist() == learned.rows.tolist()[::-1] == turned.in_memory().rows.tolist()
+
+
+def test_windows_of_a_document_are_of_their_section(tokenize: Tokenize, tokenizer: GPT2Tokenizer, tmp_path: Path) -> None:
+    examples, _ = tokenize(["word " * 1500], max_length=16, kind="document")
+    rows = examples.rows.tolist()
+    assert rows == sorted(rows)
+    assert set(rows) == set(range(1, rows[-1] + 1))
+    assert 1 < rows[-1] < len(rows)
+
+
 def test_any_text_survives_a_tokenizer_that_never_saw_it(tokenizer: GPT2Tokenizer) -> None:
     text = "日本語 \x00 \U0001f409 naïve\ttab"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text

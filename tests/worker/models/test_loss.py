@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -56,6 +57,23 @@ def test_loss_and_gradients_are_the_plain_ones_in_fp32(bias: bool) -> None:
     assert len(grads) == 2 + bias
     for grad, expected_grad in zip(grads, expected_grads, strict=True):
         assert difference(grad, expected_grad) < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_of_each_token_is_told_besides(dtype: torch.dtype, smoothing: float) -> None:
+    inputs = tensors()
+    expected = F.cross_entropy(F.linear(*inputs[:3]), inputs[3], reduction="none").detach()
+    for function in (linear_cross_entropy_sum, None):
+        each = torch.full_like(expected, math.nan)
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            if function:
+                found = function(*inputs, smoothing, each)
+            else:
+                found = cross_entropy_sum(F.linear(*inputs[:3]), inputs[3], smoothing, each)
+            found.backward()
+        assert difference(each, expected) < (1e-5 if dtype == torch.float32 else 2e-2)
+        assert float(each.sum()) == pytest.approx(float(found), rel=1e-5)
 
 
 @pytest.mark.parametrize("whole", [cross_entropy_sum, None])

@@ -20,7 +20,8 @@ AS_DOCUMENT = "Have it read as one long document."
 
 
 class Chunk(NamedTuple):
-    """Some rows, and the places of their records in the file: of a .txt or .jsonl the line, else the record, from 1."""
+    """Some rows, and the places of their records in the file: of a .txt or .jsonl the line, else the record, from 1. Of a
+    .txt that is one document the sections are counted."""
 
     numbers: list[int]
     rows: list[Row]
@@ -29,20 +30,28 @@ class Chunk(NamedTuple):
 def read_rows(
     source: DatasetSource, section_characters: int = _SECTION_CHARACTERS, progress: Progress = silent
 ) -> Iterator[Chunk]:
-    """All that holds something, in the file's order. A document comes in sections of at most ``section_characters``.
+    """All that holds something and is not excluded, in the file's order. A document comes in sections of at most
+    ``section_characters``.
 
     Raises DataError, naming the line, for what cannot be read.
     """
     if source.format == "parquet":
         columns = source.reading.used()
-        yield from _chunks(rows_of(parquet(Path(source.path), columns, progress), source, section_characters))
+        rows = rows_of(parquet(Path(source.path), columns, progress), source, section_characters)
+        yield from _chunks(_included(rows, source))
         return
     with open_file(Path(source.path)) as file:
         texts = texts_of(file, source, progress)
         if source.format == "txt" and source.reading.kind == "document":
-            yield from _chunks((1, section) for section in sections(texts, section_characters))
+            rows = enumerate(sections(texts, section_characters), start=1)
         else:
-            yield from _chunks(rows_of(records_of(texts, source), source, section_characters))
+            rows = rows_of(records_of(texts, source), source, section_characters)
+        yield from _chunks(_included(rows, source))
+
+
+def _included(rows: Iterable[tuple[int, Row]], source: DatasetSource) -> Iterable[tuple[int, Row]]:
+    excluded = set(source.exclude_rows)
+    return ((number, row) for number, row in rows if number not in excluded) if excluded else rows
 
 
 def read_records(source: DatasetSource) -> Iterator[tuple[int, Record]]:
