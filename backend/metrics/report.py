@@ -156,7 +156,7 @@ def origin(run: Run) -> str:
     """Which run it was forked from, with what changed; empty of one that was not."""
     if run.origin is None:
         return ""
-    changes = [f"{name} {change.before} → {change.after}" for name, change in run.origin.changes.items()]
+    changes = [f"{name} {_setting(change.before)} → {_setting(change.after)}" for name, change in run.origin.changes.items()]
     place = "" if run.origin.step is None else f" at step {run.origin.step:,}"
     return f"Forked from {run.origin.name}{place}: {', '.join(changes) or 'nothing changed'}."
 
@@ -260,12 +260,16 @@ def _predicted(forecast: Forecast, name: str) -> float:
 
 
 def settings(run: Run) -> list[tuple[str, str]]:
-    def shown(value: Any) -> str:
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        return " · ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """Names and values, of those that are set."""
+    return [(name, _setting(value)) for name, value in run.config.model_dump().items() if value is not None]
 
-    return [(name, shown(value)) for name, value in run.config.model_dump().items() if value is not None]
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " · ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def command(run: Run) -> str:

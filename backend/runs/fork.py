@@ -41,7 +41,7 @@ CARRIES_AT_MOST: dict[str, Carried] = {
     **dict.fromkeys(("model_name", "from_scratch"), "start"),
     # Other examples, or others on the side of the test; or at other places of the data.
     **dict.fromkeys(("dataset", "mixture", "validation_split", "validation_dataset", "split_by_group"), "weights"),
-    **dict.fromkeys(("skip_refused_rows", "max_length", "seed"), "weights"),
+    **dict.fromkeys(("skip_refused_rows", "exclude_rows", "max_length", "seed"), "weights"),
     # Other weights are trained, or the optimizer remembers other things of them.
     **dict.fromkeys(("method", "lora_rank", "lora_alpha", "lora_target_modules", "lora_target_parameters"), "weights"),
     **dict.fromkeys(("use_rslora", "use_dora", "load_in_4bit", "optimizer"), "weights"),

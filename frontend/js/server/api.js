@@ -192,9 +192,6 @@ export const getTiming = (id) => get(`${runPath(id)}/timing`);
 /** @param {string} id @returns {Promise<{ items: T.OddRows[], stream_cursor: number }>} */
 export const getOddRows = (id) => get(`${runPath(id)}/rows`);
 
-/** A new run like this one but for what changes. @param {T.Run} run @param {T.Config} changes @returns {Promise<T.Run>} */
-export const forkRun = ({ config }, changes) => createRun({ ...config, ...changes, name: null }, idempotencyKey());
-
 /** @param {string[]} ids @returns {Promise<T.Deletion>} */
 export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();
 

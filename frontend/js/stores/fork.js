@@ -16,6 +16,8 @@
 import * as format from "../format.js";
 import { typedFrom, valueOf } from "./form.js";
 
+const MOST_NAMED = 4;
+
 /** The setting that most forks are about. */
 const USUAL = "learning_rate";
 
@@ -72,5 +74,6 @@ function valueText(value) {
   if (value === null || value === undefined || value === "") return "none";
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : format.number(value);
   if (typeof value === "boolean") return value ? "on" : "off";
-  return Array.isArray(value) ? value.join(" · ") || "none" : String(value);
+  if (!Array.isArray(value)) return String(value);
+  return value.length > MOST_NAMED ? `${value.length} entries` : value.join(" · ") || "none";
 }

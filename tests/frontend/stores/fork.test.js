@@ -44,6 +44,8 @@ test("what goes on, and what changed, in words", () => {
   const origin = { run: "r", name: "fox", step: 4, state: /** @type {const} */ ("exact"), changes };
   assert.equal(changesText(origin), "learning rate 5e-4 → 5e-5, max steps 12 → none, packing on → off");
   assert.equal(changesText({ ...origin, changes: {} }), "nothing changed");
+  const rows = { exclude_rows: { before: [], after: [1, 2, 3, 4, 5] }, evaluation_datasets: { before: ["a"], after: ["a", "b"] } };
+  assert.equal(changesText({ ...origin, changes: rows }), "exclude rows none → 5 entries, evaluation datasets a → a · b");
 });
 
 test("a family is a tree from its eldest on", () => {
