@@ -82,8 +82,9 @@ def events() -> Iterator[str]:
     )
     names = ", ".join(f"`{name}`" for name in Finding.model_fields)
     yield (
-        f"**`finding`**: {names}, `title`, `holds`. What the coach finds of a run's health; `holds` is false once it is no longer so. Told once, "
-        f"and again when it changes, in the database and the streams only. {inspect.getdoc(Finding)}"
+        f"**`finding`**: {names}, `title`, `holds`. What the coach finds of a run's health; `holds` is false once it is no "
+        "longer so. Told once, and again when it changes, in the database and the streams only. "
+        f"{inspect.getdoc(Finding)}"
     )
 
 

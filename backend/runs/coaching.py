@@ -29,14 +29,17 @@ from backend.schemas.system import Device
 
 log = logging.getLogger(__name__)
 
-JUDGED_EVERY_S = 1.0
+JUDGED_EVERY_S = (1.0, 30.0)
+"""The least and the most between two judgements of a run that has news."""
+
 REST = 20
-"""Judging takes a twentieth of the time at most, however long a run's record has become."""
+"""In between, judging takes a twentieth of the time at most, however long a run's record has become."""
 
 SILENCE_S = 30.0
 """A run that says nothing is judged all the same, as that may be what there is to find."""
 
 ROWS_AT_ONCE = 2000
+AT_ONCE_STEPS = 20_000
 
 _events = tables.events.c
 
@@ -75,7 +78,8 @@ class Coach:
             except (OperationalError, TimeoutError) as error:
                 log.warning("Run %s: it will be judged again in a second: %s", run_id, error)
             # So often and no more: what is not judged now is judged then.
-            await asyncio.sleep(max(JUDGED_EVERY_S, REST * (time.monotonic() - began)))
+            least, most = JUDGED_EVERY_S
+            await asyncio.sleep(min(most, max(least, REST * (time.monotonic() - began))))
 
     def look(self, run_id: str, *, ended: bool = False) -> None:
         """Read what a run has told since the last time, and tell what there is to say of it now.
@@ -94,6 +98,13 @@ class Coach:
                 self._tell(run_id, found, watched.step, ended=ended)
         if ended:
             self._watched.pop(run_id, None)
+
+    def catch_up(self, run_id: str, steps: int) -> None:
+        """Judge a run that ended before there was a coach: at once, or if that takes long beside whoever asks."""
+        if steps <= AT_ONCE_STEPS:
+            self.look(run_id, ended=True)
+        elif run_id not in self._watched:
+            threading.Thread(target=self.look, args=(run_id,), kwargs={"ended": True}, daemon=True).start()
 
     def _of(self, run_id: str) -> _Watched:
         if run_id not in self._watched:

@@ -88,7 +88,7 @@ def get_findings(run_id: str, services: ServicesDep) -> FindingList:
     with services.database.read() as connection:
         run = lifecycle.row(connection, run_id)
     if run.findings is None and run.status in lifecycle.TERMINAL:  # it ended under an edition without a coach
-        services.coach.look(run_id, ended=True)
+        services.coach.catch_up(run_id, run.step)
     with services.database.read() as connection:
         items = health.holding(connection, run_id)
         return FindingList(items=items, stream_cursor=lifecycle.newest_cursor(connection))

@@ -147,7 +147,8 @@ def test_what_the_coach_finds_and_where_a_run_comes_from_stand_in_it(records: Re
     change = SettingChange(before=None, after=12)
     origin = RunOrigin(run="r", name="Grey fox", step=40, state="exact", changes={"max_steps": change})
     page = report.render(record._replace(run=record.run.model_copy(update={"origin": origin}), findings=[finding]))
-    for text in ("<h2>Coach</h2>", "Spike", "It jumped &lt;b&gt;. Look at the rows.", "7 to 12", "9.123", "3, 4", "loss: 2.5",
+    for text in (
+        "<h2>Coach</h2>", "Spike", "It jumped &lt;b&gt;. Look at the rows.", "7 to 12", "9.123", "3, 4", "loss: 2.5",
                  "Forked from Grey fox at step 40: max_steps none → 12."):  # fmt: skip
         assert text in page, text
     assert "<h2>Coach</h2>" not in report.render(record)

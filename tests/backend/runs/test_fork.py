@@ -162,8 +162,8 @@ def test_a_damaged_checkpoint_is_not_gone_on_from(records: Records, start_server
 
 
 def test_the_table_has_each_setting_of_the_model_the_data_and_the_method() -> None:
-    """But for what people call the run, what else it is evaluated on, and noise that no state remembers."""
+    """But for what people call the run, and noise that no state remembers."""
     groups = {name: field.json_schema_extra["group"] for name, field in RunConfig.model_fields.items()}
     decisive = {name for name, group in groups.items() if group in ("essentials", "method")}
-    assert decisive - set(CARRIES_AT_MOST) == {"name", "evaluation_datasets", "lora_dropout"}
+    assert decisive - set(CARRIES_AT_MOST) == {"name", "lora_dropout"}
     assert set(CARRIES_AT_MOST) - decisive == {"max_length", "seed", "optimizer"}
