@@ -7,7 +7,9 @@ import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { ChartView } from "../charts/view.js";
+import { useLatest } from "../components/hooks/use-latest.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
+import { getLineage } from "../server/api.js";
 import { hasEnded } from "../stores/run-state.js";
 import { RunStore } from "../stores/run-store.js";
 import { NotFoundPage } from "./not-found.js";
@@ -65,11 +67,13 @@ function RunView({ store, view }) {
   const status = useComputed(() => store.run.value?.status);
   const lag = useLag();
   const ended = status.value !== undefined && hasEnded(status.value);
+  const lineage = useLatest(`${store.id} ${status.value}`, (signal) => getLineage(store.id, signal));
+  const family = lineage.value.value?.items ?? [];
   const wish = useSignal(/** @type {ForkWish | null} */ (null));
   const fork = (/** @type {ForkWish} */ wanted) => (wish.value = wanted);
   return html`
     <div ontrainboard:drawn=${lag.note}>
-      <${Header} store=${store} behind=${lag.text.value} onFork=${fork} />
+      <${Header} store=${store} behind=${lag.text.value} family=${family} onFork=${fork} />
       ${(status.value === "failed" || status.value === "interrupted") && html`<${Failure} store=${store} />`}
       <${Metrics} store=${store} />
       <${Coach} store=${store} view=${view} onFork=${fork} />
@@ -84,7 +88,7 @@ function RunView({ store, view }) {
           <${Samples} store=${store} view=${view} />
           <${FurtherLosses} store=${store} />
           <${Checkpoints} store=${store} />
-          <${LineageCard} store=${store} />
+          <${LineageCard} own=${store.id} items=${family} />
           <${Exports} store=${store} />
           <${Clients} store=${store} />
           <${Shares} store=${store} />

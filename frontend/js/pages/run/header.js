@@ -1,7 +1,7 @@
 /**
  * Name, status, progress and the actions of a run.
  *
- * @import { Config, Run, RunOrigin } from "../../types.js"
+ * @import { Config, Relative, Run, RunOrigin } from "../../types.js"
  * @import { ApiError, RunAction } from "../../server/api.js"
  * @import { ForkWish } from "../../stores/fork.js"
  * @import { RunStore } from "../../stores/run-store.js"
@@ -38,8 +38,8 @@ const PHASES = /** @type {Record<string, string>} */ ({
   paused: "keeps its device until it is resumed or stopped",
 });
 
-/** @param {{ store: RunStore, behind: string, onFork: (wish: ForkWish) => void }} props */
-export function Header({ store, behind, onFork }) {
+/** @param {{ store: RunStore, behind: string, family: Relative[], onFork: (wish: ForkWish) => void }} props */
+export function Header({ store, behind, family, onFork }) {
   const run = /** @type {Run} */ (store.run.value);
   const error = useSignal(/** @type {ApiError | null} */ (null));
   const rename = (/** @type {string} */ name) => attempt(error, async () => store.take(await renameRun(run.id, name)));
@@ -63,21 +63,24 @@ export function Header({ store, behind, onFork }) {
         </div>
       </div>
       <${ErrorNotice} error=${error.value} />
-      ${run.origin && html`<${OriginLine} run=${run} origin=${run.origin} />`}
+      ${run.origin && html`<${OriginLine} run=${run} origin=${run.origin} family=${family} />`}
       <${Standing} run=${run} />
     </header>
   `;
 }
 
-/** Which run it was forked from, and how it differs. @param {{ run: Run, origin: RunOrigin }} props */
-function OriginLine({ run, origin }) {
+/** Which run it was forked from, and how it differs. @param {{ run: Run, origin: RunOrigin, family: Relative[] }} props */
+function OriginLine({ run, origin, family }) {
+  const parent = family.find(({ id, status }) => id === origin.run && status !== null);
   const place = origin.step == null ? "" : ` at step ${format.count(origin.step)}`;
   return html`
     <p class="origin">
       <${Icon} name="fork" />
       <span>
-        Forked from <a href=${runLink(origin.run)}>${origin.name}</a>${place}${origin.state === "weights" ? ", weights alone" : ""}:${" "}
-        ${changesText(origin)}. <a href=${compareLink([origin.run, run.id])}>Compare the two</a>
+        Forked from ${parent ? html`<a href=${runLink(parent.id)}>${parent.name}</a>` : origin.name}${place}${
+          origin.state === "weights" ? ", weights alone" : ""
+        }:${" "}${changesText(origin)}.
+        ${parent && html`<a href=${compareLink([parent.id, run.id])}>Compare the two</a>`}
       </span>
     </p>
   `;

@@ -2,23 +2,17 @@
  * Where a run comes from and what was forked from it, as a small tree.
  *
  * @import { Branch } from "../../stores/lineage.js"
- * @import { RunStore } from "../../stores/run-store.js"
+ * @import { Relative } from "../../types.js"
  */
-import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import { StatusBadge } from "../../components/status-badge.js";
-import { useLatest } from "../../components/hooks/use-latest.js";
 import * as format from "../../format.js";
 import { compareLink, runLink } from "../../router.js";
-import * as api from "../../server/api.js";
 import { changesText } from "../../stores/fork.js";
 import { treeOf } from "../../stores/lineage.js";
 
-/** @param {{ store: RunStore }} props */
-export function LineageCard({ store }) {
-  const status = useComputed(() => store.run.value?.status).value;
-  const { value } = useLatest(`${store.id} ${status}`, (signal) => api.getLineage(store.id, signal));
-  const items = value.value?.items ?? [];
+/** @param {{ own: string, items: Relative[] }} props own: the run whose page this is */
+export function LineageCard({ own, items }) {
   const tree = treeOf(items);
   if (!tree || items.length < 2) return null;
   const living = items.filter((item) => item.status !== null).map(({ id }) => id);
@@ -28,7 +22,7 @@ export function LineageCard({ store }) {
         <h2>Family</h2>
         ${living.length > 1 && html`<a class="push" href=${compareLink(living)}>Compare all</a>`}
       </div>
-      <ul><${Node} branch=${tree} own=${store.id} /></ul>
+      <ul><${Node} branch=${tree} own=${own} /></ul>
     </section>
   `;
 }
