@@ -58,7 +58,7 @@ bench-preflight: .venv/installed-test ## what a run is said to take against what
 bench-generation: .venv/installed-test ## models asked by one and by eight clients, for docs/benchmarks.md (10 minutes)
 	$(BIN)/python -m tests.benchmarks.generation
 
-bench-coach: .venv/installed-test ## what the coach says of 100 runs with a planted cause and of 200 healthy ones (an hour, once)
+bench-coach: .venv/installed-test .venv-peers/installed ## what the coach says of 100 runs with a planted cause and of 200 healthy ones (an hour, once)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coach
 
 check-gpu: .venv/installed-run ## what differs on a GPU, checked and timed there (8 minutes)
@@ -96,7 +96,7 @@ clean: ## remove what make has installed; data/ stays
 
 .venv-peers/installed: constraints.txt
 	@$(PYTHON) -m venv .venv-peers
-	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt tensorboard trackio
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt tensorboard trackio losslint
 	@touch $@
 
 # Programs that open what a run leaves, as docs/opens-everywhere.md says: what they need never binds us.

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from backend.coach.judge import findings
 from backend.coach.record import RunRecord
 from tests.benchmarks.coach_causes import CAUSES, healthy, planted
+from tests.benchmarks.coach_peers import NAMES, Said, losslint
 from tests.benchmarks.coach_runs import Spec, config, events, log_of
 from tests.benchmarks.document import origin, write_section
 from worker.contract import EVENTS_FILE
@@ -62,7 +63,8 @@ def main() -> None:
     if arguments.tuning:
         _show(verdicts)
         return
-    text = report(verdicts, len(todo))
+    peer = losslint([arguments.logs / one.spec.key for one in verdicts])
+    text = report(verdicts, len(todo), _peer_row(verdicts, peer))
     write_section("coach", text)
     print(text)
 
@@ -93,7 +95,7 @@ def _show(verdicts: Sequence[Verdict]) -> None:
         print(" " if good else "*", verdict.spec.key, verdict.spec.kind, *verdict.said)
 
 
-def report(verdicts: Sequence[Verdict], wanted: int) -> str:
+def report(verdicts: Sequence[Verdict], wanted: int, peer: str) -> str:
     """Markdown."""
     halves = [_half(verdicts, held_out) for held_out in HALVES]
     by_cause: dict[str, list[Verdict]] = defaultdict(list)
@@ -116,10 +118,25 @@ healthy run that gets a warning counts as a false alarm.
 | --- | --- | --- | --- | --- |
 {figures}
 
+{peer}
+
 | planted | found by | first | among three | said instead |
 | --- | --- | --- | --- | --- |
 {rows}
 """
+
+
+def _peer_row(verdicts: Sequence[Verdict], said: dict[str, Said]) -> str:
+    """What losslint makes of the same runs."""
+    causes, good = [one for one in verdicts if one.cause], [one for one in verdicts if not one.cause]
+    named = [bool(NAMES.get(one.cause or "", set()) & said[one.spec.key].all_checks) for one in causes]
+    warned = [bool(said[one.spec.key].warned) for one in good]
+    anything = [bool(said[one.spec.key].all_checks) for one in good]
+    return f"""losslint 0.4.1, which reads the same runs as CSV, names the cause in {_of(named)} planted runs at any place (a
+check counts for each cause that it can be taken to mean, as stagnation for a learning rate that is too low); of the
+healthy ones it warns in {_of(warned)}, and remarks on {_of(anything)}. trainscope 1.8.1 reads what its own recorder has
+written from within a training loop of PyTorch, traceml-ai 0.5.0 times a loop from within and says where it waits,
+traceml 1.5.0 is a tracking client, and traintools 0.6.2 functions to call from a loop: none of them reads a log."""
 
 
 def _half(verdicts: Sequence[Verdict], held_out: bool) -> str:

@@ -40,10 +40,12 @@ def marks(setup: Setup) -> dict[str, Any]:
 
 
 def unended(examples: Examples, ends: int | list[int] | None, max_length: int) -> int:
-    """How many examples that were not cut end with none of the tokens ``ends``."""
-    whole = examples.ends - examples.starts < max_length
-    last = examples.tokens[examples.ends - 1]
-    return int((whole & ~np.isin(last, [] if ends is None else ends)).sum())
+    """How many examples that were not cut have none of the tokens ``ends`` as their last or as the one before it: some chat
+    templates put a line's end after the mark of an answer's end."""
+    lengths = examples.ends - examples.starts
+    near = (examples.ends - 1, np.maximum(examples.ends - 2, examples.starts))
+    ended = [np.isin(examples.tokens[place], [] if ends is None else ends) for place in near]
+    return int(((lengths < max_length) & ~(ended[0] | ended[1])).sum())
 
 
 def is_foreign(text: str, known: set[str], template: str) -> bool:

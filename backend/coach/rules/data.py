@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
-from backend.coach.trend import noise
+from backend.coach.trend import change, course, noise
 
 COPIES = 0.05
 """Share of copies from which it counts: a few happen in all collected text, and change little."""
@@ -26,6 +26,13 @@ NOISY = 0.08
 """Noise of the loss from update to update as a share of it: 8 examples and more an update are seldom above."""
 PERIODIC = 0.5
 """Correlation of an update's loss with that of the same place in the epoch before. Shuffled, it is about 0."""
+ANSWERS = 0.8
+"""Share of tokens that are learned, up to which there are questions that tell of answers."""
+SETTLED = 0.08
+"""Change of the loss, its noise counted in, while the learning rate is still high: what can be told falls on."""
+FALLEN = 0.5
+STILL_OPEN = 0.3
+"""Nats a token: an answer that its question tells is all but certain, once that has been learned."""
 _FEWEST_PAIRS = 30
 
 
@@ -183,7 +190,24 @@ def sorted_data(record: RunRecord) -> Finding | None:
 
 def mismatched_targets(record: RunRecord) -> Finding | None:
     """Answers of which the questions tell nothing: the loss falls to what answers have in common, and stays there."""
-    data = record.data
-    if not data or data["trained_tokens"] >= data["tokens"] or len(record.loss.step) < 2 * _FEWEST_PAIRS:
+    data, path = record.data, course(record.loss)
+    if not data or data["trained_tokens"] > ANSWERS * data["tokens"] or len(record.loss.step) < 2 * _FEWEST_PAIRS:
         return None
-    return None
+    first, level = float(np.mean(path.value[:2])), float(np.mean(path.part(0.65, 0.9)))
+    late = change(path.part(0.45, 0.65), path.part(0.65, 0.9), path.noise)
+    settled = abs(late.share) + 2 * late.error / late.before < SETTLED
+    if not settled or level > FALLEN * first or level < STILL_OPEN:
+        return None
+    return Finding(
+        rule="mismatched_targets",
+        level="warning",
+        step=record.step,
+        from_step=int(path.step[int(0.45 * len(path.step))]),
+        evidence={
+            "loss at first (nats)": round(first, 4),
+            "loss at which it stays (nats)": round(level, 4),
+            "tokens learned (%)": round(100 * data["trained_tokens"] / data["tokens"]),
+        },
+        text=f"The loss fell to {level:.2f} and has stayed there: what is asked seems to tell no more of the answers.",
+        advice="Look at some rows: does each answer belong to its question? Columns that were sorted apart look like this.",
+    )

@@ -29,6 +29,8 @@ JUMP = 0.02
 """Rise of the smoothed loss within the first updates, as a share: in healthy runs it falls fastest there."""
 AT_ONCE = 0.9
 """Of the full rate at the first update: no warmup."""
+EARLY_SHARE = 1 / 3
+"""Of the run: by then the rate has come to its height."""
 EARLY = 60
 """Updates, at most, that a missing warmup is blamed for."""
 USUAL_DECAY = 0.3
@@ -59,7 +61,8 @@ def learning_rate_high(record: RunRecord) -> Finding | None:
     climbed = highest - lowest > max(RISEN * lowest, 5 * path.noise)
     new = record.config.get("model_name") in BUILT_IN_MODELS or record.config.get("from_scratch")
     stuck = bool(new) and times is not None and times >= FAR_ABOVE and _fallen(path.value) < 2 * HARDLY
-    far = times is None or times >= FAR_ABOVE
+    # Of a model that is not known: what turns up late has other reasons as well.
+    far = times >= FAR_ABOVE if times is not None else place < EARLY_SHARE * len(path.value)
     broke = record.broken and (climbed or (times is not None and far))
     if not broke and not (climbed and far) and not stuck:
         return None

@@ -53,3 +53,15 @@ def test_an_order_that_comes_again_in_each_epoch() -> None:
     assert said.evidence["updates an epoch"] == 50
     assert data.sorted_data(run(falling() * shuffled, epochs=4)) is None
     assert data.sorted_data(run(falling() * in_order, epochs=1.5)) is None
+
+
+def test_answers_that_their_questions_do_not_tell() -> None:
+    asked = {"trained_tokens": 9_000}
+    plateau = np.concatenate((falling(60, 7, 0.95), falling(140, 0.95, 0.95)))
+    said = data.mismatched_targets(run(plateau, data=asked))
+    assert said
+    assert 80 <= said.from_step <= 100
+    assert data.mismatched_targets(run(plateau)) is None, "all tokens are learned: a text may well have such a level"
+    assert data.mismatched_targets(run(falling(200, 7, 1.5), data=asked)) is None, "it falls on"
+    learned = np.concatenate((falling(60, 7, 0.1), falling(140, 0.1, 0.1)))
+    assert data.mismatched_targets(run(learned, data=asked)) is None

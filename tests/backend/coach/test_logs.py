@@ -60,7 +60,7 @@ def table(folder: Path, loss: list[float]) -> Path:
 def event_file(folder: Path, loss: list[float]) -> Path:
     writer = EventFileWriter(str(folder / "train"))
     for step, value in enumerate(loss, start=1):
-        tensor = TensorProto(dtype=1, tensor_content=np.float32(value).tobytes())
+        tensor = TensorProto(dtype=1, tensor_content=np.float32(1e-3).tobytes())
         values = [Summary.Value(tag="loss", simple_value=value), Summary.Value(tag="lr", tensor=tensor)]
         writer.add_event(Event(step=step, wall_time=1.0 + step, summary=Summary(value=values)))
     writer.close()
@@ -89,6 +89,7 @@ def test_each_format_gets_the_same_verdict_and_status(
     record = read_log(path)
     assert record.step == len(loss)
     assert record.loss.mean[:60] == pytest.approx(loss[:60], rel=1e-6)
+    assert record.peak_rate == (pytest.approx(1e-3) if write in (trainer_state, event_file) else None)
 
 
 def test_settings_that_lie_beside_our_log_count(tmp_path: Path) -> None:

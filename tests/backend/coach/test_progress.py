@@ -22,7 +22,7 @@ def level(updates: int, mean: float, seed: int, share: float = 0.03) -> Any:
 def test_noise_is_never_a_warning(seed: int, shape: str) -> None:
     """100 flat curves and 100 that fall, with 3% of noise in both losses: once 64 of 200 were called memorising."""
     draw = np.random.default_rng(seed)
-    updates = int(draw.integers(30, 3000))
+    updates = int(draw.integers(30, 800))
     trained = level(updates, 2.0, seed) if shape == "flat" else falling(updates, seed=seed)
     places = np.linspace(0, updates, int(draw.integers(4, 20)), dtype=int)
     around = 2.0 if shape == "flat" else np.array([7.0, *trained])[places]
