@@ -141,8 +141,9 @@ def test_numbers_as_people_read_them(written: str, expected: str) -> None:
 def test_what_the_coach_finds_and_where_a_run_comes_from_stand_in_it(records: Records) -> None:
     _, record = made(records)
     finding = HeldFinding(
-        rule="spike", title="Spike", level="warning", step=12, from_step=7, time="2026-01-01T00:00:00Z", text="It jumped <b>.",
-        advice="Look at the rows.", evidence={"loss": 9.12345, "rows": [3, 4], "usual": {"loss": 2.5}},
+        rule="spike", title="Spike", level="warning", step=12, from_step=7, time="2026-01-01T00:00:00Z",
+        text="It jumped <b>.", advice="Look at the rows.",
+        evidence={"loss": 9.12345, "rows": [3, 4], "usual": {"loss": 2.5}},
     )  # fmt: skip
     change = SettingChange(before=None, after=12)
     origin = RunOrigin(run="r", name="Grey fox", step=40, state="exact", changes={"max_steps": change})
