@@ -1,4 +1,4 @@
-"""The ``trainboard`` command: serve, train, models add."""
+"""The ``trainboard`` command: serve, train, models add, lint."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from backend import cli, serve
+from backend import cli, lint, serve
 from backend.errors import ApiError, explain
 from backend.settings import Settings
 from backend.version import VERSION
 
-COMMANDS = ("serve", "train", "models")
+COMMANDS = ("serve", "train", "models", "lint")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or given[0] not in (*COMMANDS, "-h", "--help", "--version"):
         given.insert(0, "serve")
     options = _parser().parse_args(given)
+    if options.command == "lint":
+        return lint.lint(options.path)
     try:
         settings = _settings(options)
         if options.command == "serve":
@@ -43,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"trainboard {VERSION}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data-dir", metavar="FOLDER", help="where runs, datasets and models are kept")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="serve | train | models")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="serve | train | models | lint")
     server = commands.add_parser("serve", parents=[common], help="start the server and the page (the default)")
     server.add_argument("--host", help="address to listen on (127.0.0.1)")
     server.add_argument("--port", type=int, help="port to listen on (8000); 0 picks a free one")
@@ -51,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="the models directory").add_subparsers(dest="action", required=True)
     add = models.add_parser("add", parents=[common], help="copy a model's folder or .gguf file into the models directory")
     add.add_argument("path", type=Path)
+    told = commands.add_parser("lint", help="say what is wrong with a training run, from its log", description=lint.__doc__)
+    told.add_argument("path", type=Path, metavar="FILE", help="the log, or the folder that it lies in")
     return parser
 
 

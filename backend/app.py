@@ -14,7 +14,7 @@ from backend import errors
 from backend.api import datasets, pages, system
 from backend.api.models import evaluations, exports, generate, score, shares, votes
 from backend.api.models import listing as models
-from backend.api.runs import compare, files, history, inside, microscope, preflight, series, streams, tags
+from backend.api.runs import compare, files, forks, history, inside, microscope, preflight, series, streams, tags
 from backend.api.runs import resource as runs
 from backend.api.v1 import completions, listing, messages, responses
 from backend.body_limit import BodyLimit
@@ -29,6 +29,7 @@ from backend.events.webhooks import Webhooks, page_url
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.runs.coaching import Coach
 from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
@@ -81,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
         microscope,
         inside,
         series,
+        forks,
         files,
         exports,
         streams,
@@ -133,7 +135,8 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
     # Before the supervisor, which may find at once that a run has ended.
     webhooks = await _webhooks(settings, database, broadcaster)
-    supervisor = Supervisor(database, settings.runs_dir, found, before_start=free_gpu)
+    coach = Coach(database, found)
+    supervisor = Supervisor(database, settings.runs_dir, found, coach, before_start=free_gpu)
     catalog = Catalog(settings.models_dir, settings.runs_dir)
     own_microscope = Microscope(settings.runs_dir, catalog, settings.data_dir / "microscope.log")
     sources = Sources(catalog, own_datasets, database, settings.runs_dir)
@@ -146,6 +149,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             database=database,
             broadcaster=broadcaster,
             supervisor=supervisor,
+            coach=coach,
             datasets=own_datasets,
             votes=Votes(settings.votes_file),
             shares=Shares(settings.shares_dir),
@@ -180,7 +184,7 @@ async def _webhooks(settings: Settings, database: Database, broadcaster: Broadca
         await asyncio.to_thread(outbox.clear, database)
         return None
     secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
-    webhooks = Webhooks(database, broadcaster.run_ended, settings.webhook_url.get_secret_value(), secret, page_url(settings))
+    webhooks = Webhooks(database, broadcaster.news, settings.webhook_url.get_secret_value(), secret, page_url(settings))
     await webhooks.start()
     return webhooks
 

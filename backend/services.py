@@ -13,6 +13,7 @@ from backend.events.webhooks import Webhooks
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.runs.coaching import Coach
 from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
@@ -29,6 +30,7 @@ class Services:
     database: Database
     broadcaster: Broadcaster
     supervisor: Supervisor
+    coach: Coach
     datasets: Datasets
     catalog: Catalog
     votes: Votes

@@ -29,7 +29,7 @@ FLOORS = {
     ],
     "backend": [
         "__main__",
-        "cli serve",
+        "cli serve lint",
         "app",
         "api",
         "services",

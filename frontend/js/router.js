@@ -72,3 +72,6 @@ export const sameRunLink = (run) => `#/new?from=${encodeURIComponent(run)}`;
 /** The form, with a dataset chosen. @param {string} dataset @param {boolean} [byGroup] and to be split by group */
 export const trainOnLink = (dataset, byGroup = false) =>
   `#/new?dataset=${encodeURIComponent(dataset)}${byGroup ? "&split_by_group=true" : ""}`;
+
+/** What something is. @param {string} name of a page of Learn */
+export const learnLink = (name) => `#/learn/${encodeURIComponent(name)}`;

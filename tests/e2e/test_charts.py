@@ -119,7 +119,7 @@ def test_each_thing_that_was_told_has_a_chart(page: Page, address: str) -> None:
     names = page.locator("[data-figure]").evaluate_all("cards => cards.map(card => card.dataset.figure)")
     assert names == ["loss", "perplexity", "lr", "grad_norm", "tokens_per_s", "step_ms", "memory", "cpu"]
     expect(figure(page, "loss").locator(".legend")).to_contain_text("Not a numberonce")
-    marks = figure(page, "loss").locator(".chart-mark:visible")
+    marks = figure(page, "loss").locator('.chart-mark:not([data-kind="finding"]):visible')
     expect(marks).to_have_count(7)
     expect(marks.and_(page.locator('[data-title="Checkpoint step 1,000"]'))).to_be_visible()
     warning = marks.and_(page.locator('[data-kind="warning"]'))

@@ -149,7 +149,9 @@ class DataEvent(_Event):
     ``examples`` to learn from and ``validation_examples`` kept aside; ``tokens`` of the former, of which ``trained_tokens``
     are learned; ``cut`` examples of both were longer than max_length; ``unlearned`` had nothing to learn and were left out;
     ``duplicates`` are exact copies of earlier examples to learn from, ``leaked`` the examples to test on that are learned
-    from as well. Told again by a worker that goes on from a checkpoint.
+    from as well. ``unended`` examples do not end with a token at which the model stops; ``foreign_marks``, of ``looked_at``
+    examples to learn from, have marks of a chat format that is not the model's. Told again by a worker that goes on from a
+    checkpoint.
     """
 
     type: Literal["data"] = "data"
@@ -161,6 +163,9 @@ class DataEvent(_Event):
     unlearned: int
     duplicates: int | None = None
     leaked: int | None = None
+    unended: int | None = None
+    foreign_marks: int | None = None
+    looked_at: int | None = None
 
 
 class LayersEvent(_Event):

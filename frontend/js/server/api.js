@@ -128,10 +128,12 @@ export const getRun = (id) => get(runPath(id));
  * @param {T.Config} config
  * @param {string} key the same key makes the same run
  * @param {boolean} override start although it is known not to fit
+ * @param {string | null} from id of the run whose settings these were
  * @returns {Promise<T.Run>}
  */
-export async function createRun(config, key, override = false) {
-  const path = `/api/runs${override ? "?override=true" : ""}`;
+export async function createRun(config, key, override = false, from = null) {
+  const query = queryOf({ override: override ? "true" : null, from });
+  const path = `/api/runs${query.size ? `?${query}` : ""}`;
   return (await sendJson("POST", path, config, { headers: { "Idempotency-Key": key } })).json();
 }
 
@@ -145,6 +147,25 @@ export const changeRun = async (id, change) => (await sendJson("PATCH", runPath(
 
 /** @param {string} id @param {RunAction} action @returns {Promise<T.Run>} */
 export const actOnRun = async (id, action) => (await send(`${runPath(id)}/${action}`, { method: "POST" })).json();
+
+/**
+ * @param {string} id
+ * @param {T.ForkRequest} wanted
+ * @param {string} key the same key makes the same run
+ * @returns {Promise<T.Run>}
+ */
+export const forkRun = async (id, wanted, key) =>
+  (await sendJson("POST", `${runPath(id)}/fork`, wanted, { headers: { "Idempotency-Key": key } })).json();
+
+/** @param {string} id @param {T.ForkRequest} wanted @param {AbortSignal} signal @returns {Promise<T.ForkPreview>} */
+export const previewFork = async (id, wanted, signal) =>
+  (await sendJson("POST", `${runPath(id)}/fork/preview`, wanted, { signal })).json();
+
+/** @param {string} id @param {AbortSignal} signal @returns {Promise<T.Lineage>} */
+export const getLineage = (id, signal) => get(`${runPath(id)}/lineage`, signal);
+
+/** @param {string} id @returns {Promise<T.FindingList>} */
+export const getFindings = (id) => get(`${runPath(id)}/findings`);
 
 /** @param {string} id */
 export const deleteRun = (id) => send(runPath(id), { method: "DELETE" });
@@ -170,9 +191,6 @@ export const getTiming = (id) => get(`${runPath(id)}/timing`);
 
 /** @param {string} id @returns {Promise<{ items: T.OddRows[], stream_cursor: number }>} */
 export const getOddRows = (id) => get(`${runPath(id)}/rows`);
-
-/** A new run like this one but for what changes. @param {T.Run} run @param {T.Config} changes @returns {Promise<T.Run>} */
-export const forkRun = ({ config }, changes) => createRun({ ...config, ...changes, name: null }, idempotencyKey());
 
 /** @param {string[]} ids @returns {Promise<T.Deletion>} */
 export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();

@@ -10,7 +10,7 @@ import { batch, signal } from "@preact/signals";
 import * as api from "../server/api.js";
 import { NO_FILTER } from "./board-filter.js";
 import { coalesce } from "../server/coalesce.js";
-import { announce } from "./notifications.js";
+import { announce, warn } from "./notifications.js";
 import { applyEvent, mergeSnapshot } from "./run-state.js";
 import { Stream } from "../server/stream.js";
 
@@ -176,7 +176,9 @@ export class BoardStore {
     const known = new Map((this.runs.peek() ?? []).map((run) => [run.peek().id, run]));
     for (const event of events) {
       const entry = known.get(event.run);
-      if (entry) announce(entry.peek(), (entry.value = applyEvent(entry.peek(), event)));
+      if (!entry) continue;
+      if (event.type === "finding") warn(entry.peek(), event);
+      announce(entry.peek(), (entry.value = applyEvent(entry.peek(), event)));
     }
     // The server's facts (created, started, ended, described, deleted) are rare, and decide what fits the filter and where
     // it stands. A run that goes on from a checkpoint has lost its losses until the server tells them.

@@ -28,8 +28,9 @@ async function ask(id) {
     api.getSamples(id),
     api.getCheckpoints(id),
     api.getMessages(id),
+    api.getFindings(id),
   ]);
-  const [run, series, samples, checkpoints, messages] = answers;
+  const [run, series, samples, checkpoints, messages, findings] = answers;
   const cursor = Math.min(...answers.map((answer) => answer.stream_cursor));
-  return { run, series, samples, checkpoints, messages, cursor };
+  return { run, series, samples, checkpoints, messages, findings, cursor };
 }

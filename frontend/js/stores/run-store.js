@@ -1,7 +1,7 @@
 /**
  * All that the page of one run shows, kept current by one stream.
  *
- * @import { Checkpoint, EvaluationEvent, MessageEvent, Run, RunEvent, Sample } from "../types.js"
+ * @import { Checkpoint, EvaluationEvent, HeldFinding, MessageEvent, Run, RunEvent, Sample } from "../types.js"
  * @import { Connection } from "../server/stream.js"
  */
 import { batch, signal } from "@preact/signals";
@@ -11,7 +11,7 @@ import * as api from "../server/api.js";
 import { coalesce } from "../server/coalesce.js";
 import { Stream } from "../server/stream.js";
 import { InsideStore } from "./inside-store.js";
-import { announce } from "./notifications.js";
+import { announce, warn } from "./notifications.js";
 import { answersOf } from "./run-answers.js";
 import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
 
@@ -23,6 +23,8 @@ export class RunStore {
   /** Only of a run that evaluates on further datasets, or learns from several. */
   evaluations = signal(/** @type {EvaluationEvent[]} */ ([]));
   messages = signal(/** @type {MessageEvent[]} */ ([]));
+  /** Those that hold, the worst first. */
+  findings = signal(/** @type {HeldFinding[]} */ ([]));
   connection = signal(/** @type {Connection} */ ("connecting"));
   /** Why the page could not be loaded. */
   error = signal(/** @type {api.ApiError | null} */ (null));
@@ -30,6 +32,7 @@ export class RunStore {
   inside;
   refreshRun;
   refreshCheckpoints;
+  refreshFindings;
   id;
   /** @type {Stream | null} */
   #stream = null;
@@ -47,16 +50,22 @@ export class RunStore {
         this.checkpoints.value = (await api.getCheckpoints(id)).items;
       }),
     );
+    this.refreshFindings = coalesce(() =>
+      this.#refresh(async () => {
+        this.findings.value = (await api.getFindings(id)).items;
+      }),
+    );
   }
 
   async open() {
     try {
-      const { series, run, samples, checkpoints, messages, cursor } = await answersOf(this.id);
+      const { series, run, samples, checkpoints, messages, findings, cursor } = await answersOf(this.id);
       batch(() => {
         this.series.value = fromSnapshot(series);
         this.samples.value = samples.items;
         this.checkpoints.value = checkpoints.items;
         this.messages.value = messages.items;
+        this.findings.value = findings.items;
         this.take(run);
         this.error.value = null;
       });
@@ -118,6 +127,7 @@ export class RunStore {
   /** @param {RunEvent[]} events */
   #apply(events) {
     const before = /** @type {Run} */ (this.run.value);
+    for (const event of events) if (event.type === "finding") warn(before, event);
     announce(before, (this.run.value = events.reduce(applyEvent, before)));
     this.series.value = appendEvents(this.series.value, events);
     this.zoom.append(events);
@@ -127,6 +137,7 @@ export class RunStore {
       else if (event.type === "evaluation") this.evaluations.value = withEvaluation(this.evaluations.value, event);
       else if (event.type === "message") this.#addMessage(event);
       else if (event.type === "checkpoint") this.refreshCheckpoints();
+      else if (event.type === "finding") this.refreshFindings();
       else if (event.type === "server") this.refreshRun();
       else if (event.type === "status" && event.resumed_step != null) this.#rollBack(event.resumed_step);
     }
@@ -137,6 +148,7 @@ export class RunStore {
     this.samples.value = this.samples.value.filter((sample) => sample.step <= step);
     this.refreshRun();
     this.refreshCheckpoints();
+    this.refreshFindings();
   }
 
   /** @param {Sample} sample */

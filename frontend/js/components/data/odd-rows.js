@@ -77,7 +77,8 @@ function ForkWithout({ run, chosen }) {
     busy.value = true;
     error.value = null;
     try {
-      const made = await api.forkRun(run, { exclude_rows: withoutRows(leftOut(run), chosen) });
+      const changes = { exclude_rows: withoutRows(leftOut(run), chosen) };
+      const made = await api.forkRun(run.id, { changes }, api.idempotencyKey());
       location.hash = `#/runs/${made.id}`;
     } catch (reason) {
       if (!(reason instanceof api.ApiError)) throw reason;

@@ -5,6 +5,7 @@
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
+import { FindingBadge } from "../../components/finding-badge.js";
 import { Icon } from "../../components/icon.js";
 import { Progress } from "../../components/progress.js";
 import { Sparkline } from "../../components/sparkline.js";
@@ -26,7 +27,7 @@ export function BoardRow({ run: { value: run }, store, now }) {
         ${run.tags.length > 0 && html`<span class="tags">${run.tags.map((tag) => html`<span key=${tag} class="tag">${tag}</span>`)}</span>`}
         ${run.notes && html`<span class="board-notes muted" title=${run.notes}>${run.notes}</span>`}
       </div>
-      <div class="board-status"><${StatusBadge} status=${run.status} /></div>
+      <div class="board-status"><${StatusBadge} status=${run.status} /><${Health} run=${run} /></div>
       <${BoardProgress} run=${run} />
       <${Sparkline} values=${run.sparkline} label="Training loss so far" />
       <dl class="board-numbers">
@@ -49,6 +50,11 @@ export function BoardRow({ run: { value: run }, store, now }) {
       `}
     </li>
   `;
+}
+
+/** The worst that the coach finds; of a run that learns nothing need be said. @param {{ run: Run }} props */
+function Health({ run: { findings: [worst] = [] } }) {
+  return worst && worst.level !== "good" ? html`<${FindingBadge} finding=${worst} />` : null;
 }
 
 /** Redraws alone, so that choosing a run does not redraw thousands of rows. @param {{ id: string, name: string, store: BoardStore }} props */

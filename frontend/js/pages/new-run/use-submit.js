@@ -4,8 +4,8 @@ import { useRef } from "preact/hooks";
 import * as api from "../../server/api.js";
 import { runLink } from "../../router.js";
 
-/** Posting, such that a double click or a lost answer makes one run. */
-export function useSubmit() {
+/** Posting, such that a double click or a lost answer makes one run. @param {string | null} from the run that the form was filled in like */
+export function useSubmit(from) {
   const busy = useSignal(false);
   const error = useSignal(/** @type {api.ApiError | null} */ (null));
   const attempt = useRef({ body: "", key: "" });
@@ -18,7 +18,7 @@ export function useSubmit() {
     busy.value = true;
     error.value = null;
     try {
-      const run = await api.createRun(payload, attempt.current.key, override);
+      const run = await api.createRun(payload, attempt.current.key, override, from);
       started.current = true;
       location.hash = runLink(run.id);
     } catch (reason) {

@@ -1,8 +1,9 @@
 /**
  * Name, status, progress and the actions of a run.
  *
- * @import { Config, Run } from "../../types.js"
+ * @import { Config, Relative, Run, RunOrigin } from "../../types.js"
  * @import { ApiError, RunAction } from "../../server/api.js"
+ * @import { ForkWish } from "../../stores/fork.js"
  * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
@@ -18,7 +19,8 @@ import { Rename } from "../../components/rename.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import { useNow } from "../../components/hooks/use-now.js";
 import * as format from "../../format.js";
-import { evaluateLink, microscopeLink, playgroundLink, sameRunLink } from "../../router.js";
+import { compareLink, evaluateLink, microscopeLink, playgroundLink, runLink, sameRunLink } from "../../router.js";
+import { changesText, forkSteps } from "../../stores/fork.js";
 import { hasEnded, progress } from "../../stores/run-state.js";
 
 const AT_REST = ["queued", "paused"];
@@ -36,8 +38,8 @@ const PHASES = /** @type {Record<string, string>} */ ({
   paused: "keeps its device until it is resumed or stopped",
 });
 
-/** @param {{ store: RunStore, behind: string }} props */
-export function Header({ store, behind }) {
+/** @param {{ store: RunStore, behind: string, family: Relative[], onFork: (wish: ForkWish) => void }} props */
+export function Header({ store, behind, family, onFork }) {
   const run = /** @type {Run} */ (store.run.value);
   const error = useSignal(/** @type {ApiError | null} */ (null));
   const rename = (/** @type {string} */ name) => attempt(error, async () => store.take(await renameRun(run.id, name)));
@@ -50,12 +52,38 @@ export function Header({ store, behind }) {
         <div class="actions push">
           <a class="button" href=${microscopeLink(run.id)} title="One training step of this run, slowed down">Microscope</a>
           <a class="button" href=${sameRunLink(run.id)} title="The form, filled in like this run">New run like this</a>
+          <button
+            type="button"
+            class="button"
+            title="A new run from the start or a checkpoint of this one, with some settings changed"
+            onClick=${() => onFork({ step: forkSteps(store.checkpoints.peek()).at(-1) ?? null, changes: {} })}
+          >
+            <${Icon} name="fork" />Fork
+          </button>
           <${Actions} store=${store} error=${error} />
         </div>
       </div>
       <${ErrorNotice} error=${error.value} />
+      ${run.origin && html`<${OriginLine} run=${run} origin=${run.origin} family=${family} />`}
       <${Standing} run=${run} />
     </header>
+  `;
+}
+
+/** Which run it was forked from, and how it differs. @param {{ run: Run, origin: RunOrigin, family: Relative[] }} props */
+function OriginLine({ run, origin, family }) {
+  const parent = family.find(({ id, status }) => id === origin.run && status !== null);
+  const place = origin.step == null ? "" : ` at step ${format.count(origin.step)}`;
+  return html`
+    <p class="origin">
+      <${Icon} name="fork" />
+      <span>
+        Forked from ${parent ? html`<a href=${runLink(parent.id)}>${parent.name}</a>` : origin.name}${place}${
+          origin.state === "weights" ? ", weights alone" : ""
+        }:${" "}${changesText(origin)}.
+        ${parent && html`<a href=${compareLink([parent.id, run.id])}>Compare the two</a>`}
+      </span>
+    </p>
   `;
 }
 

@@ -14,7 +14,7 @@ import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import { useMemo, useRef } from "preact/hooks";
 import { KEYS_HELP } from "../../../charts/keys.js";
-import { brokenPlugin, marksPlugin } from "../../../charts/marks.js";
+import { bandPlugin, brokenPlugin, marksPlugin } from "../../../charts/marks.js";
 import { Chart } from "../../../charts/chart.js";
 import { Icon } from "../../../components/icon.js";
 import * as format from "../../../format.js";
@@ -40,7 +40,7 @@ export function FigureCard({ figure, store, view, scene }) {
   const broken = useComputed(() => xs.value.filter((_, i) => figure.lines.some(({ key }) => shown.value.bands[key].mean[i] === null)));
   const lines = useMemo(() => describe(figure), [figure]);
   const look = useMemo(() => ({ ...lookOf(figure, log), x: X_SCALES[x] }), [figure, log, x]);
-  const plugins = useMemo(() => [marksPlugin(scene.marks, scene.ruler), brokenPlugin(broken)], []);
+  const plugins = useMemo(() => [bandPlugin(scene.band), marksPlugin(scene.marks, scene.ruler), brokenPlugin(broken)], []);
   const actions = useMemo(() => actionsOf(store, view, scene), []);
   const label = `${figure.title} by ${X_SCALES[x].unit}. ${KEYS_HELP}`;
 
@@ -103,6 +103,9 @@ function actionsOf(store, view, scene) {
       view.show(zoomed(range, around === null ? (range.from + range.to) / 2 : scene.stepAt(around), factor, end));
     },
     onReset: () => view.show(null),
+    onPin: (index) => {
+      view.pinned.value = scene.shown.peek().x[index] ?? null;
+    },
   };
 }
 
