@@ -107,7 +107,7 @@ class RunRecord:
         self.step, self.epoch = step, event.get("epoch") or self.epoch
 
     def _add_evaluation(self, event: Told) -> None:
-        self.evaluations.append({name: event.get(name) for name in ("step", "epoch", "loss", "train_loss", "nonfinite")})
+        self.evaluations.append({name: event.get(name) for name in ("step", "epoch", "loss", "train_loss", "question_gain")})
         if len(self.evaluations) > MOST_EVALUATIONS:  # every other one of the older half goes, but never the best
             best = min(self.evaluations, key=lambda one: math.inf if one["loss"] is None else one["loss"])
             half = MOST_EVALUATIONS // 2
