@@ -14,6 +14,7 @@ import { ComparePage } from "./pages/compare.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DatasetsPage } from "./pages/datasets.js";
 import { EvaluatePage } from "./pages/evaluate.js";
+import { LearnPages } from "./pages/learn.js";
 import { NewRunPage } from "./pages/new-run.js";
 import { NotFoundPage } from "./pages/not-found.js";
 import { PlaygroundPage } from "./pages/playground.js";
@@ -26,6 +27,7 @@ const LINKS = /** @type {const} */ ([
   ["#/playground", "Playground", ["playground"]],
   ["#/evaluate", "Evaluate", ["evaluate"]],
   ["#/datasets", "Datasets", ["datasets", "dataset"]],
+  ["#/learn", "Learn", ["learn", "lesson"]],
 ]);
 
 function App() {
@@ -86,6 +88,9 @@ function CurrentPage({ route }) {
       return html`<${DatasetsPage} />`;
     case "dataset":
       return html`<${DatasetPage} key=${route.id} id=${route.id} />`;
+    case "learn":
+    case "lesson":
+      return html`<${LearnPages} key=${route.page + route.id} route=${route} />`;
     default:
       return html`<${NotFoundPage} what="This page" />`;
   }

@@ -1,0 +1,54 @@
+/** All pages of Learn, and the lessons with how far the reader is. */
+import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
+import { Icon } from "../../components/icon.js";
+import { learnLink, lessonLink } from "../../router.js";
+import { GROUPS } from "../../stores/learn/index.js";
+import { LESSONS } from "../../stores/learn/lessons.js";
+import { progressOf } from "../../stores/learn/progress.js";
+import { TourButton } from "./tour-button.js";
+
+export function Overview() {
+  useEffect(() => {
+    document.title = "Learn · Trainboard";
+  }, []);
+  return html`
+    <div class="page-head">
+      <h1>Learn</h1>
+      <${TourButton} />
+    </div>
+    <p class="lead">What happens when a language model learns, in short pages with something to try on each.</p>
+    <section class="card learn-lessons">
+      <div class="card-head"><h2>Lessons</h2><span class="muted">Say what will happen, then watch a real run. About a minute each.</span></div>
+      <ol>
+        ${LESSONS.map((lesson) => html`<${LessonCard} key=${lesson.name} lesson=${lesson} />`)}
+      </ol>
+    </section>
+    <div class="learn-groups">
+      ${GROUPS.map(
+        ([id, title, pages]) => html`
+          <section key=${id} class="card" aria-labelledby=${`group-${id}`}>
+            <h2 id=${`group-${id}`}>${title}</h2>
+            <ul>
+              ${Object.entries(pages).map(([name, page]) => html`<li key=${name}><a href=${learnLink(name)}>${page}</a></li>`)}
+            </ul>
+          </section>
+        `,
+      )}
+    </div>
+  `;
+}
+
+/** @param {{ lesson: typeof LESSONS[number] }} props */
+function LessonCard({ lesson }) {
+  const { ended } = progressOf(lesson.name);
+  return html`
+    <li>
+      <a href=${lessonLink(lesson.name)}>
+        <strong>${lesson.title}</strong>
+        <span class="muted">${lesson.teaser}</span>
+        ${ended && html`<span class="tag"><${Icon} name="check" /> done</span>`}
+      </a>
+    </li>
+  `;
+}
