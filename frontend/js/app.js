@@ -6,6 +6,7 @@
 import { useSignal } from "@preact/signals";
 import { html, render } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
+import { Explainer } from "./components/explain.js";
 import { Icon } from "./components/icon.js";
 import { NotifyToggle } from "./components/frame/notify-toggle.js";
 import { ThemeToggle } from "./components/frame/theme-toggle.js";
@@ -64,6 +65,7 @@ function App() {
       </div>
     </header>
     <main ref=${main} tabindex="-1"><${CurrentPage} route=${route.value} /></main>
+    <${Explainer} />
   `;
 }
 

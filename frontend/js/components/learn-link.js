@@ -5,11 +5,11 @@ import { Icon } from "./icon.js";
 /**
  * A quiet way to the page of Learn that explains something.
  *
- * @param {{ page: string, what: string, explains?: string }} props `explains` is a name in stores/learn/numbers.js
+ * @param {{ page: string, what: string, says?: string }} props `says` is shown where it stands: see explain.js
  */
-export function LearnLink({ page, what, explains }) {
+export function LearnLink({ page, what, says }) {
   return html`
-    <a class="icon-button learn-link" href=${learnLink(page)} aria-label=${`What is ${what}?`} data-explain=${explains}>
+    <a class="icon-button learn-link" href=${learnLink(page)} aria-label=${`What is ${what}?`} title=${says ? undefined : `What is ${what}?`} data-says=${says}>
       <${Icon} name="question" />
     </a>
   `;

@@ -5,6 +5,7 @@
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
+import { Explained } from "../../components/explained.js";
 import { Icon } from "../../components/icon.js";
 import { Progress } from "../../components/progress.js";
 import { Sparkline } from "../../components/sparkline.js";
@@ -14,8 +15,8 @@ import { evaluateLink, runLink } from "../../router.js";
 import { hasEnded, progress } from "../../stores/run-state.js";
 import { EditDialog } from "./edit-dialog.js";
 
-/** @param {{ run: Signal<Run>, store: BoardStore, now: Date }} props */
-export function BoardRow({ run: { value: run }, store, now }) {
+/** @param {{ run: Signal<Run>, store: BoardStore, now: Date, first: boolean }} props `first`: its labels can be reached by Tab */
+export function BoardRow({ run: { value: run }, store, now, first }) {
   const editing = useSignal(false);
   return html`
     <li class="board-row">
@@ -30,9 +31,9 @@ export function BoardRow({ run: { value: run }, store, now }) {
       <${BoardProgress} run=${run} />
       <${Sparkline} values=${run.sparkline} label="Training loss so far" />
       <dl class="board-numbers">
-        <div><dt>Loss</dt><dd>${format.loss(run.loss)}</dd></div>
-        <div><dt>Validation</dt><dd>${format.loss(run.validation_loss)}</dd></div>
-        <div><dt>Tokens/s</dt><dd>${format.count(run.tokens_per_s)}</dd></div>
+        <${Number} number="loss" label="Loss" first=${first}>${format.loss(run.loss)}<//>
+        <${Number} number="validation" label="Validation" first=${first}>${format.loss(run.validation_loss)}<//>
+        <${Number} number="speed" label="Tokens/s" first=${first}>${format.count(run.tokens_per_s)}<//>
       </dl>
       <button
         type="button"
@@ -49,6 +50,11 @@ export function BoardRow({ run: { value: run }, store, now }) {
       `}
     </li>
   `;
+}
+
+/** @param {{ number: string, label: string, first: boolean, children: string }} props */
+function Number({ number, label, first, children }) {
+  return html`<div data-explain=${number}><dt>${first ? html`<${Explained} number=${number}>${label}<//>` : label}</dt><dd>${children}</dd></div>`;
 }
 
 /** Redraws alone, so that choosing a run does not redraw thousands of rows. @param {{ id: string, name: string, store: BoardStore }} props */

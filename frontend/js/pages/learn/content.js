@@ -14,6 +14,7 @@
  * @property {string} [lesson] the one that shows it
  * @property {string[]} [also] further pages
  */
+import { CAUSES } from "./content/causes.js";
 import { DATA } from "./content/data.js";
 import { FINDINGS } from "./content/findings.js";
 import { HELP } from "./content/help.js";
@@ -24,4 +25,4 @@ import { STATUSES } from "./content/statuses.js";
 import { STEP } from "./content/step.js";
 
 /** @type {Record<string, Page>} */
-export const CONTENT = { ...STEP, ...CHOICES, ...QUALITY, ...DATA, ...MACHINE, ...FINDINGS, ...HELP, ...STATUSES };
+export const CONTENT = { ...STEP, ...CHOICES, ...QUALITY, ...DATA, ...MACHINE, ...FINDINGS, ...CAUSES, ...HELP, ...STATUSES };

@@ -16,7 +16,7 @@ export const STATUSES = {
     also: ["update", "coach", "paused"],
   },
   pausing: {
-    about: "The run was asked to pause, and does so after its present step.",
+    about: "The run was asked to pause. It does so after its present step, and keeps its device.",
     also: ["paused"],
   },
   paused: {
