@@ -1,4 +1,4 @@
-"""Learn in a browser: its pages and figures, explanations by pointer, keyboard and tap, links to one's own run, and the tour."""
+"""Learn in a browser: its pages and figures, explanations by pointer, keyboard and tap; the way to one's own run; the tour."""
 
 from __future__ import annotations
 
@@ -95,9 +95,7 @@ def test_a_setting_leads_to_its_page_and_what_was_typed_stays(page: Page, site: 
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_tour_goes_through_a_run_by_keyboard_and_is_not_shown_again(
-    page: Page, site: tuple[str, str], width: int
-) -> None:
+def test_the_tour_is_walked_by_keyboard_and_not_shown_again(page: Page, site: tuple[str, str], width: int) -> None:
     url, run = site
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(f"{url}/#/runs/{run}?tour=1")

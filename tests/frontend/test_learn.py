@@ -15,9 +15,10 @@ from worker.training.schedule import learning_rate_share
 
 SERVER_EVENTS = {"server", "finding"}
 RULES = {
-    "learning", "flat", "rising", "spike", "nonfinite", "near_zero", "overfitting", "clipping", "vanishing_gradient",
-    "learning_rate_high", "learning_rate_low", "no_warmup", "too_little_data", "noisy_evaluation", "no_evaluation",
-    "duplicates", "leaked_validation", "unlearned_rows", "slow_input", "idle_device", "small_batch", "memory_full", "stalled",
+    "learning", "flat", "rising", "spike", "nonfinite", "near_zero", "overfitting", "clipping",
+    "vanishing_gradient", "learning_rate_high", "learning_rate_low", "no_warmup", "too_little_data",
+    "noisy_evaluation", "no_evaluation", "duplicates", "leaked_validation", "unlearned_rows", "slow_input",
+    "idle_device", "small_batch", "memory_full", "stalled",
 }  # fmt: skip
 """What was promised; the coach's own list is looked at too where there is one."""
 
