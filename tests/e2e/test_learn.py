@@ -1,4 +1,4 @@
-"""Learn in a browser: its pages and figures, explanations by pointer, keyboard and tap; the way to one's own run; the tour."""
+"""Learn in a browser: its pages and figures, explanations by pointer, keyboard and tap; the way to a run; the tour."""
 
 from __future__ import annotations
 

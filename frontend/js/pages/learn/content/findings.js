@@ -87,7 +87,7 @@ export const FINDINGS = {
     about: "Gradients are close to zero although the loss is not: nothing that the model sees tells it how to get better. Often weights are frozen, rows are masked, or numbers became too small for their format.",
     see: ["The Gradient norm chart lies at the bottom.", "In the heat map of layers some parts are dark from beginning to end."],
     remedies: [
-      "With fp16, choose bf16: numbers below 0.00000006 are zero in fp16.",
+      "With fp16, choose bf16: numbers below 0.00000003 are zero in fp16.",
       "Look at the rows as the model sees them: is anything marked as learned?",
       "Set Weight decay to 0.1 or less.",
     ],
@@ -235,7 +235,7 @@ export const FINDINGS = {
   },
   stalled: {
     about: "No step has come for much longer than one usually takes. The worker may be waiting for a disk, for memory, or for something else that uses the machine.",
-    see: ["The time of the latest event on the run’s page, and the worker’s log below."],
+    see: ["The run is running, but its step no longer counts up."],
     remedies: [
       (machine) => `Is the disk full? ${bytes(machine.disk_free_bytes)} are free.`,
       "Look which program uses the processor or the GPU.",

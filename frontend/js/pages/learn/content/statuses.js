@@ -4,7 +4,7 @@
 export const STATUSES = {
   queued: {
     about: "The run waits for its device: one run at a time trains on each, the oldest first. It starts by itself.",
-    remedies: ["To let it go first, stop or pause nothing: stop the one that is running, and resume it later."],
+    remedies: ["To let it go first, stop the one that is running, and resume that one later. A paused run keeps its device."],
     also: ["devices", "starting"],
   },
   starting: {
