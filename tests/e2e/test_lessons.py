@@ -5,6 +5,7 @@ What a lesson does and how it is read stands in frontend/js/stores/learn/lessons
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +26,7 @@ FIND = "lessons.LESSONS.find(({ name }) => name === given.name)"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all lessons, with as many threads as the machine has: what a reader's own would use."""
-    server = Server(tmp_path_factory.mktemp("lessons") / "data", {"OMP_NUM_THREADS": ""})
+    server = Server(tmp_path_factory.mktemp("lessons") / "data", {"OMP_NUM_THREADS": str(os.cpu_count())})
     yield server
     server.stop()
     server.kill_workers()

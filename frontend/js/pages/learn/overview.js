@@ -8,6 +8,9 @@ import { LESSONS } from "../../stores/learn/lessons.js";
 import { progressOf } from "../../stores/learn/progress.js";
 import { TourButton } from "./tour-button.js";
 
+/** Pages of a group that take a card of their own width. */
+const MANY = 20;
+
 export function Overview() {
   useEffect(() => {
     document.title = "Learn · Trainboard";
@@ -27,7 +30,7 @@ export function Overview() {
     <div class="learn-groups">
       ${GROUPS.map(
         ([id, title, pages]) => html`
-          <section key=${id} class="card" aria-labelledby=${`group-${id}`}>
+          <section key=${id} class="card ${Object.keys(pages).length > MANY ? "learn-many" : ""}" aria-labelledby=${`group-${id}`}>
             <h2 id=${`group-${id}`}>${title}</h2>
             <ul>
               ${Object.entries(pages).map(([name, page]) => html`<li key=${name}><a href=${learnLink(name)}>${page}</a></li>`)}

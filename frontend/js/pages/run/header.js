@@ -47,7 +47,7 @@ export function Header({ store, behind }) {
     <header class="run-head">
       <div class="page-head">
         <${Rename} name=${run.name} label="Name of the run" onRename=${rename} />
-        <span><${StatusBadge} status=${run.status} /> <${LearnLink} page=${run.status} what=${`“${run.status}”`} /></span>
+        <span class="status-here"><${StatusBadge} status=${run.status} /> <${LearnLink} page=${run.status} what=${`“${run.status}”`} /></span>
         <${ConnectionState} state=${store.connection.value} detail=${behind} />
         <div class="actions push">
           <a class="button" href=${sameRunLink(run.id)} title="The form, filled in like this run">New run like this</a>

@@ -15,7 +15,7 @@ const GAP = 12;
 const STEPS = [
   {
     title: "This is a run",
-    text: "Its name, its status and how far it is. The model is learning right now; you may close this page, and training goes on.",
+    text: "Its name, its status and how far it is. While it is running the model learns; you may close this page, and training goes on.",
     beside: [".run-head"],
   },
   {
@@ -63,7 +63,7 @@ export function Tour({ onEnd }) {
   useLayoutEffect(() => {
     const [box, frame] = [note.current, ring.current];
     if (!box || !frame) return undefined;
-    anchorOf(beside)?.scrollIntoView({ block: matchMedia(NARROW).matches ? "start" : "center" });
+    bringIntoSight(anchorOf(beside));
     const put = () => putBeside(anchorOf(beside), box, frame);
     put();
     box.focus({ preventScroll: true });
@@ -100,6 +100,14 @@ export function Tour({ onEnd }) {
       </div>
     </div>
   `;
+}
+
+/** To the middle of the window; on a phone below the bar at the top, as the note lies at the bottom. @param {HTMLElement | null} anchor */
+function bringIntoSight(anchor) {
+  const bar = document.querySelector(".topbar");
+  if (!anchor || bar?.contains(anchor)) return;
+  if (!matchMedia(NARROW).matches) anchor.scrollIntoView({ block: "center" });
+  else scrollBy(0, anchor.getBoundingClientRect().top - (bar?.getBoundingClientRect().height ?? 0) - GAP);
 }
 
 /** @param {string[]} selectors @returns {HTMLElement | null} */

@@ -81,6 +81,32 @@ export const GROUPS = [
     },
   ],
   [
+    "help",
+    "When something is wrong",
+    {
+      out_of_memory: "Out of memory",
+      too_slow: "Training is too slow",
+      not_improving: "The model does not improve",
+      tips: "Tips",
+    },
+  ],
+  [
+    "status",
+    "Where a run stands",
+    {
+      queued: "Queued",
+      starting: "Starting",
+      running: "Running",
+      pausing: "Pausing",
+      paused: "Paused",
+      stopping: "Stopping",
+      stopped: "Stopped",
+      completed: "Completed",
+      failed: "Failed",
+      interrupted: "Interrupted",
+    },
+  ],
+  [
     "finding",
     "What the coach may say",
     {
@@ -117,32 +143,6 @@ export const GROUPS = [
       weight_decay_high: "Weight decay too high",
       fp16_underflow: "fp16 underflow",
       batch_noise: "Batch too small",
-    },
-  ],
-  [
-    "help",
-    "When something is wrong",
-    {
-      out_of_memory: "Out of memory",
-      too_slow: "Training is too slow",
-      not_improving: "The model does not improve",
-      tips: "Tips",
-    },
-  ],
-  [
-    "status",
-    "Where a run stands",
-    {
-      queued: "Queued",
-      starting: "Starting",
-      running: "Running",
-      pausing: "Pausing",
-      paused: "Paused",
-      stopping: "Stopping",
-      stopped: "Stopped",
-      completed: "Completed",
-      failed: "Failed",
-      interrupted: "Interrupted",
     },
   ],
 ];

@@ -66,7 +66,7 @@ const errands = (from, to) => () => lines(errand, to, 1).slice(from, to);
 export const TEXTS = {
   errands: textOf(errands(0, 1000)),
   "errands-20": textOf(errands(1000, 1020)),
-  "errands-60": textOf(errands(1020, 1080)),
+  "errands-30": textOf(errands(1020, 1050)),
   "errands-unseen": textOf(errands(1080, 1160)),
   weather: textOf(() => lines(report, 300, 2)),
 };

@@ -3,11 +3,11 @@ import { number } from "../../../format.js";
 import { randomOf } from "./noise.js";
 import { curve } from "./rates.js";
 
-const random = randomOf(11);
+const random = randomOf(48);
 const points = (/** @type {number} */ shift) =>
   Array.from({ length: 10 }, (_, i) => /** @type {[number, number]} */ (at(-0.95 + (1.9 * (i + shift)) / 10)));
 /** @param {number} x */
-const at = (x) => [x, Math.sin(2.6 * x) + 0.8 * (random() - 0.5)];
+const at = (x) => [x, Math.sin(2.6 * x) + 0.9 * (random() - 0.5)];
 const SEEN = points(0.25);
 const UNSEEN = points(0.75);
 

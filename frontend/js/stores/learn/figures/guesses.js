@@ -14,11 +14,11 @@ const OTHERS = [1.5, 0.5, -1];
 
 /** Each word's query and key: what it looks for and what it offers, in two dimensions of being a person and being a thing. */
 const SENTENCE = /** @type {[string, [number, number], [number, number]][]} */ ([
-  ["Mia", [0, 0.5], [4, 0]],
+  ["Mia", [0, 0.5], [2.4, 0]],
   ["lost", [1.5, 1.5], [0.2, 0.2]],
   ["her", [1.8, 0], [1, 0]],
   ["red", [0, 1], [0, 1]],
-  ["kite", [0.3, 1.2], [0, 3.5]],
+  ["kite", [0.3, 1.2], [0, 2.2]],
   ["so", [0.5, 0.5], [0, 0]],
   ["she", [2, 0], [1.2, 0]],
   ["cried", [1.6, 0.8], [0.3, 0.2]],

@@ -43,31 +43,31 @@ export const DATA_LESSONS = [
     title: "More text or more passes",
     teaser: "The same number of updates, spent in two ways.",
     page: "epoch",
-    story: "Both runs make 120 updates of sixteen examples. The first goes through a thousand sentences twice; the second through sixty sentences, over and over. Both are tested on eighty others.",
+    story: "Both runs make 100 updates of sixteen examples. The first goes through a thousand sentences once or twice; the second through thirty sentences, over and over. Both are tested on eighty others.",
     question: "Which run ends with the lower validation loss?",
     choices: [
       ["first", "The one with a thousand sentences."],
-      ["second", "The one with sixty: it knows its sentences better."],
+      ["second", "The one with thirty: it knows its sentences better."],
       ["same", "Both the same: they learned for as long."],
     ],
     runs: [
-      { title: "1,000 sentences", config: { ...USUAL, learning_rate: 0.003, max_steps: 120, eval_steps: 20 } },
+      { title: "1,000 sentences", config: { ...USUAL, learning_rate: 0.003, max_steps: 100, eval_steps: 10 } },
       {
-        title: "60 sentences",
+        title: "30 sentences",
         // The first run's design and tokenizer, so that the two losses count the same tokens.
-        config: { ...USUAL, model_name: "lesson:0", from_scratch: true, dataset: "lesson:errands-60", learning_rate: 0.003, max_steps: 120, eval_steps: 20 },
+        config: { ...USUAL, model_name: "lesson:0", from_scratch: true, dataset: "lesson:errands-30", learning_rate: 0.003, max_steps: 100, eval_steps: 10 },
       },
     ],
     curves: [
       { run: 0, of: "validation", title: "1,000 sentences, validation" },
-      { run: 1, of: "validation", title: "60 sentences, validation" },
-      { run: 1, of: "training", title: "60 sentences, training" },
+      { run: 1, of: "validation", title: "30 sentences, validation" },
+      { run: 1, of: "training", title: "30 sentences, training" },
     ],
     expected: "first",
     answer: ([many, few]) => lower(last(many.validation), last(few.validation)),
     tells: ([many, few]) =>
-      `Validation loss ended at ${loss(last(many.validation))} with a thousand sentences, and at ${loss(last(few.validation))} with sixty, whose training loss ended at ${loss(last(few.training))}.`,
-    why: "Sixty sentences are soon known by heart: their own loss falls lower and lower, and what is learned last is of no use elsewhere. A thousand show more of what can be said, so what holds for them holds for others too.",
+      `Validation loss ended at ${loss(last(many.validation))} with a thousand sentences, and at ${loss(last(few.validation))} with thirty, whose training loss ended at ${loss(last(few.training))}.`,
+    why: "Thirty sentences are soon known by heart: their own loss falls lower and lower, and what is learned last is of no use elsewhere. A thousand show more of what can be said, so what holds for them holds for others too.",
   },
   {
     name: "base_and_tuned",
