@@ -87,11 +87,11 @@ def test_on_a_phone_the_first_tap_explains_and_the_second_one_follows(browser: B
 
 def test_a_setting_leads_to_its_page_and_what_was_typed_stays(page: Page, site: tuple[str, str]) -> None:
     page.goto(f"{site[0]}/#/new")
-    page.get_by_label("Batch size").fill("7")
-    page.get_by_role("link", name="What is Batch size?").click()
-    expect(page.locator("h1")).to_have_text("Batch")
+    page.get_by_label("Epochs").fill("7")
+    page.get_by_role("link", name="What is Epochs?").click()
+    expect(page.locator("h1")).to_have_text("Epoch")
     page.go_back()
-    expect(page.get_by_label("Batch size")).to_have_value("7")
+    expect(page.get_by_label("Epochs")).to_have_value("7")
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -9,8 +9,8 @@ import { Icon } from "./icon.js";
  */
 export function LearnLink({ page, what, says }) {
   return html`
-    <a class="icon-button learn-link" href=${learnLink(page)} aria-label=${`What is ${what}?`} title=${says ? undefined : `What is ${what}?`} data-says=${says}>
-      <${Icon} name="question" />
+    <a class="icon-button learn-link" href=${learnLink(page)} title=${says ? undefined : `What is ${what}?`} data-says=${says}>
+      <${Icon} name="question" /><span class="visually-hidden">What is ${what}?</span>
     </a>
   `;
 }

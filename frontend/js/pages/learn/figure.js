@@ -43,7 +43,7 @@ function Control({ control, value, onChange }) {
   const { label, min, max, step, format = number } = control;
   return html`
     <label>
-      <span>${label} <output>${format(value)}</output></span>
+      <span>${label} <strong>${format(value)}</strong></span>
       <input type="range" min=${min} max=${max} step=${step} value=${value} aria-valuetext=${format(value)} onInput=${change} />
     </label>
   `;

@@ -5,7 +5,7 @@
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { keepToured } from "../../stores/learn/progress.js";
 
 const NARROW = "(max-width: 720px)";
@@ -35,7 +35,7 @@ const STEPS = [
   },
   {
     title: "Talk to it",
-    text: "When the run has completed, Try the model is up here. The Playground also takes checkpoints of a run that is still learning. What the words mean stands under Learn.",
+    text: "When a run has completed, Try the model stands at the top of its page. The Playground also takes the checkpoints of one that is still learning. What all the words mean stands under Learn.",
     beside: ['.run-head a[href^="#/playground"]', 'nav a[href="#/playground"]'],
   },
 ];
@@ -57,9 +57,7 @@ export function Tour({ onEnd }) {
     if (event.key === "Escape") end();
   };
 
-  useEffect(() => {
-    note.current?.showPopover();
-  }, []);
+  useLayoutEffect(() => note.current?.showPopover(), []); // before it is given the focus
   useLayoutEffect(() => {
     const [box, frame] = [note.current, ring.current];
     if (!box || !frame) return undefined;
