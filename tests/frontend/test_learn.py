@@ -29,7 +29,7 @@ def learn() -> dict[str, Any]:
         """{
           titles: index.TITLES, ...links, numbers: numbers.NUMBERS, content: content.CONTENT,
           toys: Object.keys(figures.FIGURES_TO_TRY), lessons: lessons.LESSONS,
-          charts: charts.FIGURES.map(({ id }) => id),
+          questions: questions.QUESTIONS, charts: charts.FIGURES.map(({ id }) => id),
         }""",
         index="stores/learn/index.js",
         links="stores/learn/links.js",
@@ -37,6 +37,7 @@ def learn() -> dict[str, Any]:
         content="pages/learn/content.js",
         figures="stores/learn/figures.js",
         lessons="stores/learn/lessons.js",
+        questions="stores/learn/questions.js",
         charts="pages/run/charts/figures.js",
     )
 
@@ -47,6 +48,7 @@ def test_every_setting_event_chart_status_and_rule_has_its_page(learn: dict[str,
     assert learn["SETTINGS"].keys() == RunConfig.model_fields.keys()
     assert learn["EVENTS"].keys() == events | SERVER_EVENTS
     assert learn["CHARTS"].keys() == set(learn["charts"])
+    assert {page for _, page in learn["questions"]} <= learn["titles"].keys()
     pages = {*learn["SETTINGS"].values(), *learn["EVENTS"].values(), *learn["CHARTS"].values(), *TRANSITIONS, *RULES}
     assert pages <= learn["titles"].keys()
 

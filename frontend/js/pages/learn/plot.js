@@ -4,7 +4,7 @@ import { number } from "../../format.js";
 
 const WIDTH = 560;
 const HEIGHT = 280;
-const MARGIN = { left: 44, right: 12, top: 10, bottom: 34 };
+const MARGIN = { left: 44, right: 12, top: 10, bottom: 42 };
 
 /** Lines, dots and arrows between two axes, as SVG. @param {{ plot: Plot & { says: string }, title: string }} props */
 export function PlotView({ plot, title }) {
