@@ -56,7 +56,8 @@ function Guess({ lesson, store, fixed }) {
             <label key=${id} class="choice" data-true=${store.outcome.value === id ? "yes" : undefined}>
               <input type="radio" name="guess" value=${id} checked=${guess === id} onChange=${() => store.choose(id)} />
               <span>${text}</span>
-              ${store.outcome.value === id && html`<span class="tag"><${Icon} name="check" /> what happened</span>`}
+              ${fixed && guess === id && html`<span class="tag">your guess</span>`}
+              ${store.outcome.value === id && html`<span class="tag tag-good"><${Icon} name="check" /> what happened</span>`}
             </label>
           `,
         )}
@@ -88,6 +89,7 @@ function Watch({ lesson, store }) {
           `;
         })}
       </ol>
+      <p class="muted">Loss by step; lower is better.</p>
       <${LessonCurves} lesson=${lesson} results=${store.results} done=${store.outcome.value !== null} />
     </section>
   `;

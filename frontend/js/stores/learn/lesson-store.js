@@ -89,7 +89,7 @@ export class LessonStore {
     const { title, config } = this.#lesson.runs[i];
     const datasets = await this.#upload();
     const before = this.runs.value.map(({ id }) => id);
-    const wanted = { ...configOf(config, datasets, before), name: `${this.#lesson.title}: ${title}` };
+    const wanted = { ...configOf(config, datasets, before), name: `Lesson: ${title}` };
     const run = await api.createRun(wanted, api.idempotencyKey());
     keepProgress(this.#lesson.name, { runs: [...before, run.id] });
     return api.changeRun(run.id, { tags: ["lesson"] });
