@@ -68,6 +68,17 @@ def test_a_number_explains_itself_to_pointer_and_keyboard_and_goes_with_escape(p
     expect(page.locator("h1")).to_have_text("Learning rate")
 
 
+def test_the_board_explains_its_numbers_and_they_still_open_the_run(page: Page, site: tuple[str, str]) -> None:
+    url, run = site
+    page.goto(url)
+    number = page.locator(".board-numbers dd").nth(2)
+    number.hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("tokens per second")
+    number.click()
+    expect(page).to_have_url(re.compile(f"#/runs/{run}$"))
+    expect(page.get_by_role("tooltip")).not_to_be_visible()
+
+
 def test_on_a_phone_the_first_tap_explains_and_the_second_one_follows(browser: Browser, site: tuple[str, str]) -> None:
     url, run = site
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)

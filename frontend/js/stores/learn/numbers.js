@@ -14,7 +14,7 @@ export const NUMBERS = {
   loss: {
     what: "How surprised the model was by the tokens that really came, in the latest update. Lower is better.",
     unit: "nats per token",
-    usual: "A new model begins near 7; tiny ends the sample near 1; a trained model begins near 3.",
+    usual: "A new model begins near 7; tiny ends the sample between 1 and 2; a trained model begins near 3.",
     from: "Measured by the worker at each step, over the tokens that were learned.",
     page: "loss",
   },
@@ -41,7 +41,7 @@ export const NUMBERS = {
   speed: {
     what: "Tokens, pieces of words, that the model learns from each second.",
     unit: "tokens per second",
-    usual: "Tens of thousands for tiny on two cores; a drop that lasts means that something else takes the machine.",
+    usual: "Several thousand for tiny on two cores; a drop that lasts means that something else takes the machine.",
     from: "Tokens of the latest update, divided by its time.",
     page: "throughput",
   },
@@ -88,7 +88,7 @@ export const NUMBERS = {
   tokens: {
     what: "How many tokens the run learned from, each pass counted.",
     unit: "tokens",
-    usual: "The sample has about 110 thousand for each epoch.",
+    usual: "The sample has about 175 thousand in each epoch.",
     from: "Counted by the worker.",
     page: "tokens",
   },
