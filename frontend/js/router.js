@@ -1,9 +1,12 @@
 /**
  * Views are hash routes, so that each is a link.
  *
+ * @typedef {"board" | "compare" | "new" | "run" | "microscope" | "playground" | "evaluate" | "datasets" | "dataset"
+ *   | "learn" | "lesson" | "unknown"} Page
+ *
  * @typedef {object} Route
- * @property {"board" | "compare" | "new" | "run" | "microscope" | "playground" | "evaluate" | "datasets" | "dataset" | "unknown"} page
- * @property {string} id of the run or dataset, else empty
+ * @property {Page} page
+ * @property {string} id of the run, dataset, page of Learn or lesson, else empty
  * @property {URLSearchParams} query
  */
 
@@ -19,12 +22,15 @@ export function parseRoute(hash) {
   if (parts.length === 2 && parts[0] === "runs") return { page: "run", id: decode(parts[1]), query };
   if (parts.length === 3 && parts[0] === "runs" && parts[2] === "microscope") return { page: "microscope", id: decode(parts[1]), query };
   if (parts.length === 2 && parts[0] === "datasets") return { page: "dataset", id: decode(parts[1]), query };
+  if (parts.length === 2 && parts[0] === "learn") return { page: "learn", id: decode(parts[1]), query };
+  if (parts.length === 3 && parts[0] === "learn" && parts[1] === "lessons") return { page: "lesson", id: decode(parts[2]), query };
   if (parts.length === 1) {
     if (parts[0] === "new") return { page: "new", id: "", query };
     if (parts[0] === "compare") return { page: "compare", id: "", query };
     if (parts[0] === "playground") return { page: "playground", id: "", query };
     if (parts[0] === "evaluate") return { page: "evaluate", id: "", query };
     if (parts[0] === "datasets") return { page: "datasets", id: "", query };
+    if (parts[0] === "learn") return { page: "learn", id: "", query };
   }
   return { page: "unknown", id: "", query };
 }
@@ -75,3 +81,6 @@ export const trainOnLink = (dataset, byGroup = false) =>
 
 /** What something is. @param {string} name of a page of Learn */
 export const learnLink = (name) => `#/learn/${encodeURIComponent(name)}`;
+
+/** @param {string} name */
+export const lessonLink = (name) => `#/learn/lessons/${encodeURIComponent(name)}`;

@@ -125,8 +125,8 @@ def test_each_thing_that_was_told_has_a_chart(page: Page, address: str) -> None:
     warning = marks.and_(page.locator('[data-kind="warning"]'))
     expect(warning).to_have_attribute("data-title", "Warning at about step 1,500: The disk is nearly full.")
     marks.first.hover()
-    figure(page, "loss").get_by_role("button", name="What is loss?").focus()
-    expect(figure(page, "loss").get_by_role("tooltip")).to_be_visible()
+    figure(page, "loss").get_by_role("link", name="What is loss?").focus()
+    expect(page.get_by_role("tooltip")).to_contain_text("How wrong the guesses")
 
 
 def test_a_range_that_is_dragged_is_fetched_in_detail_for_all_charts(page: Page, address: str) -> None:

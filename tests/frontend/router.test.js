@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { datasetLink, microscopeLink, parseRoute, playgroundLink, runLink, sameRunLink, trainOnLink } from "../../frontend/js/router.js";
+import { datasetLink, learnLink, lessonLink, microscopeLink, parseRoute, playgroundLink, runLink, sameRunLink, trainOnLink } from "../../frontend/js/router.js";
 
 test("addresses name pages", () => {
   const page = (/** @type {string} */ hash) => parseRoute(hash).page;
@@ -25,4 +25,11 @@ test("links lead back to what they name", () => {
   assert.equal(parseRoute(trainOnLink("a", true)).query.get("split_by_group"), "true");
   assert.equal(parseRoute(trainOnLink("a")).query.has("split_by_group"), false);
   assert.equal(parseRoute("#/runs/100%").id, "100%");
+});
+
+test("a page of Learn and a lesson have addresses of their own", () => {
+  assert.equal(parseRoute("#/learn").page, "learn");
+  assert.deepEqual([parseRoute(learnLink("loss")).page, parseRoute(learnLink("loss")).id], ["learn", "loss"]);
+  assert.deepEqual([parseRoute(lessonLink("no_warmup")).page, parseRoute(lessonLink("no_warmup")).id], ["lesson", "no_warmup"]);
+  assert.equal(parseRoute("#/learn/loss/more").page, "unknown");
 });

@@ -10,6 +10,7 @@ import { ChartView } from "../charts/view.js";
 import { useLatest } from "../components/hooks/use-latest.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
 import { getLineage } from "../server/api.js";
+import { runLink } from "../router.js";
 import { hasEnded } from "../stores/run-state.js";
 import { RunStore } from "../stores/run-store.js";
 import { NotFoundPage } from "./not-found.js";
@@ -31,6 +32,8 @@ import { Metrics } from "./run/metrics.js";
 import { Samples } from "./run/samples.js";
 import { Settings } from "./run/settings.js";
 import { Shares } from "./run/shares.js";
+import { Tour } from "./run/tour.js";
+import { useShow } from "./run/use-show.js";
 
 const MOST_WARNINGS = 3;
 const LAGS_KEPT = 30;
@@ -48,6 +51,7 @@ export function RunPage({ id, query }) {
     return () => store.close();
   }, [store]);
   useEffect(() => view.follow(query), [query]);
+  useShow(query);
   useEffect(() => {
     document.title = `${name.value ?? "Run"} · Trainboard`;
   }, [name.value]);
@@ -55,7 +59,21 @@ export function RunPage({ id, query }) {
   if (store.error.value?.status === 404) return html`<${NotFoundPage} what="This run" />`;
   if (store.error.value) return html`<${ErrorNotice} error=${store.error.value} />`;
   if (!loaded.value) return null;
-  return html`<${RunView} store=${store} view=${view} />`;
+  return html`
+    <${RunView} store=${store} view=${view} />
+    <${AskedTour} id=${id} query=${query} />
+  `;
+}
+
+/** The tour, if the link asks for it: once, and not again when the page is loaded anew. @param {{ id: string, query: URLSearchParams }} props */
+function AskedTour({ id, query }) {
+  const asked = useSignal(false);
+  useEffect(() => {
+    if (!query.has("tour")) return;
+    asked.value = true;
+    history.replaceState(history.state, "", runLink(id));
+  }, [query]);
+  return asked.value && html`<${Tour} onEnd=${() => (asked.value = false)} />`;
 }
 
 /**

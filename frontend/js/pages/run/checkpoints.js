@@ -13,7 +13,7 @@ export function Checkpoints({ store }) {
   const checkpoints = [...store.checkpoints.value].sort((a, b) => b.step - a.step);
   const best = useComputed(() => store.run.value?.best_validation_loss ?? null).value;
   return html`
-    <section class="card">
+    <section class="card" data-part="checkpoints">
       <div class="card-head"><h2>Checkpoints</h2></div>
       ${checkpoints.length === 0 && html`<p class="muted">Saved states of the model; each can be tried in the playground.</p>`}
       <ul class="checkpoints">

@@ -16,6 +16,8 @@ import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { Progress } from "../../components/progress.js";
 import { Rename } from "../../components/rename.js";
+import { Explained } from "../../components/explained.js";
+import { LearnLink } from "../../components/learn-link.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import { useNow } from "../../components/hooks/use-now.js";
 import * as format from "../../format.js";
@@ -47,7 +49,7 @@ export function Header({ store, behind, family, onFork }) {
     <header class="run-head">
       <div class="page-head">
         <${Rename} name=${run.name} label="Name of the run" onRename=${rename} />
-        <${StatusBadge} status=${run.status} />
+        <span class="status-here"><${StatusBadge} status=${run.status} /> <${LearnLink} page=${run.status} what=${`“${run.status}”`} /></span>
         <${ConnectionState} state=${store.connection.value} detail=${behind} />
         <div class="actions push">
           <a class="button" href=${microscopeLink(run.id)} title="One training step of this run, slowed down">Microscope</a>
@@ -197,20 +199,21 @@ function Standing({ run }) {
   const ended = hasEnded(run.status);
   const now = useNow(1000);
   const time = format.elapsed(run.started_at, run.ended_at, now);
+  /** @type {[text: string | null, number?: string][]} what explains it: see learn/numbers.js */
   const facts = [
-    stepsOf(run),
-    run.epoch === null || !run.step ? "" : `epoch ${run.epoch.toFixed(2)}`,
-    time === null ? "" : `${format.duration(time)}${ended ? "" : " so far"}`,
-    ended || AT_REST.includes(run.status) ? "" : format.remaining(run.eta_s),
-    run.resumed_step ? `went on from update ${format.count(run.resumed_step)}` : "",
-    run.device && `${run.device.replaceAll(",", " + ")}${run.precision ? `, ${run.precision}` : ""}`,
-    run.parameters === null ? "" : `${format.short(run.parameters)} weights`,
-    examplesOf(run),
-    ended || !run.phase ? "" : PHASES[run.phase],
+    [stepsOf(run), "step"],
+    [run.epoch === null || !run.step ? "" : `epoch ${run.epoch.toFixed(2)}`, "epoch"],
+    [time === null ? "" : `${format.duration(time)}${ended ? "" : " so far"}`, "time"],
+    [ended || AT_REST.includes(run.status) ? "" : format.remaining(run.eta_s), "forecast_time"],
+    [run.resumed_step ? `went on from update ${format.count(run.resumed_step)}` : ""],
+    [run.device && `${run.device.replaceAll(",", " + ")}${run.precision ? `, ${run.precision}` : ""}`],
+    [run.parameters === null ? "" : `${format.short(run.parameters)} weights`, "weights"],
+    [examplesOf(run), "examples_per_update"],
+    [ended || !run.phase ? "" : PHASES[run.phase]],
   ];
   return html`
     ${!ended && html`<${Progress} share=${progress(run)} label="Progress of the run" />`}
-    <p class="facts">${facts.filter(Boolean).map((fact) => html`<span>${fact}</span>`)}</p>
+    <p class="facts">${facts.map(([text, number]) => text && html`<span>${number ? html`<${Explained} number=${number}>${text}<//>` : text}</span>`)}</p>
     ${run.status === "stopped" && run.reason && html`<p class="muted">${run.reason}</p>`}
   `;
 }
