@@ -26,8 +26,8 @@ import torch
 
 from worker.contract import Proof
 from worker.errors import ModelError
-from worker.export.divergence import divergence, divergence_of, log_probabilities, rounded_log_probabilities
-from worker.export.tried_texts import Tried, conversations
+from worker.export.divergence import Rounding, divergence, divergence_of, log_probabilities, rounded_log_probabilities
+from worker.export.tried_texts import Tried, chats_of, conversations
 from worker.models.loading import LanguageModel
 
 _TIMES_THE_NOISE = 3.0
@@ -61,17 +61,19 @@ class Answers(NamedTuple):
     failure: str | None = None
 
 
-def expected_of(language_model: LanguageModel, tried: Tried, number_format: str, *, file: bool) -> Expected:
-    """The model's weights are rounded for good in the course of it."""
+def expected_of(language_model: LanguageModel, tried: Tried, rounding: Rounding, reads: Any = None) -> Expected:
+    """The model's weights are rounded for good in the course of it. ``reads``: a tokenizer that reads texts as the other
+    program is known to, where that is not the model's own."""
     model, tokenizer = language_model.model.eval(), language_model.tokenizer
+    reads = reads or tokenizer
     exact = log_probabilities(model, tried.rows)
-    rounded = rounded_log_probabilities(model, tried.rows, number_format, file=file)
+    rounded = rounded_log_probabilities(model, tried.rows, rounding)
     template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
     return Expected(
         tried=tried,
-        tokens=[tokenizer(text, split_special_tokens=True)["input_ids"] for text in tried.texts],
-        tokens_with_special=[tokenizer(text)["input_ids"] for text in tried.texts],
-        chats=[_rendered(tokenizer, chat) for chat in conversations(template)],
+        tokens=[reads(text, split_special_tokens=True)["input_ids"] for text in tried.texts],
+        tokens_with_special=[reads(text)["input_ids"] for text in tried.texts],
+        chats=chats_of(tokenizer),
         eos=str(tokenizer.eos_token or ""),
         chat_template=template,
         context=language_model.context,
@@ -79,15 +81,6 @@ def expected_of(language_model: LanguageModel, tried: Tried, number_format: str,
         log_probabilities=exact,
         noise=divergence_of(exact, rounded),
     )
-
-
-def _rendered(tokenizer: Any, chat: Any) -> str | None:
-    from jinja2 import TemplateError
-
-    try:
-        return str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
-    except TemplateError:  # it takes no such conversation
-        return None
 
 
 def ask_program(

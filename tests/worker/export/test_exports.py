@@ -18,7 +18,8 @@ from worker.contract import ExportOrder, ModelSource, Proof
 from worker.errors import ModelError
 from worker.export import gguf_export, proof
 from worker.export.__main__ import _Export
-from worker.export.gguf_file import packed, type_for
+from worker.export.gguf_layout import layout_of
+from worker.export.gguf_rounding import FileRounding, packed, type_for
 from worker.export.plain_folder import faults_of_folder
 
 Make = Callable[..., tuple[Proof, Path]]
@@ -116,9 +117,10 @@ def test_a_right_folder_is_right(tmp_path: Path) -> None:
 
 
 def test_a_weight_too_large_for_fp16_is_refused() -> None:
-    weight = torch.full((2, 32), 70000.0)
+    weight, layout = torch.full((2, 32), 70000.0), layout_of(subject("llama").model)
+    kind = type_for("blk.0.ffn_up.weight", weight.shape, "fp16", layout)
     with pytest.raises(ModelError, match=r"blk\.0\.ffn_up\.weight holds numbers up to 7e\+04, and fp16 ends at 65,504"):
-        packed("blk.0.ffn_up.weight", weight, type_for("blk.0.ffn_up.weight", weight.shape, "fp16"))
+        packed("blk.0.ffn_up.weight", weight, kind)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_a_design_that_llama_cpp_computes_otherwise_is_refused(
 def test_a_base_that_is_converted_wrongly_is_no_measure() -> None:
     """Its export is as far off as the model's, which must not make both look right."""
     model = subject("llama")
-    expected = proof.expected_of(model, tried(model.tokenizer), "fp16", file=True)
+    expected = proof.expected_of(model, tried(model.tokenizer), FileRounding(layout_of(model.model), "fp16"))
     noise = torch.randn(expected.log_probabilities.shape, generator=torch.Generator().manual_seed(0))
     wrong = (expected.log_probabilities + noise).log_softmax(-1).sort(-1, descending=True)
     answers = proof.Answers({}, wrong.indices.numpy(), wrong.values.numpy())

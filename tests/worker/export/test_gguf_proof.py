@@ -20,7 +20,9 @@ QUICK = ("a weight is 2% too large", "the base of positions is another", "text i
     [
         ("gpt2", "q8_0"),
         ("smollm2", "fp16"),
-        *(pytest.param(shape, kind, marks=pytest.mark.slow) for shape in SHAPES for kind in ("fp16", "q8_0")),
+        ("gemma2", "fp16"),
+        ("wide", "q4_k_m"),
+        *(pytest.param(shape, kind, marks=pytest.mark.slow) for shape in SHAPES for kind in ("fp16", "q8_0", "q4_k_m")),
     ],
 )
 def test_a_right_file_is_proven(shape: str, number_format: str, tmp_path: Path) -> None:
