@@ -14,7 +14,7 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 
 from worker.export.gguf_layout import GgufLayout, weights
-from worker.export.gguf_rounding import unpacked
+from worker.export.gguf_rounding import read_back
 from worker.export.gguf_vocabulary import Vocabulary
 
 _CALLED = {
@@ -125,7 +125,7 @@ def _weights(reader: gguf.GGUFReader, model: Any, layout: GgufLayout) -> Iterato
         if tensor is None:
             yield f"The weight {name} is missing."
             continue
-        made = unpacked(tensor.data, tensor.tensor_type)
+        made = read_back(tensor.data, tensor.tensor_type)
         if made.numel() != right.numel():
             yield f"The weight {name} has {made.numel():,} numbers in the file, and {right.numel():,} in the model."
         elif fault := _fault(made.reshape(-1), right, tensor.tensor_type):

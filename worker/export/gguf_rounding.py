@@ -96,7 +96,7 @@ class FileRounding:
     def weight(self, name: str, weight: torch.Tensor) -> torch.Tensor:
         """``weight`` [out, in], which is called ``name`` here, as the file has it."""
         kind = self._kind(name, weight.shape)
-        return unpacked(packed(name, weight, kind), kind)
+        return read_back(packed(name, weight, kind), kind)
 
     def inputs(self, name: str, shape: torch.Size, values: torch.Tensor) -> torch.Tensor:
         """What goes into the layer with this weight."""
@@ -109,6 +109,6 @@ class FileRounding:
         return ((blocks / scales).round() * scales).reshape(values.shape)
 
 
-def unpacked(numbers: np.ndarray[Any, Any], kind: Kind) -> torch.Tensor:
+def read_back(numbers: np.ndarray[Any, Any], kind: Kind) -> torch.Tensor:
     """Numbers as they lie in a file, in fp32."""
     return torch.from_numpy(np.array(gguf.quants.dequantize(numbers, kind), dtype=np.float32))

@@ -14,7 +14,7 @@ from worker.errors import ModelError
 from worker.export import gguf_rounding
 from worker.export.gguf_check import FARTHEST
 from worker.export.gguf_layout import layout_of
-from worker.export.gguf_rounding import packed, type_for, unpacked
+from worker.export.gguf_rounding import packed, read_back, type_for
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_llama_cpps_function_makes_the_bytes_that_gguf_makes(kind: Kind, weight:
 @pytest.mark.parametrize("kind", [Kind.Q6_K, Kind.Q5_K, Kind.Q4_K, Kind.Q5_1, Kind.Q5_0])
 def test_numbers_are_as_near_as_a_look_into_the_file_wants_them(kind: Kind, weight: torch.Tensor) -> None:
     block = max(32, gguf.GGML_QUANT_SIZES[kind][0])
-    off = (unpacked(packed("w", weight, kind), kind) - weight).abs().reshape(-1, block).amax(-1)
+    off = (read_back(packed("w", weight, kind), kind) - weight).abs().reshape(-1, block).amax(-1)
     largest = weight.abs().reshape(-1, block).amax(-1)
     share = float((off[largest > 0] / largest[largest > 0]).max())
     assert FARTHEST[kind] / 2.5 < share < FARTHEST[kind]
