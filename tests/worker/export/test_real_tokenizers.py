@@ -21,7 +21,7 @@ from worker.models.loading import LanguageModel
 DESIGNS = {"llama2": "llama", "gemini": "gemma2", "gemma3": "gemma3_text"}
 """By the package that carries the tokenizer: a design that has it. Gemini's is that of Gemma 1 and 2."""
 TEXTS = [
-    "def f(x):\n    if x:\n\t\treturn  x ** 2\n\n\n\nprint(f(3))", "   three blanks before, two after  ", "a" * 100, "=" * 70,
+    "def f(x):\n    if x:\n\t\treturn  x ** 2\n\n\n\nprint(f(3))", "   three blanks, and two  ", "a" * 100, "=" * 70,
     " " * 40, "Der Fluß führt Hochwasser.", "Это проверка.", "這是一個測試。", "이것은 시험입니다.", "これはテストです。",
     "यह एक परीक्षण है।", "זה מבחן.", "هذا اختبار.", "ეს ტესტია.", "นี่คือการทดสอบ", "1234567890.123e-45", "https://example.com/a?b=c&d=%20",
     "<table><td>x</td></table>",
