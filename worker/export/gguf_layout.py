@@ -92,12 +92,12 @@ def _gpt2(model: Any) -> GgufLayout:
 def _rotary(model: Any, architecture: str, activation: str = "silu") -> GgufLayout:
     """What Llama, Qwen and Gemma have in common."""
     config = model.config
-    rope = config.rope_parameters.get(
-        "full_attention", config.rope_parameters
-    )  # some have another one for layers with a window
-    acts = "hidden_activation" if hasattr(config, "hidden_activation") else "hidden_act"
+    # Gemma 3 has another one for layers with a window.
+    rope = config.rope_parameters.get("full_attention", config.rope_parameters)
+    acts = "hidden_activation" if architecture in ("gemma2", "gemma3") else "hidden_act"
     _require(getattr(config, acts) == activation, config, acts)
-    _require(rope["rope_type"] in ("default", "linear", "llama3"), config, "rope_parameters")
+    scalings = ("default", "linear", "llama3") if architecture == "llama" else ("default", "linear")
+    _require(rope["rope_type"] in scalings, config, "rope_parameters")
     _require(rope.get("partial_rotary_factor", 1.0) == 1.0, config, "rope_parameters")
     head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     metadata: Metadata = {
@@ -194,7 +194,6 @@ def _qwen(architecture: str) -> Callable[[Any], GgufLayout]:
     def layout(model: Any) -> GgufLayout:
         config = model.config
         _require(not config.use_sliding_window, config, "use_sliding_window")
-        _require(config.rope_parameters["rope_type"] in ("default", "linear"), config, "rope_parameters")
         return _rotary(model, architecture)
 
     return layout

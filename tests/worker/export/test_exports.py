@@ -55,10 +55,10 @@ def make(tmp_path: Path, dataset: Path) -> Make:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("shape", ["gpt2", "llama", "qwen3", "smollm2"])
+@pytest.mark.parametrize("shape", ["gpt2", "llama", "qwen3", "smollm2", "mistral", "gemma3"])
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_what_was_trained_is_proven_in_every_format(make: Make, shape: str, method: str) -> None:
-    formats = [("gguf", "fp16"), ("gguf", "q8_0"), ("safetensors", "bf16")]
+    formats = [("gguf", "fp16"), ("gguf", "q8_0"), ("gguf", "q4_k_m"), ("safetensors", "bf16")]
     for kind, number_format in [*formats, *([("adapter", "kept")] if method == "lora" else [])]:
         found, folder = make(shape, method, kind, number_format)
         print(f"{shape} {method} {kind} {number_format}: KL {found.kl:.2e}, noise {found.noise:.2e}, base {found.base_kl}")
