@@ -101,8 +101,8 @@ class FileRounding:
     def inputs(self, name: str, shape: torch.Size, values: torch.Tensor) -> torch.Tensor:
         """What goes into the layer with this weight."""
         kind = self._kind(name, shape)
-        if kind == Kind.F16:
-            return values.half().float()
+        if kind in (Kind.F16, Kind.F32):
+            return values.half().float() if kind == Kind.F16 else values
         block = _K_BLOCK if kind in _SMALLER_BLOCKS else gguf.GGML_QUANT_SIZES[Kind.Q8_0][0]
         blocks = values.reshape(-1, block)
         scales = blocks.abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127
