@@ -55,7 +55,8 @@ def pieces_of(tokenizer: Any, told: dict[str, Any], conversations: Sequence[str]
     model = told["model"]
     _require(not model.get("ignore_merges") and not model.get("dropout"))
     _require(not model.get("continuing_subword_prefix") and not model.get("end_of_word_suffix"))
-    _require(all(byte in model["vocab"] for byte in _BYTES))
+    _require(all(byte in model["vocab"] or chr(number) in model["vocab"] for number, byte in enumerate(_BYTES[:128])))
+    _require(all(byte in model["vocab"] for byte in _BYTES[128:]))
     merges = [tuple(merge.split(" ")) if isinstance(merge, str) else tuple(merge) for merge in model["merges"]]
     scores = dict.fromkeys(model["vocab"], -float(len(merges)))
     for rank, merge in reversed(list(enumerate(merges))):

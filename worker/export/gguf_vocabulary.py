@@ -10,6 +10,7 @@ import gguf
 
 from worker.errors import ModelError
 from worker.export.gguf_pieces import BLANK, Pieces, pieces_of
+from worker.export.tried_texts import puts_bos
 
 _LLAMA_3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -63,7 +64,7 @@ def vocabulary_of(tokenizer: Any, size: int, ends: list[int], chats: list[str]) 
         scores=[pieces.scores.get(text, 0.0) for text in texts] if pieces else [],
         pieces=pieces,
         splits_as="default" if pieces else _splitting(told["pre_tokenizer"] or {}),
-        adds_bos=tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id],
+        adds_bos=puts_bos(tokenizer),
         bos=tokenizer.bos_token_id,
         eos=ends[0] if ends else None,
         unknown=tokenizer.unk_token_id if pieces else None,
@@ -85,7 +86,7 @@ def _tokens(tokenizer: Any, size: int, of_pieces: bool) -> tuple[list[str], list
         types[number] = gguf.TokenType.CONTROL if token.special else gguf.TokenType.USER_DEFINED
         if of_pieces and not token.special and BLANK in token.content:
             # llama.cpp looks for it in the text before blanks are ▁; transformers does so only if it is "normalized", and
-            # else joins it like any other piece.
+            # else joins it like any other piece. (It does look for ▁▁ itself, which is let be: blanks would be shown as ▁.)
             texts[number] = token.content.replace(BLANK, " ") if token.normalized else token.content
             types[number] = gguf.TokenType.USER_DEFINED if token.normalized else gguf.TokenType.NORMAL
     if of_pieces and tokenizer.unk_token_id is not None:

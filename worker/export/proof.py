@@ -27,7 +27,7 @@ import torch
 from worker.contract import Proof
 from worker.errors import ModelError
 from worker.export.divergence import Rounding, divergence, divergence_of, log_probabilities, rounded_log_probabilities
-from worker.export.tried_texts import Tried, chats_of, conversations
+from worker.export.tried_texts import Tried, chats_of, conversations, puts_bos
 from worker.models.loading import LanguageModel
 
 _TIMES_THE_NOISE = 3.0
@@ -38,12 +38,14 @@ INSTALL = "pip install 'trainboard[export]'"
 
 
 class Expected(NamedTuple):
-    """What the export has to answer, worked out here alone. ``noise`` is the KL from rounding alone."""
+    """What the export has to answer, worked out here alone. ``begins``: what is put before each text, which the other
+    program may leave out of ``chats``. ``noise`` is the KL from rounding alone."""
 
     tried: Tried
     tokens: list[list[int]]
     tokens_with_special: list[list[int]]
     chats: list[str | None]
+    begins: str
     eos: str
     chat_template: str | None
     context: int | None
@@ -74,6 +76,7 @@ def expected_of(language_model: LanguageModel, tried: Tried, rounding: Rounding,
         tokens=[reads(text, split_special_tokens=True)["input_ids"] for text in tried.texts],
         tokens_with_special=[reads(text)["input_ids"] for text in tried.texts],
         chats=chats_of(tokenizer),
+        begins=str(tokenizer.bos_token or "") if puts_bos(tokenizer) else "",
         eos=str(tokenizer.eos_token or ""),
         chat_template=template,
         context=language_model.context,
@@ -191,7 +194,7 @@ def _readings(expected: Expected, told: dict[str, Any]) -> Iterator[str]:
         if told["chat_template"] != expected.chat_template:
             yield "Its chat template is another one there."
         for right_text, there_text in zip(expected.chats, told["chats"], strict=True):
-            if right_text is not None and there_text != right_text:
+            if right_text is not None and there_text not in (right_text, right_text.removeprefix(expected.begins)):
                 yield f"A conversation is written {_short(there_text)} there, and {_short(right_text)} here."
                 break
 

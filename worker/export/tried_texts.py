@@ -101,3 +101,8 @@ def chats_of(tokenizer: Any) -> list[str | None]:
 
     template = tokenizer.chat_template
     return [rendered(chat) for chat in conversations(template if isinstance(template, str) else None)]
+
+
+def puts_bos(tokenizer: Any) -> bool:
+    """Whether the token that begins a text is put before each."""
+    return tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]

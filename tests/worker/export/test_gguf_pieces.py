@@ -129,7 +129,7 @@ def judged(model: LanguageModel, texts: list[str], folder: Path) -> Proof:
 def test_llama_cpp_makes_the_same_tokens_of_any_text(shape: str, tmp_path: Path) -> None:
     texts = [random_text(random.Random(number)) for number in range(TEXTS)]
     model = subject(shape)
-    assert len({token for text in texts for token in model.tokenizer(text)["input_ids"]}) > 150, "they try little"
+    assert len({token for text in texts for token in model.tokenizer(text)["input_ids"]}) > 90, "they try little"
     assert judged(model, texts, tmp_path).problems == []
 
 

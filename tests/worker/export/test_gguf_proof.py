@@ -31,7 +31,8 @@ def test_a_right_file_is_proven(shape: str, number_format: str, tmp_path: Path) 
     assert seen.together.problems == []
     assert seen.together.passed
     assert seen.alone.same_choice is not None
-    assert seen.alone.same_choice > 0.9
+    assert seen.alone.same_choice > (0.6 if number_format == "q4_k_m" else 0.9)
+    assert seen.alone.kl == pytest.approx(seen.alone.noise, rel=0.3, abs=1e-6), "rounding was foretold wrongly"
 
 
 @pytest.mark.process
