@@ -46,6 +46,7 @@ NAMED = (
 TURNS = (
     "{{ bos_token }}{% for message in messages %}{{ '<start_of_turn>' + message['role'] + '\n' + message['content'] | trim"
     " + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+    "\n"  # as Gemma 3's has it
 )
 NUMBERS = ["1 22 333 4444 12345 you're I'm"] * 50
 MARKS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
