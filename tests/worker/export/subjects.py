@@ -175,8 +175,8 @@ def _made(shape: str) -> LanguageModel:
         for weight in model.parameters():
             if weight.ndim == 1:  # norms and biases, which would all be ones and zeros
                 weight.data += 0.1 * torch.randn_like(weight)
-            else:  # what a wide one says would be made of roundings alone
-                weight.data *= min(1.0, 72 / weight.shape[-1]) ** 0.5
+            elif weight.shape[-1] > 100:  # what a wide one says would be made of roundings alone
+                weight.data *= 0.3
     for config in (model.config, model.generation_config):
         config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
     return LanguageModel(model.eval(), tokenizer, architectures.CONTEXT)
