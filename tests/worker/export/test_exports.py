@@ -130,6 +130,10 @@ def test_a_weight_too_large_for_fp16_is_refused() -> None:
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
         ("llama", {"hidden_act": "gelu"}, "hidden_act"),
         ("llama", {"model_type": "mamba"}, "of the type mamba"),
+        ("gemma", {"hidden_act": "gelu"}, "hidden_act"),
+        ("gemma2", {"query_pre_attn_scalar": 16}, "query_pre_attn_scalar is 16"),
+        ("gemma2", {"layer_types": ["full_attention"] * 2}, "layer_types"),
+        ("gemma3", {"final_logit_softcapping": 30.0}, "final_logit_softcapping"),
     ],
 )
 def test_a_design_that_llama_cpp_computes_otherwise_is_refused(
@@ -140,6 +144,16 @@ def test_a_design_that_llama_cpp_computes_otherwise_is_refused(
     with pytest.raises(ModelError, match=says):
         gguf_export.export_gguf(model, None, "fp16", tmp_path / "x.gguf", lambda _: None)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_window_that_llama_cpp_lacks_is_the_longest_text_and_that_is_said() -> None:
+    layout = layout_of(subject("mistral").model)
+    assert layout.context == 32
+    assert layout.note
+    assert "reads 32 tokens, which is the window, and not 64" in layout.note
+    model = subject("mistral").model
+    model.config.sliding_window = None
+    assert (layout_of(model).context, layout_of(model).note) == (64, None)
 
 
 def test_a_base_that_is_converted_wrongly_is_no_measure() -> None:
