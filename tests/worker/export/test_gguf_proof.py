@@ -44,3 +44,15 @@ def test_a_damaged_file_is_not(name: str, tmp_path: Path) -> None:
     assert not seen.together.passed
     assert any(re.search(damage.says, problem) for problem in seen.together.problems), seen.together.problems
     assert seen.alone.passed != damage.engine, seen.alone
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize("name", ["a row of a weight is zero", "two rows of the vocabulary are swapped"])
+def test_a_damaged_file_of_4_bits_is_not(name: str, tmp_path: Path) -> None:
+    """Rounding to 4 bits makes much of a difference, and may not hide this one."""
+    damage = DAMAGES[name]._replace(shape="wide")
+    seen = prove("wide", tmp_path, "q4_k_m", partial(inflict, damage))
+    print(f"{name}: KL {seen.alone.kl:.2e}, limit {seen.alone.limit:.2e}, {seen.together.problems}")
+    assert not seen.together.passed
+    assert any(re.search(damage.says, problem) for problem in seen.together.problems), seen.together.problems
