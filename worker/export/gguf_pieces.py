@@ -26,8 +26,8 @@ _NOTHING_TO_SPLIT = {"type": "Split", "pattern": {"String": " "}, "behavior": "M
 """Gemma's: the blanks that it looks for have been replaced by then."""
 
 _BEFORE_ALL = (
-    "llama.cpp puts a blank before each text and after each special token; this tokenizer puts none after special tokens or"
-    " before a blank{}. Programs built on llama.cpp do so with all models of this family."
+    "llama.cpp puts a blank also before texts that begin with one{}, where this tokenizer puts none{}. It does so with all models"
+    " of this family."
 )
 _BEFORE_NONE = (
     "llama.cpp puts no blank before a text here, so that conversations become the tokens that they were trained with. Begin"
@@ -97,8 +97,9 @@ def _before_texts(tokenizer: Any, told: dict[str, Any], conversations: Sequence[
     right = _read(tokenizer, conversations)
     alike = [adds for adds in (True, False) if _read(_as_there(tokenizer, adds), conversations) == right]
     adds = alike[0] if alike else True
-    note = _BEFORE_ALL.format("" if alike else ", so conversations become other tokens there") if adds else _BEFORE_NONE
-    return adds, _as_there(tokenizer, adds), note
+    after = " and after each special token" if before[0]["prepend_scheme"] == "first" else ""
+    told_apart = "" if alike else ", so conversations become other tokens there"
+    return adds, _as_there(tokenizer, adds), _BEFORE_ALL.format(after, told_apart) if adds else _BEFORE_NONE
 
 
 def _steps(told: dict[str, Any] | None, called: str) -> list[dict[str, Any]]:

@@ -66,6 +66,10 @@ def test_without_conversations_the_blank_is_put_and_that_is_said() -> None:
     assert pieces.note
     assert "after each special token" in pieces.note
     assert "conversations" not in pieces.note
+    always = changed(tokenizer, lambda told: told["pre_tokenizer"].update(prepend_scheme="always"))
+    note = pieces_of(always).note
+    assert note
+    assert "special token" not in note
     assert (
         pieces.reads(" a</s>b", add_special_tokens=False)["input_ids"]
         != tokenizer(" a</s>b", add_special_tokens=False)["input_ids"]
