@@ -26,8 +26,8 @@ _NOTHING_TO_SPLIT = {"type": "Split", "pattern": {"String": " "}, "behavior": "M
 """Gemma's: the blanks that it looks for have been replaced by then."""
 
 _BEFORE_ALL = (
-    "llama.cpp puts a blank also before texts that begin with one{}, where this tokenizer puts none{}. It does so with all models"
-    " of this family."
+    "llama.cpp puts a blank also before texts that begin with one{}, where this tokenizer puts none{}. It does so with all"
+    " models of this family."
 )
 _BEFORE_NONE = (
     "llama.cpp puts no blank before a text here, so that conversations become the tokens that they were trained with. Begin"
