@@ -61,9 +61,9 @@ def divergence_of(ours: torch.Tensor, other: torch.Tensor) -> float:
 
 
 @torch.inference_mode()
-def rounded_log_probabilities(model: Any, rows: Rows, rounding: Rounding) -> torch.Tensor:
-    """As ``log_probabilities``, computed here with the numbers that the rounding leaves; the model's weights are rounded for
-    good."""
+def rounded_log_probabilities(model: Any, rows: Rows, rounding: Rounding) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``log_probabilities``, computed here with the weights that the rounding leaves, and with what goes into layers
+    rounded as well. The model's weights are rounded for good."""
     seen = set()
     for place, module in model.named_modules():
         for name, weight in module.named_parameters(recurse=False):
@@ -73,8 +73,9 @@ def rounded_log_probabilities(model: Any, rows: Rows, rounding: Rounding) -> tor
                 plain = weight.data.T if turned else weight.data
                 made = rounding.weight(f"{place}.{name}", plain.contiguous())
                 weight.data = made.T.contiguous() if turned else made
+    with_weights = log_probabilities(model, rows)
     with _rounding_inputs(model, rounding):
-        return log_probabilities(model, rows)
+        return with_weights, log_probabilities(model, rows)
 
 
 @contextmanager

@@ -5,6 +5,9 @@ Its noise floor is what rounding alone makes of it, computed here with numbers r
 of the untouched base, exported in the same way. The base is believed only as far as rounding explains it too: a converter
 that gets a design wrong would get the base as wrong as the model. A model from scratch has no such base, as random weights
 say next to nothing, so rounding alone decides.
+
+In few bits that noise would hide a fault as large. So the answers are also compared with our model rounded in the same way:
+only what rounding a layer's inputs makes may lie between them, as programs round these each in their own order.
 """
 
 from __future__ import annotations
@@ -39,7 +42,8 @@ INSTALL = "pip install 'trainboard[export]'"
 
 class Expected(NamedTuple):
     """What the export has to answer, worked out here alone. ``begins``: what is put before each text, which the other
-    program may leave out of ``chats``. ``noise`` is the KL from rounding alone."""
+    program may leave out of ``chats``. ``noise`` is the KL from rounding alone, and ``inputs_noise`` that part of it which
+    comes from rounding what goes into layers; ``rounded`` is what the model says with all its roundings."""
 
     tried: Tried
     tokens: list[list[int]]
@@ -52,6 +56,8 @@ class Expected(NamedTuple):
     vocabulary: int
     log_probabilities: torch.Tensor
     noise: float
+    rounded: torch.Tensor
+    inputs_noise: float
 
 
 class Answers(NamedTuple):
@@ -69,7 +75,7 @@ def expected_of(language_model: LanguageModel, tried: Tried, rounding: Rounding,
     model, tokenizer = language_model.model.eval(), language_model.tokenizer
     reads = reads or tokenizer
     exact = log_probabilities(model, tried.rows)
-    rounded = rounded_log_probabilities(model, tried.rows, rounding)
+    with_weights, rounded = rounded_log_probabilities(model, tried.rows, rounding)
     template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
     return Expected(
         tried=tried,
@@ -83,6 +89,8 @@ def expected_of(language_model: LanguageModel, tried: Tried, rounding: Rounding,
         vocabulary=int(model.get_input_embeddings().num_embeddings),
         log_probabilities=exact,
         noise=divergence_of(exact, rounded),
+        rounded=rounded,
+        inputs_noise=divergence_of(with_weights, rounded),
     )
 
 
@@ -160,6 +168,12 @@ def judge(
     if kl > limit:
         problems.append(
             f"What it expects to come next differs by {kl:.3g} nats per token; at most {limit:.3g} can come from rounding."
+        )
+    apart = divergence(expected.rounded, answers.ids, answers.logprobs)
+    if apart > (limit := _limit(expected.inputs_noise, None)):
+        problems.append(
+            f"It differs by {apart:.3g} nats per token from the model rounded in the same way; at most {limit:.3g} can come"
+            " from how it computes."
         )
     return Proof(passed=not problems, kl=kl, same_choice=same, problems=problems, **known)
 

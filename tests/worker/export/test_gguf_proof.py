@@ -48,11 +48,13 @@ def test_a_damaged_file_is_not(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.process
-@pytest.mark.parametrize("name", ["a row of a weight is zero", "two rows of the vocabulary are swapped"])
-def test_a_damaged_file_of_4_bits_is_not(name: str, tmp_path: Path) -> None:
-    """Rounding to 4 bits makes much of a difference, and may not hide this one."""
-    damage = DAMAGES[name]._replace(shape="wide")
+def test_a_damaged_file_of_4_bits_is_not(tmp_path: Path) -> None:
+    """Rounding to 4 bits makes more of a difference than this, and may not hide it."""
+    damage = DAMAGES["two rows of the vocabulary are swapped"]
     seen = prove("wide", tmp_path, "q4_k_m", partial(inflict, damage))
-    print(f"{name}: KL {seen.alone.kl:.2e}, limit {seen.alone.limit:.2e}, {seen.together.problems}")
-    assert not seen.together.passed
+    assert seen.alone.kl is not None
+    assert seen.alone.limit is not None
+    assert seen.alone.kl < seen.alone.limit
+    assert not seen.alone.passed
+    assert "from the model rounded in the same way" in seen.alone.problems[0]
     assert any(re.search(damage.says, problem) for problem in seen.together.problems), seen.together.problems
