@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from tests.worker.export.subjects import JOB, subject
-from tests.worker.generation.test_text_stream import random_text
+from tests.worker.generation.test_text_stream import KINDS, random_text
 from worker.contract import Proof
 from worker.errors import ModelError
 from worker.export import gguf_export, proof
@@ -115,6 +115,11 @@ def _without_a_byte(told: dict[str, Any]) -> None:
 def test_one_that_splits_otherwise_is_refused(change: Any) -> None:
     with pytest.raises(ModelError, match="does not split text into pieces the way"):
         told_of(changed(subject("mistral").tokenizer, change))
+
+
+def test_a_unigram_model_is_refused() -> None:
+    with pytest.raises(ModelError, match="made of models with a BPE"):
+        told_of(KINDS["SentencePiece"]())
 
 
 def judged(model: LanguageModel, texts: list[str], folder: Path) -> Proof:
