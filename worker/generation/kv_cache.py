@@ -12,7 +12,7 @@ _LEAST_ROOM = 16  # tokens
 _ROOM_SHARE = 4  # of what there is, a quarter
 
 
-class _RoomyLayer(DynamicLayer):
+class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
     """``keys`` and ``values`` [texts, heads, length, width] are the beginnings of tensors that are longer."""
 
     keys: torch.Tensor
