@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import torch
 
+from worker.data.chats.special_tokens import special_ids
+from worker.data.token_bytes import TokenBytes
 from worker.errors import UnsupportedError
 from worker.models.loading import LanguageModel
 
@@ -32,7 +34,12 @@ class Grammar:
         become too much to work out."""
         allowed = torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8)
         self._require_sound()
-        return logits.masked_fill(allowed[: logits.shape[1]] == 0, float("-inf"))
+        barred = allowed[: logits.shape[1]] == 0
+        if barred.all():
+            raise UnsupportedError(
+                FIELD, "The schema could not be followed: the model has no token for what must come next."
+            )
+        return logits.masked_fill(barred, float("-inf"))
 
     def accept(self, token: int) -> bool:
         """Goes on with ``token``; whether nothing can follow it."""
@@ -45,15 +52,45 @@ class Grammar:
             raise UnsupportedError(FIELD, f"The schema could not be followed: {_first_line(self._matcher.get_error())}")
 
 
+class _Pieces:
+    """What each token writes, as llguidance takes it in place of a tokenizer: Unigram's, or one of single bytes.
+
+    Raises ValueError where that depends on the tokens before it, as WordPiece's, which has no way to write JSON anyway, or
+    where no text ever ends.
+    """
+
+    def __init__(self, tokenizer: Any, size: int, ends: Collection[int]) -> None:
+        told = TokenBytes(tokenizer)
+        pieces = [told.written(token) if token < len(tokenizer) else b"" for token in range(size)]
+        if None in pieces:
+            raise ValueError("what its tokens write depends on those before them")
+        if not ends:
+            raise ValueError("none of its tokens ends a text")
+        self.tokens = pieces
+        self.special_token_ids = sorted(special_ids(tokenizer))
+        self.eos_token_id, self.bos_token_id = min(ends), tokenizer.bos_token_id
+        self._tokenizer = proxy(tokenizer)  # which is to be gone with its model
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        plain = text.decode(errors="replace") if isinstance(text, bytes) else text
+        ids: list[int] = self._tokenizer(plain, add_special_tokens=False)["input_ids"]
+        return ids
+
+
 class _Compiler:
     """Compiles schemas for one tokenizer."""
 
     def __init__(self, language_model: LanguageModel, ends: Collection[int]) -> None:
+        from llguidance import LLTokenizer, TokenizerWrapper
         from llguidance.hf import from_tokenizer
 
         tokenizer: Any = language_model.tokenizer
-        vocabulary = max(len(tokenizer), language_model.model.get_output_embeddings().weight.shape[0])
-        self._tokenizer = from_tokenizer(tokenizer, n_vocab=vocabulary, eos_token=sorted(ends) or None)
+        size = max(len(tokenizer), language_model.model.get_output_embeddings().weight.shape[0])
+        eos = sorted(ends) or None
+        try:
+            self._tokenizer = from_tokenizer(tokenizer, n_vocab=size, eos_token=eos)
+        except ValueError:  # a kind that the library does not know; it may still know what each token writes
+            self._tokenizer = LLTokenizer(TokenizerWrapper(_Pieces(tokenizer, size, ends)), n_vocab=size, eos_token=eos)
         self.compiled = lru_cache(_COMPILED)(self._compile)
 
     def _compile(self, schema: str) -> Any:
