@@ -23,7 +23,7 @@ class TokenBytes:
         self._special = special_ids(tokenizer)
         self._added: dict[int, str] = {token: str(added) for token, added in tokenizer.added_tokens_decoder.items()}
         backend = getattr(tokenizer, "backend_tokenizer", None)
-        decoder = "" if backend is None else backend.to_str()
+        decoder = "" if backend is None or backend.decoder is None else backend.decoder.__getstate__().decode()
         self._single_bytes = backend is None  # those of ByT5, a character each
         self._byte_level = '"ByteLevel"' in decoder
         self._blanks = not self._byte_level and _BLANK in decoder

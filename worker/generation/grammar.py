@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary, proxy
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -60,20 +60,27 @@ class _Pieces:
     """
 
     def __init__(self, tokenizer: Any, size: int, ends: Collection[int]) -> None:
-        told = TokenBytes(tokenizer)
-        pieces = [told.written(token) if token < len(tokenizer) else b"" for token in range(size)]
+        told, silent = TokenBytes(tokenizer), {*special_ids(tokenizer), *tokenizer.all_special_ids, *ends}
+        pieces = [b"" if token in silent else told.written(token) for token in range(len(tokenizer))]
         if None in pieces:
             raise ValueError("what its tokens write depends on those before them")
         if not ends:
             raise ValueError("none of its tokens ends a text")
-        self.tokens = pieces
-        self.special_token_ids = sorted(special_ids(tokenizer))
+        self.tokens = [*pieces, *[b""] * (size - len(pieces))]
+        self._ids = {piece: token for token, piece in enumerate(pieces) if piece}
+        self._longest = max(map(len, self._ids))
+        self.special_token_ids = sorted(silent)
         self.eos_token_id, self.bos_token_id = min(ends), tokenizer.bos_token_id
-        self._tokenizer = proxy(tokenizer)  # which is to be gone with its model
 
-    def __call__(self, text: str | bytes) -> list[int]:
-        plain = text.decode(errors="replace") if isinstance(text, bytes) else text
-        ids: list[int] = self._tokenizer(plain, add_special_tokens=False)["input_ids"]
+    def __call__(self, text: bytes) -> list[int]:
+        """Tokens that write ``text``, the longest first, as far as there are any. Where one text alone fits, they come."""
+        ids: list[int] = []
+        while text:
+            size = next((size for size in range(min(self._longest, len(text)), 0, -1) if text[:size] in self._ids), 0)
+            if not size:
+                break
+            ids.append(self._ids[text[:size]])
+            text = text[size:]
         return ids
 
 

@@ -88,7 +88,7 @@ def test_a_run_gets_the_gpu_at_once_and_nothing_is_lost(server: Server) -> None:
         assert took < 15, "5 s on a machine with nothing else to do"
         assert not writer.is_running()
         assert not evaluator.is_running()
-        assert said.result(60) == "A run needs the GPU, so this broke off."
+        assert said.result(60).startswith("A run needs the GPU, so this broke off. Ask again")
 
     assert writing.tokens >= 20
     assert writing.read_again().startswith(writing.text), (

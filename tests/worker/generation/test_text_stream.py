@@ -17,7 +17,6 @@ CHARACTERS = [
     "é", "ß", "ﬁ", "👩‍👩‍👧‍👦", "🏳️‍🌈", "🐢", "🇩🇪", "日本", "語", "文字", "你",
     "한국", "שלום", "مرحبا", "हिन्दी", "n̈", "a\u0301\u0323", "\u2028", "\u00a0",
     "\u200b", "\u200f", "\ufffd", "\U00013080", "𝔘", "ꦏ", "<", "|", "▁", "Ġ", "##", "<0x41>",
-    *'{}[]":-123456789\\',
 ]  # fmt: skip
 SPECIAL = ["<s>", "</s>", "<unk>"]
 
@@ -26,7 +25,8 @@ def random_text(random_: random.Random, most: int = 40) -> str:
     return "".join(random_.choice(CHARACTERS) for _ in range(random_.randint(1, most)))
 
 
-CORPUS = [random_text(random.Random(number)) for number in range(400)]
+OF_JSON = " ".join('abcdefghijklmnopqrstuvwxyzä{}[]":,.-0123456789\\')
+CORPUS = [*(random_text(random.Random(number)) for number in range(400)), OF_JSON]
 CORPUS_OF_FEW = [text.replace("語", "").replace("🐢", "").replace("ꦏ", "") for text in CORPUS]
 
 
