@@ -49,7 +49,8 @@ export function AnswerView({ store, turn, answer, name }) {
           `
         : text}
       <${ErrorNotice} error=${answer.error.value} />
-      <div class="actions">
+      ${!editing.value &&
+      html`<div class="actions">
         ${answer.busy && html`<button key="stop" type="button" class="button small" aria-label=${`Stop ${name}`} onClick=${() => answer.stop()}><${Icon} name="stop" />Stop</button>`}
         ${!answer.busy &&
         answer.unfinished &&
@@ -58,14 +59,13 @@ export function AnswerView({ store, turn, answer, name }) {
         ${chat &&
         !answer.busy &&
         !turn.hidden &&
-        !editing.value &&
         html`
           <button ref=${button} type="button" class="button small" aria-label=${`Edit the answer of ${name}`} onClick=${() => (editing.value = true)}>
             <${Icon} name="pencil" />Edit
           </button>
         `}
         <span class="muted" role="status">${statusOf(answer, turn.hidden)}</span>
-      </div>
+      </div>`}
     </section>
   `;
 }

@@ -42,7 +42,7 @@ export function Composer({ store, away, onFollow }) {
     <form class="composer" ref=${form} onSubmit=${send}>
       ${away && html`<button type="button" class="button small to-end" onClick=${onFollow}><${Icon} name="down" />To the end</button>`}
       <label class="stacked">
-        <span>${chat ? "Message" : "Prompt"}</span>
+        <span class=${chat && store.turns.value.length ? "visually-hidden" : ""}>${chat ? "Message" : "Prompt"}</span>
         <textarea
           ref=${box}
           rows=${chat ? 2 : 4}

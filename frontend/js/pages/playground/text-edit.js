@@ -37,6 +37,7 @@ export function TextEdit({ text, label, save, note, onSave, onLeave }) {
   useEffect(() => {
     box.current?.focus();
     box.current?.setSelectionRange(text.length, text.length);
+    form.current?.scrollIntoView({ block: "nearest" }); // its buttons too
   }, []);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();

@@ -31,6 +31,7 @@ export function useFollow(writing) {
     return () => {
       grown.disconnect();
       removeEventListener("scroll", look);
+      if (!away.value) toEnd(); // what to vote for is there now
       away.value = false;
     };
   }, [writing]);
