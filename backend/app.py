@@ -120,7 +120,10 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     found = await asyncio.to_thread(devices.find_devices)
     broadcaster = Broadcaster(database)
     await broadcaster.start()
-    generator = Helper("worker.generation", settings.data_dir / "generation.log", "generates text", at_once=TEXTS_AT_ONCE)
+    generator = Helper(
+        "worker.generation", settings.data_dir / "generation.log", "generates text", at_once=TEXTS_AT_ONCE,
+        device=lambda: devices.for_texts(supervisor.busy_devices()),
+    )  # fmt: skip
     inspector = Helper("worker.inspection", settings.data_dir / "inspection.log", "looks into datasets")
     # Its own: the first time it measures the machine, which takes seconds in which nobody should wait for a preview.
     estimator = Helper("worker.inspection", settings.data_dir / "forecast.log", "works out what runs take")
@@ -130,7 +133,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
     async def free_gpu(device: str) -> None:
         if device.startswith("cuda"):
-            await generator.release()
+            await generator.leave_gpu()
             await own_evaluations.leave_gpu()
 
     # Before the supervisor, which may find at once that a run has ended.

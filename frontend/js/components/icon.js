@@ -12,6 +12,7 @@ const PATHS = {
   dots: "M3.5 8h.01M8 8h.01M12.5 8h.01",
   again: "M12.5 8a4.5 4.5 0 1 1-1.6-3.4M12.5 2.5v3h-3",
   plus: "M8 3.5v9M3.5 8h9",
+  down: "M8 3v10M4 9l4 4 4-4",
   pencil: "M3 13l.6-2.6L10.8 3.2l2 2L5.6 12.4z",
   copy: "M6 6h7v7H6zM10 3H3v7",
   trash: "M3 4.5h10M6.5 4V2.5h3V4M4.5 4.5 5 13.5h6l.5-9",

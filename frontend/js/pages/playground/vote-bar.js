@@ -24,6 +24,9 @@ export function VoteBar({ store, turn }) {
     const take = (/** @type {HTMLElement | null} */ line) => document.activeElement === document.body && line?.focus();
     return html`<p class="vote-bar" role="status" tabindex="-1" ref=${take}><${Icon} name="check" /> ${wordsFor(store, verdict)}</p>`;
   }
+  if (turn.answers.some(({ edited }) => edited.value)) {
+    return html`<p class="vote-bar muted">An answer was edited, so there is nothing to vote on.</p>`;
+  }
 
   const vote = async (/** @type {Verdict} */ given) => {
     busy.value = true;

@@ -133,6 +133,12 @@ export class PlaygroundStore {
     this.#remember();
   }
 
+  /** What comes after it stays, as what is asked next goes on from it. @param {Answer} answer @param {string} text */
+  edit(answer, text) {
+    answer.edit(text);
+    this.#remember();
+  }
+
   /** Goes on with an answer that broke off. @param {Turn} turn @param {Answer} answer */
   async goOn(turn, answer) {
     const said = this.said(this.turns.value.slice(0, this.turns.value.indexOf(turn) + 1));
