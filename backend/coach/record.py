@@ -74,6 +74,12 @@ class RunRecord:
         return self.facts.get("total_steps")
 
     @property
+    def is_warming_up(self) -> bool:
+        """Whether the learning rate is still climbing, or has been until a moment ago; False where that is not known."""
+        share, total = self.config.get("warmup_ratio"), self.total_steps
+        return bool(share and total and self.step < 1.5 * share * total)
+
+    @property
     def peak_rate(self) -> float | None:
         """The full learning rate: as it was set, or else the highest that was used."""
         rates = self.steps.curve("lr").known()

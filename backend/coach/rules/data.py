@@ -29,6 +29,8 @@ PERIODIC = 0.5
 SETTLED = 0.08
 """Change of the loss, its noise counted in, below which it has settled: before, a model learns how answers look, and only
 then what they have to do with their questions."""
+LEARNED = 0.5
+"""Of the first loss: a model that has learned less may yet come to see what questions are for."""
 GAIN = 0.01
 """Share of the loss by which a question must help its answer: a model that understands anything of it gains tenths."""
 _FEWEST_PAIRS = 30
@@ -195,7 +197,7 @@ def mismatched_targets(record: RunRecord) -> Finding | None:
     late = change(path.part(0.45, 0.65), path.part(0.65, 0.9), path.noise)
     settled = abs(late.share) + 2 * late.error / late.before < SETTLED
     gain, level = told[-1]["question_gain"], told[-1]["loss"]
-    if not settled or level is None or gain > GAIN * level:
+    if not settled or level is None or level > LEARNED * float(path.value[0]) or gain > GAIN * level:
         return None
     return Finding(
         rule="mismatched_targets",
