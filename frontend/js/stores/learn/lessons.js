@@ -50,7 +50,7 @@ export function configOf(config, datasets, runs, seed) {
     return name in datasets ? datasets[name] : `run:${runs[Number(name)]}`;
   };
   const given = (/** @type {Config[string]} */ value) => {
-    if (Array.isArray(value)) return value.map(known);
+    if (Array.isArray(value)) return typeof value[0] === "string" ? /** @type {string[]} */ (value).map(known) : value;
     return typeof value === "string" ? known(value) : value;
   };
   const filled = Object.fromEntries(Object.entries(config).map(([name, value]) => [name, given(value)]));
