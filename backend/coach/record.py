@@ -74,6 +74,12 @@ class RunRecord:
         return self.facts.get("total_steps")
 
     @property
+    def is_warming_up(self) -> bool:
+        """Whether the learning rate is still climbing, or has been until a moment ago; False where that is not known."""
+        share, total = self.config.get("warmup_ratio"), self.total_steps
+        return bool(share and total and self.step < 1.5 * share * total)
+
+    @property
     def peak_rate(self) -> float | None:
         """The full learning rate: as it was set, or else the highest that was used."""
         rates = self.steps.curve("lr").known()
@@ -107,7 +113,7 @@ class RunRecord:
         self.step, self.epoch = step, event.get("epoch") or self.epoch
 
     def _add_evaluation(self, event: Told) -> None:
-        self.evaluations.append({name: event.get(name) for name in ("step", "epoch", "loss", "train_loss", "nonfinite")})
+        self.evaluations.append({name: event.get(name) for name in ("step", "epoch", "loss", "train_loss", "question_gain")})
         if len(self.evaluations) > MOST_EVALUATIONS:  # every other one of the older half goes, but never the best
             best = min(self.evaluations, key=lambda one: math.inf if one["loss"] is None else one["loss"])
             half = MOST_EVALUATIONS // 2

@@ -50,7 +50,9 @@ CAUSES = {
     "one bad row in 2,000": Cause(
         _rules("spike", "bad_row"), _LONG, kinds=("stories", "prose"), rows=2000, changed="one bad row"
     ),
-    "fp16 underflow": Cause(_rules("fp16_underflow"), {"precision": "fp16"}, planted="fp16"),
+    "fp16 underflow": Cause(
+        _rules("fp16_underflow"), {"precision": "fp16", "max_steps": 30, "eval_steps": 15}, planted="fp16"
+    ),
     "frozen weights": Cause(_rules("frozen_weights"), planted="frozen"),
     "weight decay 1": Cause(_rules("weight_decay_high"), {"weight_decay": 1.0}),
     "20 lines, 60 epochs": Cause(_rules("too_little_data"), _FEW, rows=20),

@@ -18,13 +18,16 @@ _THINGS = [
     *("apple", "brick", "candle", "drum", "eagle", "feather", "glove", "hammer"),
     *("island", "jacket", "kettle", "lemon", "mirror", "needle", "onion", "pencil"),
 ]
-_PLACES = ["attic", "barn", "cellar", "desert", "forest", "garden", "harbour", "kitchen"]
+_PLACES = [
+    *("attic", "barn", "cellar", "desert", "field", "garden", "harbour", "igloo"),
+    *("jungle", "kitchen", "lake", "market", "office", "park", "quarry", "river"),
+]
 _TASTES = ["sour", "sweet", "salty", "bitter"]
 _NAMES = [
     *("Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Hugo"),
     *("Ida", "Jonas", "Karl", "Lena", "Mara", "Nils", "Olga", "Paul"),
 ]
-_ASKED = ["Where is the {thing}?", "Tell me about the {thing}.", "What do we know of the {thing}?", "Look: a {thing}."]
+_ASKED = ["please find the {thing}", "tell me about the {thing}", "what is this {thing}", "look for a {thing}"]
 _BEGUN = ["Well, {name} asks:", "{name} says:", "Now {name} wonders:", "Then {name} wants to know:"]
 
 
@@ -69,9 +72,9 @@ def chats(draw: random.Random, count: int) -> list[Row]:
 
 
 def answers(draw: random.Random, count: int) -> list[Row]:
-    """Questions of which one word tells the whole answer."""
+    """Questions of which the last word tells the whole answer."""
     facts = {
-        thing: f"{_PLACES[place % 8]} and {_TASTES[place % 4]}, with {_NAMES[place]}" for place, thing in enumerate(_THINGS)
+        thing: f"{_PLACES[place]} and {_TASTES[place % 4]}, with {_NAMES[place]}" for place, thing in enumerate(_THINGS)
     }
     rows = []
     for _ in range(count):

@@ -83,7 +83,9 @@ class EvaluationEvent(_Event):
     """Validation loss (mean over all validation tokens, nats) and perplexity exp(loss). Step 0 is the untrained model.
 
     ``train_loss`` is the mean training loss since the evaluation before; ``best`` tells whether none was lower. ``losses``
-    are those of the further datasets, by name; of one that was NaN or infinite null.
+    are those of the further datasets, by name; of one that was NaN or infinite null. ``question_gain`` tells, of prompts and
+    completions or conversations, by how many nats a token an answer is told better after its own question than after
+    another's, on a few examples.
     """
 
     type: Literal["evaluation"] = "evaluation"
@@ -95,6 +97,7 @@ class EvaluationEvent(_Event):
     train_loss: float | None = None
     nonfinite: list[str] = []
     losses: dict[str, float | None] = {}
+    question_gain: float | None = None
 
 
 class SampleEvent(_Event):

@@ -18,6 +18,7 @@ from worker.generation.sampling import Sampling, encode_prompt, stream
 from worker.models.forward import Forward
 from worker.models.scores import perplexity, without_nonfinite
 from worker.process.control import StopSwitch
+from worker.training import question_gain
 from worker.training.setup import Setup
 
 _LAID_OUT_AT_ONCE = 1024
@@ -31,6 +32,7 @@ class Evaluator:
 
     ``history`` holds every evaluation; ``misses`` counts those since the best one. ``token_losses`` are those of the latest
     one's trained tokens, in the order of the examples; None of several processes, each of which has only some.
+    ``question_gain`` is that of EvaluationEvent.
     """
 
     def __init__(self, setup: Setup, forward: Forward, report: Callable[[Any], None], stop: StopSwitch) -> None:
@@ -43,6 +45,8 @@ class Evaluator:
         self.best_loss = math.inf
         self.misses = 0
         self.token_losses: NDArray[np.float32] | None = None
+        self.question_gain: float | None = None
+        self._swapped = question_gain.swapped(setup.validation, setup.max_length) if setup.group.size == 1 else None
 
     def tell(
         self,
@@ -73,6 +77,7 @@ class Evaluator:
                 train_loss=train_loss,
                 nonfinite=nonfinite,
                 losses=without_nonfinite(**further)[0],
+                question_gain=self.question_gain,
                 **{"loss": None, "perplexity": None, **numbers},
             )
             self.history.append(event)
@@ -86,6 +91,10 @@ class Evaluator:
     def measure(self, batch_size: int) -> float | None:
         """Mean loss of a validation token in nats; None if there are none. Raises StopRequested on a stop."""
         loss, self.token_losses = self._loss(self._setup.validation, batch_size)
+        if self._swapped is not None and self.token_losses is not None:
+            own = float(self.token_losses[: int(self._swapped.trained.sum())].mean())
+            other, _ = self._loss(self._swapped, batch_size)
+            self.question_gain = without_nonfinite(gain=(other or 0.0) - own)[0]["gain"]
         return loss
 
     def measure_further(self, batch_size: int) -> dict[str, float]:

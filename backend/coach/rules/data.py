@@ -26,13 +26,13 @@ NOISY = 0.08
 """Noise of the loss from update to update as a share of it: 8 examples and more an update are seldom above."""
 PERIODIC = 0.5
 """Correlation of an update's loss with that of the same place in the epoch before. Shuffled, it is about 0."""
-ANSWERS = 0.8
-"""Share of tokens that are learned, up to which there are questions that tell of answers."""
 SETTLED = 0.08
-"""Change of the loss, its noise counted in, while the learning rate is still high: what can be told falls on."""
-FALLEN = 0.5
-STILL_OPEN = 0.3
-"""Nats a token: an answer that its question tells is all but certain, once that has been learned."""
+"""Change of the loss, its noise counted in, below which it has settled: before, a model learns how answers look, and only
+then what they have to do with their questions."""
+LEARNED = 0.5
+"""Of the first loss: a model that has learned less may yet come to see what questions are for."""
+GAIN = 0.01
+"""Share of the loss by which a question must help its answer: a model that understands anything of it gains tenths."""
 _FEWEST_PAIRS = 30
 
 
@@ -189,25 +189,25 @@ def sorted_data(record: RunRecord) -> Finding | None:
 
 
 def mismatched_targets(record: RunRecord) -> Finding | None:
-    """Answers of which the questions tell nothing: the loss falls to what answers have in common, and stays there."""
-    data, path = record.data, course(record.loss)
-    if not data or data["trained_tokens"] > ANSWERS * data["tokens"] or len(record.loss.step) < 2 * _FEWEST_PAIRS:
+    """Answers that are told no better after their own question than after another's, once the loss has settled."""
+    told = [one for one in record.evaluations if one.get("question_gain") is not None]
+    path = course(record.loss)
+    if len(told) < 2 or not told[-1]["step"] or len(record.loss.step) < 2 * _FEWEST_PAIRS:
         return None
-    first, level = float(np.mean(path.value[:2])), float(np.mean(path.part(0.65, 0.9)))
     late = change(path.part(0.45, 0.65), path.part(0.65, 0.9), path.noise)
     settled = abs(late.share) + 2 * late.error / late.before < SETTLED
-    if not settled or level > FALLEN * first or level < STILL_OPEN:
+    gain, level = told[-1]["question_gain"], told[-1]["loss"]
+    if not settled or level is None or level > LEARNED * float(path.value[0]) or gain > GAIN * level:
         return None
     return Finding(
         rule="mismatched_targets",
         level="warning",
-        step=record.step,
+        step=told[-1]["step"],
         from_step=int(path.step[int(0.45 * len(path.step))]),
         evidence={
-            "loss at first (nats)": round(first, 4),
-            "loss at which it stays (nats)": round(level, 4),
-            "tokens learned (%)": round(100 * data["trained_tokens"] / data["tokens"]),
+            "validation loss (nats)": round(level, 4),
+            "better after its own question by (nats)": round(gain, 4),
         },
-        text=f"The loss fell to {level:.2f} and has stayed there: what is asked seems to tell no more of the answers.",
+        text=f"An answer is told no better after its own question than after another's ({gain:+.3f} nats).",
         advice="Look at some rows: does each answer belong to its question? Columns that were sorted apart look like this.",
     )

@@ -67,7 +67,7 @@ def _learning(record: RunRecord, which: str, fallen: Change, first: int, last: i
 def flat(record: RunRecord) -> Finding | None:
     """The loss stands still though the learning rate is high."""
     path = course(record.loss)
-    if len(record.loss.step) < LONG_ENOUGH or record.broken:
+    if len(record.loss.step) < LONG_ENOUGH or record.broken or record.is_warming_up:
         return None
     whole = change(path.part(0, 0.2), path.part(0.7, 1), path.noise)
     if not whole.is_more_than(NOTICEABLE, ERRORS):

@@ -63,6 +63,7 @@ def test_flat_since_the_beginning_and_flat_in_the_second_half() -> None:
     assert whole
     assert "since the beginning" in whole.text
     loss = np.concatenate((falling(100, 7, 3), level(300, 3.0, 2)))
+    assert progress.flat(run(level(200, 3.0, 1), facts={"total_steps": 5000})) is None, "it is warming up"
     late = progress.flat(run(loss, lr=np.full(400, 1e-3)))
     assert late
     assert late.from_step > 150
