@@ -45,7 +45,7 @@ class Rows(NamedTuple):
         return Rows(self.numbers[chosen], self.losses[chosen], self.scores[chosen])
 
 
-def losses_of_rows(examples: Examples, numbers: Sequence[int], token_losses: Floats, usual: float = -np.inf) -> Rows:
+def scored_rows(examples: Examples, numbers: Sequence[int], token_losses: Floats, usual: float = -np.inf) -> Rows:
     """Of examples whose trained tokens have these losses, one example after the other.
 
     An example stands out by (its loss - the usual one)·√tokens: in units of what chance does to a mean of so many tokens, so
@@ -78,7 +78,7 @@ class RowWatch:
     def note(self, step: int, loss: float, numbers: Sequence[int], token_losses: Floats) -> RowsEvent | None:
         """Update ``step`` had this mean ``loss``. Returns what stands out if that begins a spike, or is no number."""
         usual = statistics.median(list(self._losses)[-_KNOWN:]) if self._losses else -math.inf
-        rows = losses_of_rows(self._train, numbers, token_losses, usual)
+        rows = scored_rows(self._train, numbers, token_losses, usual)
         self._kept.append(rows)
         self._learned.append(rows)
         if len(self._learned) > _REMEMBERED:
@@ -112,7 +112,7 @@ class RowWatch:
             rows = _joined(self._learned).worst(most)
             found.append(RowsEvent(step=step, cause="training", rows=self._told(rows)))
         if losses is not None:
-            rows = losses_of_rows(validation, range(len(validation)), losses).worst(most)
+            rows = scored_rows(validation, range(len(validation)), losses).worst(most)
             found.append(RowsEvent(step=step, cause="evaluation", rows=self._told(rows, validation, name)))
         self._learned = []
         return found

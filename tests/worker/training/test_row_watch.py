@@ -16,7 +16,7 @@ from tests.worker.texts import random_examples
 from worker.contract import DatasetSource, Job, MixedDataset, ModelSource, RowsEvent, RunConfig, decode, encode
 from worker.process.control import StopSwitch
 from worker.training.preparation import prepare as prepared
-from worker.training.row_watch import RowWatch, losses_of_rows
+from worker.training.row_watch import RowWatch, scored_rows
 
 Prepare = Callable[..., tuple[Any, list[Any]]]
 
@@ -105,7 +105,7 @@ def test_what_is_no_number_is_named_first() -> None:
 def test_a_rare_word_is_not_before_a_text_that_is_odd_from_end_to_end() -> None:
     examples = random_examples([2, 41, 21, 21, 21], 50)
     losses = np.concatenate([[8.0], np.full(40, 5.0), np.full(60, 3.0)])
-    assert losses_of_rows(examples, range(5), losses).worst(2).numbers.tolist() == [1, 0]
+    assert scored_rows(examples, range(5), losses).worst(2).numbers.tolist() == [1, 0]
 
 
 def test_rows_of_what_is_mixed_are_told_with_their_dataset(tmp_path: Path, fragments: Path) -> None:
