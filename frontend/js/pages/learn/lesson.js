@@ -66,7 +66,7 @@ function Guess({ lesson, store, fixed }) {
       html`
         <div class="actions">
           <button type="button" class="button primary" disabled=${!guess} onClick=${() => store.start()}><${Icon} name="play" />Watch it happen</button>
-          <span class="muted">${guess ? `Starts ${lesson.runs.length === 1 ? "a real run" : "two real runs"} on this machine: about a minute.` : "Choose first; a wrong guess teaches most."}</span>
+          <span class="muted">${guess ? `Starts ${lesson.runs.length === 1 ? "a real run" : "two real runs"} on this machine, for less than a minute.` : "Choose first; a wrong guess teaches most."}</span>
         </div>
       `}
     </section>

@@ -30,7 +30,7 @@ export function Overview() {
       then take the first lesson.
     </p>
     <section class="card learn-lessons">
-      <div class="card-head"><h2>Lessons</h2><span class="muted">Say what will happen, then watch a real run. About a minute each.</span></div>
+      <div class="card-head"><h2>Lessons</h2><span class="muted">Say what will happen, then watch a real run. Under a minute each.</span></div>
       <ol>
         ${LESSONS.map((lesson) => html`<${LessonCard} key=${lesson.name} lesson=${lesson} />`)}
       </ol>

@@ -26,7 +26,7 @@ const STEPS = [
   {
     title: "What the numbers say",
     text: "As soon as the curves show something, it stands here in a sentence: that the model learns, or what goes wrong and what helps. Point at any number, and it explains itself.",
-    beside: ['[data-part="coach"]', ".metrics + .notice", ".metrics"],
+    beside: [".coach", ".coach-quiet", ".metrics + .notice", ".metrics"],
   },
   {
     title: "Read what it writes",

@@ -10,6 +10,7 @@ export const SETTINGS = {
   model_name: "model",
   from_scratch: "model",
   dataset: "dataset",
+  exclude_rows: "hard_rows",
   mixture: "mixture",
   validation_split: "validation",
   validation_dataset: "validation",
