@@ -34,8 +34,9 @@ from worker.export.tried_texts import Tried, chats_of, conversations, puts_bos
 from worker.models.loading import LanguageModel
 
 _TIMES_THE_NOISE = 3.0
-_ARITHMETIC = 1e-6
-"""Nats a token by which two programs differ that round nothing: they add up in another order."""
+_ARITHMETIC = 1e-5
+"""Nats a token by which two programs differ that round alike: they add up in another order. Of SmolLM2's 30 layers, in fp16,
+it is 9e-6."""
 _MOST_FAULTS = 8
 INSTALL = "pip install 'trainboard[export]'"
 

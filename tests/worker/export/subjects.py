@@ -204,8 +204,14 @@ class Seen(NamedTuple):
 
 
 def prove(shape: str, folder: Path, number_format: str = "fp16", damage: Callable[[Path], None] | None = None) -> Seen:
-    """Exports the model, has the file damaged, and proves it."""
-    model = subject(shape)
+    """Exports the small model of that shape, has the file damaged, and proves it."""
+    return prove_model(subject(shape), folder, number_format, damage)
+
+
+def prove_model(
+    model: LanguageModel, folder: Path, number_format: str, damage: Callable[[Path], None] | None = None
+) -> Seen:
+    """The same with any model."""
     file = folder / "model.gguf"
     made = gguf_export.export_gguf(model, JOB, number_format, file, lambda _: None)
     if damage:
