@@ -8,6 +8,7 @@ import { batch, signal } from "@preact/signals";
 import { appendEvents, emptySeries, fromSnapshot } from "../charts/series.js";
 import { Zoom } from "../charts/zoom.js";
 import * as api from "../server/api.js";
+import { ApiError, RETRY_MS } from "../server/requests.js";
 import { coalesce } from "../server/coalesce.js";
 import { Stream } from "../server/stream.js";
 import { InsideStore } from "./inside-store.js";
@@ -27,7 +28,7 @@ export class RunStore {
   findings = signal(/** @type {HeldFinding[]} */ ([]));
   connection = signal(/** @type {Connection} */ ("connecting"));
   /** Why the page could not be loaded. */
-  error = signal(/** @type {api.ApiError | null} */ (null));
+  error = signal(/** @type {ApiError | null} */ (null));
   zoom;
   inside;
   refreshRun;
@@ -74,13 +75,13 @@ export class RunStore {
       }
       if (!this.#closed) this.#follow(cursor); // unless the visitor has already left
     } catch (error) {
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       this.error.value = error;
-      if (error.passing && !this.#closed) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
+      if (error.passing && !this.#closed) this.#retry = setTimeout(() => this.open(), RETRY_MS);
     }
   }
 
-  /** @param {api.RunAction} action @throws {api.ApiError} */
+  /** @param {api.RunAction} action @throws {ApiError} */
   async act(action) {
     this.take(await api.actOnRun(this.id, action));
     if (this.connection.value === "ended") this.#follow(this.series.value.cursor); // an ended run may have been asked to go on
@@ -104,7 +105,7 @@ export class RunStore {
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       // Gone: say so. Anything else: what is shown stays, and the connection's state tells that it may be old.
       if (error.status === 404) this.error.value = error;
     }

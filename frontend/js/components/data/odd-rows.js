@@ -3,12 +3,13 @@
  * again without them.
  *
  * @import { OddRow, Run } from "../../types.js"
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import * as format from "../../format.js";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { canBeLeftOut, withoutRows } from "../../stores/inside.js";
 import { ErrorNotice } from "../notice.js";
 
@@ -81,7 +82,7 @@ function ForkWithout({ run, chosen }) {
       const made = await api.forkRun(run.id, { changes }, api.idempotencyKey());
       location.hash = `#/runs/${made.id}`;
     } catch (reason) {
-      if (!(reason instanceof api.ApiError)) throw reason;
+      if (!(reason instanceof ApiError)) throw reason;
       error.value = reason;
     } finally {
       busy.value = false;

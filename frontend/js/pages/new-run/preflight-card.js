@@ -55,7 +55,7 @@ export function PreflightCard({ preflight: { value, error, busy, measurement, me
   `;
 }
 
-/** @param {{ error: import("../../server/api.js").ApiError, fields: FormField[], onReveal: (field: string) => void }} props */
+/** @param {{ error: import("../../server/requests.js").ApiError, fields: FormField[], onReveal: (field: string) => void }} props */
 function NoForecast({ error, fields, onReveal }) {
   const field = error.status === 422 && fields.find((each) => each.name === error.field?.split(".")[0]);
   if (!field) return html`<${ErrorNotice} error=${error} />`;

@@ -1,7 +1,7 @@
 /**
  * The fields, and beside them what a run with them would take.
  *
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  * @import { Config, Dataset, Preflight, Preset } from "../../types.js"
  * @import { ControlProps } from "../../components/field.js"
  * @import { FormField, Typed } from "../../stores/form.js"

@@ -1,7 +1,7 @@
 /**
  * Which answer is better.
  *
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  * @import { PlaygroundStore, Turn } from "../../stores/playground/playground-store.js"
  * @import { Verdict } from "../../stores/playground/votes.js"
  */

@@ -16,6 +16,7 @@ import { ErrorNotice } from "../../components/notice.js";
 import * as format from "../../format.js";
 import { runLink } from "../../router.js";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { fieldsOf, isShown } from "../../stores/form.js";
 import { carriedText, changesOf, draftOf, forkSteps } from "../../stores/fork.js";
 
@@ -40,7 +41,7 @@ function ForkForm({ store, fields, wish, onCancel }) {
   const draft = useSignal(useMemo(() => draftOf(fields, run.config, wish), []));
   const key = useMemo(() => api.idempotencyKey(), [JSON.stringify(draft.value)]);
   const busy = useSignal(false);
-  const refused = useSignal(/** @type {api.ApiError | null} */ (null));
+  const refused = useSignal(/** @type {ApiError | null} */ (null));
   const { step, names, typed } = draft.value;
   const changes = changesOf(fields, run.config, draft.value);
   const wanted = { step, changes };
@@ -61,7 +62,7 @@ function ForkForm({ store, fields, wish, onCancel }) {
     try {
       location.hash = runLink((await api.forkRun(run.id, wanted, key)).id);
     } catch (reason) {
-      if (!(reason instanceof api.ApiError)) throw reason;
+      if (!(reason instanceof ApiError)) throw reason;
       refused.value = reason;
       busy.value = false;
     }

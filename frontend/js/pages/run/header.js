@@ -2,7 +2,8 @@
  * Name, status, progress and the actions of a run.
  *
  * @import { Config, Relative, Run, RunOrigin } from "../../types.js"
- * @import { ApiError, RunAction } from "../../server/api.js"
+ * @import { RunAction } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  * @import { ForkWish } from "../../stores/fork.js"
  * @import { RunStore } from "../../stores/run-store.js"
  */

@@ -1,4 +1,4 @@
-/** @import { ApiError } from "../../server/api.js" */
+/** @import { ApiError } from "../../server/requests.js" */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";

@@ -6,6 +6,7 @@
  */
 import { signal } from "@preact/signals";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { Stream } from "../../server/stream.js";
 import { applyEvent, hasEnded } from "../run-state.js";
 import { configOf, resultOf, textsOf } from "./lessons.js";
@@ -22,7 +23,7 @@ export class LessonStore {
   /** A run that did not complete, which ends the lesson. */
   broken = signal(/** @type {Run | null} */ (null));
   busy = signal(false);
-  error = signal(/** @type {api.ApiError | null} */ (null));
+  error = signal(/** @type {ApiError | null} */ (null));
   #lesson;
   /** @type {Stream | null} */
   #stream = null;
@@ -148,7 +149,7 @@ export class LessonStore {
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       this.error.value = error;
     }
     this.busy.value = false;

@@ -7,6 +7,7 @@
  */
 import { signal } from "@preact/signals";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 
 /** How many of the likeliest tokens are shown beside the one that was taken. */
 const ALTERNATIVES = 5;
@@ -23,7 +24,7 @@ export class Answer {
     this.stopped = signal(false);
     /** Whether somebody wrote some of it. */
     this.edited = signal(false);
-    this.error = signal(/** @type {api.ApiError | null} */ (null));
+    this.error = signal(/** @type {ApiError | null} */ (null));
     /** What it was asked with last. @type {GenerateRequest | null} */
     this.request = null;
     /** @type {AbortController | null} */
@@ -90,7 +91,7 @@ export class Answer {
       }
     } catch (reason) {
       if (aborter.signal.aborted) this.stopped.value = true;
-      else if (reason instanceof api.ApiError) this.error.value = reason;
+      else if (reason instanceof ApiError) this.error.value = reason;
       else throw reason;
     } finally {
       this.tokens.value = tokens;

@@ -1,7 +1,7 @@
 /**
  * What the playground holds: the models that are asked, the turns so far, and the settings.
  *
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  * @import { Model, GenerateRequest } from "../../types.js"
  * @import { Form, Said } from "./conversation.js"
  * @import { Session } from "./link.js"
@@ -9,6 +9,7 @@
  */
 import { computed, signal } from "@preact/signals";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { Answer } from "./answer.js";
 import { messagesOf, requestOf, usualForm } from "./conversation.js";
 import { remember } from "./kept.js";
@@ -67,7 +68,7 @@ export class PlaygroundStore {
       this.listed.value = items.filter((each) => each.promptable);
       if (!this.models.value.length && this.listed.value.length) this.models.value = [this.listed.value[0].id];
     } catch (reason) {
-      if (!(reason instanceof api.ApiError)) throw reason;
+      if (!(reason instanceof ApiError)) throw reason;
       this.listError.value = reason;
     }
   }
