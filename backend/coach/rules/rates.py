@@ -125,6 +125,8 @@ def no_warmup(record: RunRecord) -> Finding | None:
     if high - low < max(JUMP * low, 2 * noise(loss.mean)):
         return None
     place = begin + int(np.argmax(early[begin:]))
+    usual = usual_rate(record)
+    too_high = usual is not None and rates.high.max() > 2 * usual
     return Finding(
         rule="no_warmup",
         level="warning",
@@ -137,8 +139,9 @@ def no_warmup(record: RunRecord) -> Finding | None:
             "highest loss after (nats)": round(high, 4),
         },
         text=f"The first updates had the full learning rate, and the loss jumped from {low:.2f} to {high:.2f}.",
-        advice="Let the rate climb over the first tenth of the run (Warmup ratio 0.1).",
-        fix={"warmup_ratio": 0.1},
+        advice="Let the rate climb over the first tenth of the run (Warmup ratio 0.1)"
+        + (f", and to {usual:g} only, which is usual for the model." if too_high else "."),
+        fix={"warmup_ratio": 0.1, **({"learning_rate": usual} if too_high else {})},
     )
 
 

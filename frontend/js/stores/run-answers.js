@@ -5,7 +5,6 @@
 import { SERIES_KEYS } from "../charts/series.js";
 import { parseRoute } from "../router.js";
 import * as api from "../server/api.js";
-import { ApiError } from "../server/requests.js";
 
 /** Points of a whole run: about as many as a wide chart has pixels. */
 const POINTS = 800;
@@ -14,7 +13,7 @@ const route = parseRoute(location.hash);
 let asked = route.page === "run" ? { id: route.id, answers: ask(route.id) } : null;
 asked?.answers.catch(() => {}); // whoever takes them is told
 
-/** @param {string} id @returns {ReturnType<typeof ask>} @throws {ApiError} */
+/** @param {string} id @returns {ReturnType<typeof ask>} @throws {import("../server/requests.js").ApiError} */
 export function answersOf(id) {
   const answers = asked?.id === id ? asked.answers : ask(id);
   asked = null;

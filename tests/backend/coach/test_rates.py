@@ -69,7 +69,10 @@ def test_a_jump_at_the_beginning_without_warmup() -> None:
     said = rates.no_warmup(run(jumped, lr=full))
     assert said
     assert said.step == 2
-    assert said.fix == {"warmup_ratio": 0.1}
+    assert said.fix == {"warmup_ratio": 0.1, "learning_rate": 3e-3}
+    usual = rates.no_warmup(run(jumped, lr=np.full(100, 3e-3)))
+    assert usual
+    assert usual.fix == {"warmup_ratio": 0.1}
     assert rates.no_warmup(run(jumped)) is None, "it was warmed up"
     assert rates.no_warmup(run(falling(100), lr=full)) is None, "it did no harm"
     resumed = {"type": "status", "phase": "training", "resumed_step": 100}

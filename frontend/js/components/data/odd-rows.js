@@ -3,7 +3,6 @@
  * again without them.
  *
  * @import { OddRow, Run } from "../../types.js"
- * @import { ApiError } from "../../server/requests.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";

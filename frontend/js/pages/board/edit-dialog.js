@@ -1,5 +1,4 @@
 /**
- * @import { ApiError } from "../../server/requests.js"
  * @import { Run } from "../../types.js"
  */
 import { useSignal } from "@preact/signals";

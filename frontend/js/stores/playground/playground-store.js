@@ -1,7 +1,6 @@
 /**
  * What the playground holds: the models that are asked, the turns so far, and the settings.
  *
- * @import { ApiError } from "../../server/requests.js"
  * @import { Model, GenerateRequest } from "../../types.js"
  * @import { Form, Said } from "./conversation.js"
  * @import { Session } from "./link.js"
