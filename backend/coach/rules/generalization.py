@@ -138,6 +138,8 @@ def noisy_evaluation(record: RunRecord) -> Finding | None:
     if not count or not FEW_TESTED <= count < TESTED:
         return None
     late = np.array([one["loss"] for one in tested[len(tested) // 2 :]])
+    if not len(late):
+        return None
     spread, moved = noise(late), abs(float(late[-1] - late[0]))
     turns = int((np.diff(late)[1:] * np.diff(late)[:-1] < 0).sum())
     if len(late) < LATE or turns < len(late) // 2 or spread < UNSTEADY * float(np.mean(late)) or moved > 3 * spread:
