@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SOURCES := pyproject.toml constraints.txt hatch_build.py frontend/package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-slow test-faults mutate lint format types docs bench-dashboard bench-training bench-preflight bench-generation bench-coach check-gpu clean
+.PHONY: help run test check test-slow test-faults mutate lint format types docs bench-dashboard bench-training bench-preflight bench-generation bench-coach bench-coach-fixes check-gpu clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ bench-generation: .venv/installed-test ## models asked by one and by eight clien
 
 bench-coach: .venv/installed-test .venv-peers/installed ## what the coach says of 100 runs with a planted cause and of 200 healthy ones (an hour, once)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coach
+
+bench-coach-fixes: .venv/installed-test ## runs with a wrong setting, and their forks with what the coach offers (5 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coach_fixes
 
 check-gpu: .venv/installed-run ## what differs on a GPU, checked and timed there (8 minutes)
 	$(BIN)/python -m tests.benchmarks.gpu

@@ -14,7 +14,7 @@ from backend import errors
 from backend.api import datasets, pages, system
 from backend.api.models import evaluations, exports, generate, score, shares, votes
 from backend.api.models import listing as models
-from backend.api.runs import compare, files, history, inside, preflight, series, streams, tags
+from backend.api.runs import compare, files, forks, history, inside, microscope, preflight, series, streams, tags
 from backend.api.runs import resource as runs
 from backend.api.v1 import completions, listing, messages, responses
 from backend.body_limit import BodyLimit
@@ -29,6 +29,8 @@ from backend.events.webhooks import Webhooks, page_url
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.runs.coaching import Coach
+from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
 from backend.security import Security
@@ -77,8 +79,10 @@ def create_app(settings: Settings) -> FastAPI:
         compare,
         preflight,
         history,
+        microscope,
         inside,
         series,
+        forks,
         files,
         exports,
         streams,
@@ -116,7 +120,10 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     found = await asyncio.to_thread(devices.find_devices)
     broadcaster = Broadcaster(database)
     await broadcaster.start()
-    generator = Helper("worker.generation", settings.data_dir / "generation.log", "generates text", at_once=TEXTS_AT_ONCE)
+    generator = Helper(
+        "worker.generation", settings.data_dir / "generation.log", "generates text", at_once=TEXTS_AT_ONCE,
+        device=lambda: devices.for_texts(supervisor.busy_devices()),
+    )  # fmt: skip
     inspector = Helper("worker.inspection", settings.data_dir / "inspection.log", "looks into datasets")
     # Its own: the first time it measures the machine, which takes seconds in which nobody should wait for a preview.
     estimator = Helper("worker.inspection", settings.data_dir / "forecast.log", "works out what runs take")
@@ -126,13 +133,15 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
 
     async def free_gpu(device: str) -> None:
         if device.startswith("cuda"):
-            await generator.release()
+            await generator.leave_gpu()
             await own_evaluations.leave_gpu()
 
     # Before the supervisor, which may find at once that a run has ended.
     webhooks = await _webhooks(settings, database, broadcaster)
-    supervisor = Supervisor(database, settings.runs_dir, found, before_start=free_gpu)
+    coach = Coach(database, found)
+    supervisor = Supervisor(database, settings.runs_dir, found, coach, before_start=free_gpu)
     catalog = Catalog(settings.models_dir, settings.runs_dir)
+    own_microscope = Microscope(settings.runs_dir, catalog, settings.data_dir / "microscope.log")
     sources = Sources(catalog, own_datasets, database, settings.runs_dir)
     own_evaluations = Evaluations(settings.data_dir, sources, supervisor.busy_devices)
     supervisor.start()
@@ -143,6 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             database=database,
             broadcaster=broadcaster,
             supervisor=supervisor,
+            coach=coach,
             datasets=own_datasets,
             votes=Votes(settings.votes_file),
             shares=Shares(settings.shares_dir),
@@ -150,6 +160,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             generator=generator,
             inspector=inspector,
             estimates=Estimates(estimator, found, settings.data_dir),
+            microscope=own_microscope,
             evaluations=own_evaluations,
             exports=own_exports,
             devices=found,
@@ -164,6 +175,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
         await generator.release()
         await inspector.release()
         await estimator.release()
+        await own_microscope.helper.release()
         if webhooks:
             await webhooks.stop()
         await broadcaster.stop()
@@ -175,7 +187,7 @@ async def _webhooks(settings: Settings, database: Database, broadcaster: Broadca
         await asyncio.to_thread(outbox.clear, database)
         return None
     secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
-    webhooks = Webhooks(database, broadcaster.run_ended, settings.webhook_url.get_secret_value(), secret, page_url(settings))
+    webhooks = Webhooks(database, broadcaster.news, settings.webhook_url.get_secret_value(), secret, page_url(settings))
     await webhooks.start()
     return webhooks
 

@@ -115,6 +115,8 @@ def failure(data: dict[str, Any]) -> ApiError:
         "prompt_too_long": "prompt", "bad_request": "body", "unsupported": "body",
     }  # fmt: skip
     field = fields.get(data["code"])
+    if data["code"] == "gpu_needed":
+        return BusyError(data["message"], hint=data["hint"])
     if field is None:
         return HelperError(data["message"], hint=data.get("hint"))
     error = InvalidFieldError(data.get("field") or field, data["message"], hint=data.get("hint"))

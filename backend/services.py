@@ -13,6 +13,8 @@ from backend.events.webhooks import Webhooks
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.runs.coaching import Coach
+from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor
 from backend.schemas.system import Device
@@ -28,6 +30,7 @@ class Services:
     database: Database
     broadcaster: Broadcaster
     supervisor: Supervisor
+    coach: Coach
     datasets: Datasets
     catalog: Catalog
     votes: Votes
@@ -35,6 +38,7 @@ class Services:
     generator: Helper
     inspector: Helper
     estimates: Estimates
+    microscope: Microscope
     evaluations: Evaluations
     exports: Exports
     devices: list[Device]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+from backend.coach.finding import Finding
 from backend.events.webhooks import FOR_RECEIVERS
 from backend.settings import Settings
 from docs.openapi import document
@@ -78,6 +79,12 @@ def events() -> Iterator[str]:
     yield (
         "**`server`**: `fact`, `status`, `reason`. What the server did: queued, started, adopted or ended a run. In the "
         "database and the streams only; `status` is the run's status from then on."
+    )
+    names = ", ".join(f"`{name}`" for name in Finding.model_fields)
+    yield (
+        f"**`finding`**: {names}, `title`, `holds`. What the coach finds of a run's health; `holds` is false once it is no "
+        "longer so. Told once, and again when it changes, in the database and the streams only. "
+        f"{inspect.getdoc(Finding)}"
     )
 
 

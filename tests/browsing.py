@@ -25,6 +25,25 @@ document.addEventListener("trainboard:drawn", (event) => {
 """Collects in ``window.lags``, in milliseconds, the time from the worker's stamp on an event to its being drawn."""
 
 
+TOLD_TO_ANSWER = """
+const real = window.fetch;
+window.fetch = (input, init) => {
+  if (!String(input?.url ?? input).endsWith("/api/generate")) return real(input, init);
+  const body = new ReadableStream({
+    start: (stream) => {
+      window.say = (text) => {
+        const data = JSON.stringify({ text, token: text, id: 1, logprob: -1, top_logprobs: [] });
+        stream.enqueue(new TextEncoder().encode(`event: token\\ndata: ${data}\\n\\n`));
+        return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+      };
+    },
+  });
+  return Promise.resolve(new Response(body, { headers: { "content-type": "text/event-stream" } }));
+};
+"""
+"""Answers of the playground that come when a test calls ``say``, and never end."""
+
+
 def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 

@@ -117,3 +117,21 @@ def workers(data_dir: Path) -> list[psutil.Process]:
         if command[1:3] == ["-m", "worker"] and command[3].startswith(str(data_dir)) and process.info["status"] != "zombie":
             found.append(process)
     return found
+
+
+def worker_of(server: Server, run_id: str) -> psutil.Process:
+    """The process of a run, once it is there."""
+    while True:
+        for process in workers(server.data_dir):
+            if run_id in process.cmdline()[3]:
+                return process
+
+
+def pretend_gpus(folder: Path, number: int) -> dict[str, str]:
+    """An environment in which nvidia-smi, a program in ``folder``, tells of so many GPUs."""
+    program = folder / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    lines = "".join(f"{n}, GPU-{n}, Pretended, 8192\\n" for n in range(number))
+    program.write_text(f"#!/bin/sh\nprintf '{lines}'\n")
+    program.chmod(0o755)
+    return {"PATH": f"{program.parent}:/usr/bin:/bin"}

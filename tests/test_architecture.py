@@ -18,7 +18,7 @@ HEAVY = {"torch", "transformers", "tokenizers", "numpy"}
 FLOORS = {
     "worker": [
         "__main__ rank inspection",
-        "preflight",
+        "preflight microscope",
         "training",
         "datasets generation evaluations export",
         "models distributed",

@@ -59,7 +59,7 @@ def _open_log(run_dir: Path, stop: StopSwitch) -> Emitter:
 
 def _run(job: Job, run_dir: Path, emitter: Emitter, stop: StopSwitch) -> int:
     """Trains, and whatever happens makes a terminal status the log's last line."""
-    going_on = emitter.last is not None
+    going_on = emitter.last is not None or job.is_exact_fork
     report = reporter(emitter)
     stop.catch_signals()
     report(StatusEvent(phase="preparing"))

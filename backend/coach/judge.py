@@ -52,7 +52,7 @@ _EXPLAINS = {
     "frozen_weights": {"learning_rate_low"},
     "no_warmup": {"spike", "clipping"},
     "learning_rate_high": {"nonfinite", "rising", "spike", "clipping"},
-    "too_little_data": {"overfitting", "near_zero", "small_validation", "noisy_evaluation", "duplicates"},
+    "too_little_data": {"near_zero", "small_validation", "noisy_evaluation", "duplicates"},
     "duplicates": {"overfitting"},
     "overfitting": {"near_zero"},
     "bad_row": {"spike"},

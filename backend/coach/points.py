@@ -15,7 +15,7 @@ RAW = 256  # of the newest updates, at least so many stay as they are: what spik
 MOST_BUCKETS = 1024  # of older ones; more than a chart has pixels, and a few hundred kilobytes
 
 
-class Curve(NamedTuple):
+class Track(NamedTuple):
     """One number of a run, a point for each update or for neighbouring ones.
 
     ``step`` is a point's last update; ``mean``, ``low`` and ``high`` are NaN where no update of it had the number;
@@ -28,13 +28,13 @@ class Curve(NamedTuple):
     high: Floats
     updates: Floats
 
-    def known(self) -> Curve:
+    def known(self) -> Track:
         """The points that have a mean."""
         return self.where(self.updates > 0)
 
-    def where(self, chosen: NDArray[np.bool_]) -> Curve:
+    def where(self, chosen: NDArray[np.bool_]) -> Track:
         """The points that are chosen."""
-        return Curve(*(column[chosen] for column in self))
+        return Track(*(column[chosen] for column in self))
 
 
 class Points:
@@ -46,7 +46,7 @@ class Points:
         # Each: last update, updates, then for each column count, sum, lowest, highest.
         self._buckets: list[list[float]] = []
         self._width = 1
-        self._curves: dict[str, Curve] = {}
+        self._curves: dict[str, Track] = {}
 
     def add(self, step: int, values: Sequence[float | None]) -> None:
         """The numbers of an update, in the order of the names."""
@@ -62,7 +62,7 @@ class Points:
         self._buckets = [bucket for bucket in self._buckets if bucket[0] <= step]
         self._curves.clear()
 
-    def curve(self, name: str) -> Curve:
+    def curve(self, name: str) -> Track:
         """One column."""
         if name not in self._curves:
             self._curves[name] = self._curve(self.names.index(name))
@@ -73,7 +73,7 @@ class Points:
         column = np.array([row[self.names.index(name) + 1] for row in self._raw])
         return column[np.isfinite(column)] if len(column) else column
 
-    def _curve(self, column: int) -> Curve:
+    def _curve(self, column: int) -> Track:
         old = np.array([[bucket[0], *bucket[2 + 4 * column : 6 + 4 * column]] for bucket in self._buckets]).reshape(-1, 5)
         new = np.array([(row[0], row[1 + column]) for row in self._raw]).reshape(-1, 2)
         known = np.isfinite(new[:, 1])
@@ -81,7 +81,7 @@ class Points:
             mean = np.where(old[:, 1] > 0, old[:, 2] / old[:, 1], np.nan)
         low, high = (np.where(old[:, 1] > 0, old[:, place], np.nan) for place in (3, 4))
         value = np.where(known, new[:, 1], np.nan)
-        return Curve(
+        return Track(
             np.concatenate((old[:, 0], new[:, 0])),
             np.concatenate((mean, value)),
             np.concatenate((low, value)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.coach.points import Curve, Points
+from backend.coach.points import Points, Track
 from worker.contract import TERMINAL_PHASES
 
 Told = dict[str, Any]
@@ -64,7 +64,7 @@ class RunRecord:
         return self.facts.get("phase") in TERMINAL_PHASES
 
     @property
-    def loss(self) -> Curve:
+    def loss(self) -> Track:
         """Training loss."""
         return self.steps.curve("loss").known()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backend.coach.points import Curve, Floats
+from backend.coach.points import Floats, Track
 
 BINS = 60
 """Points that a curve's course is judged by: enough for its bends, few enough that each is a mean of a long run's many."""
@@ -46,7 +46,7 @@ class Change(NamedTuple):
         return abs(self.share) > share and abs(self.after - self.before) > errors * self.error
 
 
-def course(curve: Curve) -> Course:
+def course(curve: Track) -> Course:
     """``curve`` with as many updates in each point."""
     curve = curve.known()
     count = len(curve.step)
@@ -70,7 +70,7 @@ def noise(values: Floats) -> float:
     return float(_NORMAL * np.median(np.abs(bends)) / np.sqrt(6))
 
 
-def change(before: Floats, after: Floats, noise: float) -> Change:
+def change_of(before: Floats, after: Floats, noise: float) -> Change:
     """Between two stretches of one course."""
     error = noise * np.sqrt(1 / len(before) + 1 / len(after))
     return Change(float(np.mean(before)), float(np.mean(after)), float(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration. A database that says so is opened without loading Alembic, which saves time and memory."""
 
 metadata = MetaData()
@@ -24,6 +24,8 @@ runs = Table(
     Column("hint", Text),
     Column("config", Text, nullable=False),  # RunConfig as JSON
     Column("predicted", Text),  # Preflight as JSON, if one was made
+    Column("origin", Text),  # RunOrigin as JSON, of a run that was forked
+    Column("findings", Text),  # JSON: [{rule, level, title}] that hold, the worst first; null until it was judged
     Column("created_at", Text, nullable=False),
     Column("queued_at", Text),  # when it joined the queue last: the order of the queue
     Column("started_at", Text),

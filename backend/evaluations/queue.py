@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.errors import ApiError, BusyError, InvalidFieldError, NotFoundError
 from backend.evaluations.archive import Archive
+from backend.evaluations.patience import SilentError, while_heard
 from backend.evaluations.sources import Sources
 from backend.processes.helper import Helper
 from backend.runs.lifecycle import new_id
@@ -167,21 +168,18 @@ class Evaluations:
         await self._keep(evaluation)
 
     async def _evaluate_model(self, evaluation: Evaluation, model: Named, missing: Sequence[Named], clock: _Clock) -> None:
-        """Adds a cell for each that is missing, unless the GPU had to be left meanwhile."""
-
-        async def fail(sets: Sequence[Named], error: CellError) -> None:
-            await self._add(evaluation, *(EvaluationCell(model=model.id, dataset=each.id, error=error) for each in sets))
-
+        """Adds a cell for each that is missing, unless the GPU had to be left meanwhile, or nothing was heard
+        of one."""
         sets = []
         try:
             source = (await run_in_threadpool(self._sources.model, model.id)).source
         except ApiError as error:
-            return await fail(missing, _told(error))
+            return await self._fail(evaluation, model, missing, _told(error))
         for each in missing:
             try:
                 sets.append(await run_in_threadpool(self._sources.evaluated_set, each.id))
             except ApiError as error:
-                await fail([each], _told(error))
+                await self._fail(evaluation, model, [each], _told(error))
         if not sets:
             return None
         self._device = "cpu" if self._sent_away else for_texts(self._busy_devices())
@@ -194,19 +192,35 @@ class Evaluations:
             "max_length": evaluation.max_length,
             "limit": evaluation.limit,
         }
-        async with aclosing(self._helper.ask(order)) as replies:
-            async for reply in replies:
-                data = reply["data"]
-                if reply["event"] == "scored":
-                    await self._add(evaluation, _cell(model.id, data))
-                elif reply["event"] == "error" and not self._sent_away:
-                    await fail(_missing(evaluation, model), CellError(message=data["message"], hint=data.get("hint")))
-                elif reply["event"] in ("loading", "progress"):
-                    done, text = len(evaluation.cells), data.get("text", f"Loading {model.name}.")
-                    share, eta = clock.judge(done, data.get("share") or 0.0)
-                    told = EvaluationProgress(model=model.id, dataset=data.get("set"), text=text, share=share, eta_s=eta)
-                    self._change(evaluation, progress=told)
-        return None
+        loaded = False
+        try:
+            async with aclosing(self._helper.ask(order)) as replies:
+                async for reply in while_heard(replies):
+                    loaded = loaded or reply["event"] == "loaded"
+                    await self._take(evaluation, model, reply, clock)
+        except SilentError as silence:
+            await self._helper.release()
+            missing = _missing(evaluation, model)  # in the order in which they are done
+            hint = "It may be stuck, or need more memory than there is. Evaluate it again, or a smaller model."
+            told = CellError(message=f"Nothing was heard of it for {silence.told}, so it was given up.", hint=hint)
+            await self._fail(evaluation, model, missing[:1] if loaded else missing, told)
+
+    async def _take(self, evaluation: Evaluation, model: Named, reply: dict[str, Any], clock: _Clock) -> None:
+        """What the process tells."""
+        data = reply["data"]
+        if reply["event"] == "scored":
+            await self._add(evaluation, _cell(model.id, data))
+        elif reply["event"] == "error" and not self._sent_away:
+            error = CellError(message=data["message"], hint=data.get("hint"))
+            await self._fail(evaluation, model, _missing(evaluation, model), error)
+        elif reply["event"] in ("loading", "progress"):
+            done, text = len(evaluation.cells), data.get("text", f"Loading {model.name}.")
+            share, eta = clock.judge(done, data.get("share") or 0.0)
+            told = EvaluationProgress(model=model.id, dataset=data.get("set"), text=text, share=share, eta_s=eta)
+            self._change(evaluation, progress=told)
+
+    async def _fail(self, evaluation: Evaluation, model: Named, sets: Sequence[Named], error: CellError) -> None:
+        await self._add(evaluation, *(EvaluationCell(model=model.id, dataset=each.id, error=error) for each in sets))
 
     async def _add(self, evaluation: Evaluation, *cells: EvaluationCell) -> None:
         self._change(evaluation, cells=[*evaluation.cells, *cells])

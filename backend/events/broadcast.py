@@ -38,6 +38,7 @@ class Message(NamedTuple):
     run_id: str
     frame: bytes
     ended: bool | None
+    is_finding: bool
 
 
 class Broadcaster:
@@ -48,8 +49,8 @@ class Broadcaster:
         self._head = 0
         self._written = asyncio.Event()
         self._arrived = asyncio.Event()
-        self.run_ended = asyncio.Event()
-        """Set whenever a run has ended; whoever waits for it clears it."""
+        self.news = asyncio.Event()
+        """Set whenever a run has ended, or something was found of one; whoever waits for it clears it."""
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -84,8 +85,8 @@ class Broadcaster:
             if len(self._recent) == RECENT:
                 self._floor = self._recent[0].cursor
             self._recent.append(message)
-            if message.ended:
-                self.run_ended.set()
+            if message.ended or message.is_finding:
+                self.news.set()
         self._head = messages[-1].cursor
         arrived, self._arrived = self._arrived, asyncio.Event()
         arrived.set()
@@ -160,4 +161,5 @@ def _read(database: Database, after: int, run_ids: frozenset[str] | None) -> lis
 def _encode(row: Row[int, str, str, str]) -> Message:
     data = stamp(row.data, row.run_id, row.cursor)
     ended = json.loads(row.data)["status"] in lifecycle.TERMINAL if row.type == "server" else None
-    return Message(row.cursor, row.run_id, f"id: {row.cursor}\nevent: {row.type}\ndata: {data}\n\n".encode(), ended)
+    frame = f"id: {row.cursor}\nevent: {row.type}\ndata: {data}\n\n".encode()
+    return Message(row.cursor, row.run_id, frame, ended, row.type == "finding")

@@ -1,4 +1,4 @@
-"""Tells another server by HTTP that a run has ended: signed, and tried again until it is taken.
+"""Tells another server by HTTP that a run has ended, or that the coach warns of one: signed, and tried until it is taken.
 
 What is to be told is in the outbox; here one task sends it, one delivery at a time, the one that is due first. One that
 fails is put off, so that it holds up no other.
@@ -35,10 +35,12 @@ TRY_S = 10
 
 
 FOR_RECEIVERS = """\
-When a run has ended, `TRAINBOARD_WEBHOOK_URL` is sent a POST. Its body is JSON: `event` (`run.completed`,
-`run.stopped`, `run.failed` or `run.interrupted`), `id` of the delivery, `time` of the event, `sent` (the time of this
-try), and `run`: `id`, `name`, `tags`, `status`, `reason`, `step`, `total_steps`, `epoch`, `loss`, `validation_loss`,
-`best_validation_loss`, `started_at`, `url`. The headers `X-Trainboard-Event` and `X-Trainboard-Delivery` repeat `event`
+When a run has ended, or the coach finds something wrong with it, `TRAINBOARD_WEBHOOK_URL` is sent a POST. Its body is JSON:
+`event` (`run.completed`, `run.stopped`, `run.failed`, `run.interrupted` or `run.finding`), `id` of the delivery, `time` of
+the event, `sent` (the time of this try), and `run`: `id`, `name`, `tags`, `status`, `reason`, `step`, `total_steps`,
+`epoch`, `loss`, `validation_loss`, `best_validation_loss`, `started_at`, `url`. With `run.finding` comes `finding`, a
+warning or an error: `rule`, `title`, `level`, `step`, `from_step`, `evidence`, `text`, `advice`, `fix`; each comes once, and
+again if it gets worse or comes back. The headers `X-Trainboard-Event` and `X-Trainboard-Delivery` repeat `event`
 and `id`.
 
 With `TRAINBOARD_WEBHOOK_SECRET` set, `X-Trainboard-Signature` is `sha256=` and the HMAC-SHA256 of the raw body with
@@ -52,13 +54,13 @@ answer and its note of it, the same `id` comes twice. `GET /api/system` tells ho
 
 
 class Webhooks:
-    """``run_ended`` is set whenever there may be something to tell. ``page`` is the address of our page."""
+    """``news`` is set whenever there may be something to tell. ``page`` is the address of our page."""
 
     def __init__(
-        self, database: Database, run_ended: asyncio.Event, url: str, secret: str | None, page: str, first_delay_s: float = 1
+        self, database: Database, news: asyncio.Event, url: str, secret: str | None, page: str, first_delay_s: float = 1
     ) -> None:
         self._database = database
-        self._run_ended = run_ended
+        self._news = news
         self._url = url
         self._secret = secret
         self._page = page
@@ -93,7 +95,7 @@ class Webhooks:
 
     async def _work(self) -> None:
         """Send all that is due, then wait for the next time that something is, or for news."""
-        self._run_ended.clear()  # before looking, so that what comes while we look is not slept through
+        self._news.clear()  # before looking, so that what comes while we look is not slept through
         await asyncio.to_thread(self._collect)
         while (delivery := await asyncio.to_thread(self._earliest)) and delivery.due <= time.time():
             await self._send(delivery)
@@ -102,7 +104,7 @@ class Webhooks:
     async def _wait(self, seconds: float | None) -> None:
         # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that meets the end of the wait, and stop() hangs.
         with move_on_after(seconds):
-            await self._run_ended.wait()
+            await self._news.wait()
 
     async def _send(self, delivery: Row[Any]) -> None:
         error: str | None = f"It did not answer within {TRY_S} s."

@@ -32,6 +32,7 @@ _LEAST_SECONDS = 5.0  # of a shorter time nothing is said
 _FEWEST_UPDATES = 30
 _BLOCKS = 10  # of neighbouring updates, by whose spread the certainty is told
 _STUDENT_T = 2.26  # 95 % of a t distribution with 9 degrees of freedom
+_SURE = 4.0  # standard errors that the signal is above none
 _FAR = 2.0  # times too large or too small: below, a verdict would be worth nothing
 
 
@@ -78,14 +79,13 @@ def noise_scale(signal: Entries, noise: Entries, batch_size: int) -> NoiseScale 
         return None
     sums = np.array([block.sum(axis=0) for block in np.array_split(sums[:, :2], _BLOCKS)])
     without = sums.sum(axis=0) - sums
-    if (without <= 0).any():  # hardly any of it is signal
+    surely = sums[:, 0].mean() > _SURE * sums[:, 0].std(ddof=1) / math.sqrt(_BLOCKS)
+    if not surely or (without <= 0).any():  # hardly any of it is signal
         return None
     logs = np.log(without[:, 1] / without[:, 0])
     deviation = math.sqrt((_BLOCKS - 1) / _BLOCKS * float(((logs - logs.mean()) ** 2).sum()))
     whole = sums.sum(axis=0)
     scale, factor = float(whole[1] / whole[0]), math.exp(_STUDENT_T * deviation)
-    if factor > _BLOCKS:
-        return None
     low, high = scale / factor, scale * factor
     return NoiseScale(
         examples=scale, low=low, high=high, updates=updates, batch_size=batch_size,

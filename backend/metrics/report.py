@@ -19,7 +19,8 @@ from backend.db import times
 from backend.errors import NotFoundError
 from backend.metrics import number_text, svg
 from backend.metrics.svg import Picture
-from backend.runs import history, lifecycle
+from backend.runs import health, history, lifecycle
+from backend.runs.health import HeldFinding
 from backend.schemas.data import Dataset
 from backend.schemas.preflight import Forecast
 from backend.schemas.runs import Curves, Run, Sample
@@ -54,6 +55,7 @@ class Record(NamedTuple):
     warnings: list[str]
     dataset: Dataset | None
     losses: dict[str, float | None]  # the latest on further datasets
+    findings: list[HeldFinding]
 
 
 def gather(connection: Connection, run_id: str, datasets: Datasets) -> Record:
@@ -68,6 +70,7 @@ def gather(connection: Connection, run_id: str, datasets: Datasets) -> Record:
         warnings=list(warnings)[-MOST_WARNINGS:],
         dataset=_dataset(datasets, run.config.dataset),
         losses=history.latest(connection, run_id, "evaluation").get("losses", {}),
+        findings=health.holding(connection, run_id),
     )
 
 
@@ -89,6 +92,8 @@ def render(record: Record) -> str:
         samples=_by_step(record.samples),
         prompts=list(dict.fromkeys(sample.prompt for sample in record.samples)),
         warnings=record.warnings,
+        findings=record.findings,
+        origin=origin(run),
         predictions=predictions(run),
         settings=settings(run),
         dataset=record.dataset,
@@ -111,8 +116,17 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": number_text.count, "size": number_text.size}
+    environment.filters |= {"count": number_text.count, "size": number_text.size, "evidence": _evidence}
     return environment.get_template("report.html")
+
+
+def _evidence(value: Any) -> str:
+    """A value of a finding's evidence: a number, a text, or several."""
+    if isinstance(value, list):
+        return ", ".join(map(_evidence, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_evidence(one)}" for name, one in value.items())
+    return number_text.number(value, 4) if isinstance(value, float) else str(value)
 
 
 def outcome(run: Run, series: Curves) -> str:
@@ -136,6 +150,15 @@ def _change(name: str, first: float, last: float) -> str:
         return f"{name} stayed at about {number_text.loss(last)}."
     verb = "fell" if last < first else "rose"
     return f"{name} {verb} from {number_text.loss(first)} to {number_text.loss(last)}; lower is better."
+
+
+def origin(run: Run) -> str:
+    """Which run it was forked from, with what changed; empty of one that was not."""
+    if run.origin is None:
+        return ""
+    changes = [f"{name} {_setting(change.before)} → {_setting(change.after)}" for name, change in run.origin.changes.items()]
+    place = "" if run.origin.step is None else f" at step {run.origin.step:,}"
+    return f"Forked from {run.origin.name}{place}: {', '.join(changes) or 'nothing changed'}."
 
 
 def facts(run: Run, losses: dict[str, float | None]) -> list[tuple[str, str]]:
@@ -237,12 +260,16 @@ def _predicted(forecast: Forecast, name: str) -> float:
 
 
 def settings(run: Run) -> list[tuple[str, str]]:
-    def shown(value: Any) -> str:
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        return " · ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """Names and values, of those that are set."""
+    return [(name, _setting(value)) for name, value in run.config.model_dump().items() if value is not None]
 
-    return [(name, shown(value)) for name, value in run.config.model_dump().items() if value is not None]
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " · ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def command(run: Run) -> str:

@@ -13,7 +13,7 @@ import itertools
 import json
 import logging
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,27 @@ MOST_WAITING = 8
 IDLE_SECONDS = 300
 MOST_LINE_BYTES = 16 << 20
 
+_GPU_NEEDED = {
+    "code": "gpu_needed",
+    "message": "A run needs the GPU, so this broke off.",
+    "hint": "Ask again: while the run trains, the processor does it.",
+}
+
 
 class Helper:
-    def __init__(self, module: str, log_path: Path, what: str, *, at_once: int = 1) -> None:
-        """``what`` it does, as in "The process that generates text", and how many answers ``at_once``."""
+    def __init__(
+        self,
+        module: str,
+        log_path: Path,
+        what: str,
+        *,
+        at_once: int = 1,
+        most_waiting: int = MOST_WAITING,
+        device: Callable[[], str] | None = None,
+    ) -> None:
+        """``what`` it does, as in "The process that generates text", how many answers ``at_once``, and how many may wait.
+        ``device`` names the one that a request is worked on, for processes that are told; it is asked as the request is
+        sent, which may have waited."""
         self._module = module
         self._log_path = log_path
         self._broken = {
@@ -39,12 +56,14 @@ class Helper:
             "message": f"The process that {what} ended unexpectedly.",
             "hint": f"Try again; a smaller model helps if memory ran out. {log_path.name} in the data directory says more.",
         }
+        self._device, self._on_gpu = device, False
+        self._why = self._broken  # a process that ends leaves requests unanswered
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._replies: dict[int, asyncio.Queue[dict[str, Any]]] = {}
         self._ids = itertools.count(1)
         self._turn = asyncio.Semaphore(at_once)
-        self._most = at_once - 1 + MOST_WAITING
+        self._most = at_once - 1 + most_waiting
         self._starting = asyncio.Lock()
         self._waiting = 0
         self._idle: asyncio.TimerHandle | None = None
@@ -97,6 +116,12 @@ class Helper:
         if self._reader:
             await self._reader
 
+    async def leave_gpu(self) -> None:
+        """End the process if it was told to use a GPU; a request being answered breaks off with an error that says why."""
+        if self._on_gpu:
+            self._why = _GPU_NEEDED
+            await self.release()
+
     async def end_if_idle(self) -> bool:
         """End the process, which frees its memory, unless somebody waits for an answer; returns whether it is gone."""
         process = self._process
@@ -118,7 +143,7 @@ class Helper:
                 finished = reply["event"] in ("done", "error")
                 yield reply
         except (BrokenPipeError, ConnectionResetError):
-            yield {"event": "error", "data": self._broken}
+            yield {"event": "error", "data": self._why}
         finally:
             del self._replies[number]
             if not finished and self._process:
@@ -130,6 +155,9 @@ class Helper:
             self._idle.cancel()
         async with self._starting:
             await self._start_if_needed()
+        if self._device:
+            message = message | {"device": self._device()}
+            self._on_gpu = self._on_gpu or message["device"] != "cpu"
         self._write(message)
         assert self._process
         assert self._process.stdin
@@ -143,6 +171,7 @@ class Helper:
                     stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output,
                 )  # fmt: skip
             self._reader = asyncio.create_task(self._read(self._process))
+            self._on_gpu, self._why = False, self._broken
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self._process
@@ -166,7 +195,7 @@ class Helper:
         if self._process is process:  # it was not sent away for being idle
             self._process = self.state = None
             for queue in self._replies.values():
-                queue.put_nowait({"event": "error", "data": self._broken})
+                queue.put_nowait({"event": "error", "data": self._why})
 
     def _end_when_idle(self) -> None:
         if self._idle:

@@ -22,6 +22,7 @@ from worker.contract import (
     ModelSource,
     Reading,
     RunConfig,
+    RunOrigin,
     learning_rate,
     mixed_share,
 )
@@ -37,11 +38,13 @@ class Plan(NamedTuple):
     mixture: dict[str, MixedDataset]
     evaluation: dict[str, DatasetSource]
     name: str
+    origin: RunOrigin | None = None
 
     def job(self, run_id: str = "", device: str = "auto") -> Job:
         """What a worker is given."""
         parts = {"config": self.config, "model": self.model, "dataset": self.dataset, "validation": self.validation}
-        return Job(run_id=run_id, device=device, mixture=self.mixture, evaluation=self.evaluation, **parts)
+        more = {"mixture": self.mixture, "evaluation": self.evaluation, "origin": self.origin}
+        return Job(run_id=run_id, device=device, **parts, **more)
 
     def check(self) -> None:
         """Raises InvalidFieldError if the data or the model has been deleted since the plan was made."""
@@ -50,7 +53,8 @@ class Plan(NamedTuple):
         for field, source in (("dataset", self.dataset), ("validation_dataset", self.validation), *mixed, *further):
             if source and not Path(source.path).exists():
                 raise InvalidFieldError(field, "This dataset has just been deleted.", hint="Choose another one.")
-        if self.model.kind in ("folder", "gguf") and not Path(self.model.location).exists():
+        loaded = self.config.method == "lora" or not (self.origin and self.origin.state == "exact")
+        if loaded and self.model.kind in ("folder", "gguf") and not Path(self.model.location).exists():
             raise InvalidFieldError("model_name", "This model has just been deleted.", hint="Choose another one.")
 
 
@@ -70,18 +74,7 @@ def plan(
 
     Raises InvalidFieldError, naming the field.
     """
-    if not candidates(config.device, [device.id for device in devices]):
-        known = ", ".join(device.id for device in devices)
-        raise InvalidFieldError(
-            "device", f"This machine has no device {config.device!r}.", hint=f"It has: {known}. Or use auto."
-        )
-    _check_count(config, [device.id for device in devices])
-    if config.early_stopping_patience and not (config.validation_split or config.validation_dataset):
-        raise InvalidFieldError(
-            "early_stopping_patience",
-            "Early stopping needs a validation loss, and Validation split is 0.",
-            hint="Set Validation split to 0.1, or leave Early stopping empty.",
-        )
+    check_machine(config, devices)
     files = files or {}
     dataset, dataset_name = _dataset("dataset", config.dataset, datasets, files, reading)
     shares = dict(map(mixed_share, config.mixture))
@@ -96,9 +89,7 @@ def plan(
                 "A model cannot be tested on what it has learned: this is the dataset itself, or one that is mixed with it.",
                 hint="Choose another one, or leave it empty and let Validation split keep a part aside.",
             )
-    evaluation = _others(
-        "evaluation_datasets", config.evaluation_datasets, datasets, files, learned, mixed, "is learned from"
-    )
+    evaluation = further_datasets(config, datasets, learned, mixed, files)
     model_name = config.model_name if "model_name" in config.model_fields_set else catalog.default()
     model, context = catalog.resolve(model_name)
     if context is not None and config.max_length is not None and config.max_length > context:
@@ -121,6 +112,22 @@ def plan(
     return Plan(filled, model, dataset, validation, mixture, evaluation, config.name or f"{model_name} on {dataset_name}")
 
 
+def check_machine(config: RunConfig, devices: list[Device]) -> None:
+    """Raises InvalidFieldError if the run asks for what this machine has not, or for what its own settings leave no room."""
+    if not candidates(config.device, [device.id for device in devices]):
+        known = ", ".join(device.id for device in devices)
+        raise InvalidFieldError(
+            "device", f"This machine has no device {config.device!r}.", hint=f"It has: {known}. Or use auto."
+        )
+    _check_count(config, [device.id for device in devices])
+    if config.early_stopping_patience and not (config.validation_split or config.validation_dataset):
+        raise InvalidFieldError(
+            "early_stopping_patience",
+            "Early stopping needs a validation loss, and Validation split is 0.",
+            hint="Set Validation split to 0.1, or leave Early stopping empty.",
+        )
+
+
 def datasets_of(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """All datasets that a RunConfig, or one kept as JSON, names: the field, and the dataset."""
     yield "dataset", config["dataset"]
@@ -140,6 +147,19 @@ def _dataset(
         return datasets.source(name, reading), datasets.get(name).id
     except NotFoundError as error:
         raise InvalidFieldError(field, error.detail.message, hint="Upload a file first, or use sample.") from error
+
+
+def further_datasets(
+    config: RunConfig,
+    datasets: Datasets,
+    learned: Collection[str],
+    taken: Collection[str],
+    files: dict[str, DatasetSource] | None = None,
+) -> dict[str, DatasetSource]:
+    """Those to evaluate on besides, given the paths of what is ``learned`` and names that are ``taken``. Raises
+    InvalidFieldError."""
+    wanted = config.evaluation_datasets
+    return _others("evaluation_datasets", wanted, datasets, files or {}, learned, taken, "is learned from")
 
 
 def _others(

@@ -18,7 +18,7 @@ from backend.runs import summary
 from backend.schemas.preflight import Preflight
 from backend.schemas.runs import Run, Status
 from backend.series import curves
-from worker.contract import RunConfig, now
+from worker.contract import RunConfig, RunOrigin, now
 
 ALIVE: tuple[Status, ...] = ("starting", "running", "pausing", "paused", "stopping")
 """Statuses in which a run has a worker, or is about to."""
@@ -107,6 +107,7 @@ def create(
     config: RunConfig,
     idempotency_key: str | None,
     predicted: Preflight | None = None,
+    origin: RunOrigin | None = None,
 ) -> None:
     connection.execute(
         insert(tables.runs).values(
@@ -116,6 +117,7 @@ def create(
             status="queued",
             config=config.model_dump_json(),
             predicted=predicted.model_dump_json() if predicted else None,
+            origin=origin.model_dump_json() if origin else None,
             created_at=(time := now()),
             queued_at=time,
         )
@@ -249,6 +251,8 @@ def describe(found: Row[Any], queue: dict[int, int], cursor: int) -> Run:
     shown = {name: columns[name] for name in Run.model_fields.keys() & columns.keys()}
     shown["config"] = RunConfig.model_validate_json(found.config)
     shown["predicted"] = Preflight.model_validate_json(found.predicted) if found.predicted else None
+    shown["origin"] = RunOrigin.model_validate_json(found.origin) if found.origin else None
+    shown["findings"] = json.loads(found.findings) if found.findings else []
     shown["tags"] = json.loads(found.tags)
     shown["sparkline"] = summary.sparkline_points(found.sparkline)
     return Run(**shown, queue_position=queue.get(found.number), stream_cursor=cursor)

@@ -22,6 +22,7 @@ from backend.db.database import Database
 from backend.errors import ConflictError
 from backend.processes.worker import WorkerProcess, boot_id
 from backend.runs import about, lifecycle
+from backend.runs.coaching import Coach
 from backend.runs.exit_status import judge
 from backend.runs.jobs import read_job, write_job
 from backend.runs.tailer import Tailer
@@ -42,6 +43,7 @@ class Supervisor:
         database: Database,
         runs_dir: Path,
         devices: list[Device],
+        coach: Coach,
         *,
         before_start: Callable[[str], Awaitable[None]],
     ) -> None:
@@ -51,6 +53,7 @@ class Supervisor:
         self._devices = [device.id for device in devices]
         self._before_start = before_start
         self._tailer = Tailer(database, runs_dir)
+        self._coach = coach
         self._occupied: dict[str, list[str]] = {}  # run → its devices
         self._workers: dict[str, WorkerProcess] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -154,15 +157,18 @@ class Supervisor:
         self._spawn_task(self._see_through(run_id, worker))
 
     async def _see_through(self, run_id: str, worker: WorkerProcess) -> None:
-        """Follow a living worker's log until its process is gone, then decide how the run ended."""
-        following = self._spawn_task(self._tailer.follow(run_id))
+        """Follow and judge a living worker's log until its process is gone, then decide how the run ended."""
+        news = asyncio.Event()
+        beside = [self._spawn_task(work(run_id, news)) for work in (self._tailer.follow, self._coach.follow)]
         try:
             exit_status = await worker.wait()
-            following.cancel()
-            await asyncio.wait([following])
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
             await self._until_answered(lambda: asyncio.to_thread(self._conclude, run_id, exit_status))
         finally:
-            following.cancel()
+            for task in beside:
+                task.cancel()
             del self._workers[run_id], self._occupied[run_id]
             self._changed.set()
 
@@ -219,6 +225,7 @@ class Supervisor:
 
     def _conclude(self, run_id: str, exit_status: int | None) -> None:
         self._tailer.ingest(run_id)
+        self._coach.look(run_id, ended=True)  # before the end is told, which nothing follows
         with self._database.write() as connection:
             row = lifecycle.row(connection, run_id)
             lines = _last_lines(self._runs_dir / run_id / LOG_FILE)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Row, delete, insert, update
+from sqlalchemy import Connection, Row, delete, insert, or_, update
 from sqlalchemy.exc import OperationalError, TimeoutError
 from watchfiles import awatch
 
@@ -29,15 +29,15 @@ class Tailer:
         self._database = database
         self._runs_dir = runs_dir
 
-    async def follow(self, run_id: str) -> None:
-        """Ingest what the worker appends, as it appends it, until cancelled."""
+    async def follow(self, run_id: str, news: asyncio.Event) -> None:
+        """Ingest what the worker appends, as it appends it, until cancelled. ``news`` is set whenever there was some."""
         try:
-            await self._follow(run_id, poll=False)
+            await self._follow(run_id, news, poll=False)
         except OSError as error:  # the system's limit on watches is reached, or there are none on this file system
             log.warning("Run %s: its log is polled, for it cannot be watched: %s", run_id, error)
-            await self._follow(run_id, poll=True)
+            await self._follow(run_id, news, poll=True)
 
-    async def _follow(self, run_id: str, *, poll: bool) -> None:
+    async def _follow(self, run_id: str, news: asyncio.Event, *, poll: bool) -> None:
         directory = self._runs_dir / run_id
         path = directory / EVENTS_FILE
         seen = -1
@@ -51,6 +51,7 @@ class Tailer:
             try:
                 await asyncio.to_thread(self.ingest, run_id)
                 seen = size
+                news.set()
             except (OperationalError, TimeoutError) as error:
                 log.warning("Run %s: its log will be read again in a second: %s", run_id, error)
 
@@ -75,11 +76,18 @@ class Tailer:
 
 
 def _forget(connection: Connection, run_id: str) -> None:
-    """Take back all that was read from a run's log: lines that follow would bear numbers that are taken."""
+    """Take back all that was read from a run's log, and found in it: lines that follow would bear numbers that are taken."""
     events, columns = tables.events.c, tables.runs.c
-    connection.execute(delete(tables.events).where(events.run_id == run_id, events.seq.is_not(None)))
+    of_the_log = or_(events.seq.is_not(None), events.type == "finding")
+    connection.execute(delete(tables.events).where(events.run_id == run_id, of_the_log))
     curves.forget(connection, run_id)
-    values: dict[str, Any] = dict.fromkeys(summary.OF_THE_LOG) | {"step": 0, "last_seq": 0, "rolled_seq": 0, "log_offset": 0}
+    values: dict[str, Any] = dict.fromkeys(summary.OF_THE_LOG) | {
+        "step": 0,
+        "last_seq": 0,
+        "rolled_seq": 0,
+        "log_offset": 0,
+        "findings": None,
+    }
     connection.execute(update(tables.runs).where(columns.id == run_id).values(values))
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.schemas.toolbox import Function, Toolbox
+
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
-TOOLS: dict[str, tuple[Any, ...]] = {"tool_choice": (None, "none", "auto"), "tools": (None, [])}
 
 
 class TextPart(BaseModel):
@@ -46,9 +47,13 @@ class Common(BaseModel):
         """Strings before which the text ends."""
         return []
 
+    def toolbox(self) -> Toolbox:
+        """The tools that the model is told of."""
+        return Toolbox()
+
     def json_schema(self) -> dict[str, Any] | None:
         """What the text must be an instance of, if anything."""
-        return None
+        return self.toolbox().schema()
 
     def sampling(self) -> dict[str, Any]:
         """As the generation process takes it."""
@@ -83,23 +88,17 @@ class Several(Common):
 
 class Completion(Several):
     NEUTRAL: ClassVar[dict[str, tuple[Any, ...]]] = {
-        **TOOLS,
         "best_of": (None, 1),
         "response_format": (None, {"type": "text"}),
         "suffix": (None, ""),
+        "tool_choice": (None, "none", "auto"),
+        "tools": (None, []),
     }
 
     prompt: Annotated[str, Field(max_length=400_000)] | Annotated[list[str], Field(min_length=1, max_length=8)]
     max_tokens: int | None = Field(16, ge=0, le=100_000)
     logprobs: int | None = Field(None, ge=0, le=20)
     echo: bool | None = False
-
-
-class Function(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    name: str = Field(min_length=1, max_length=200)
-    parameters: dict[str, Any] | None = None
 
 
 class Tool(BaseModel):
@@ -163,46 +162,44 @@ class ChatCompletion(Several):
     response_format: AnswerFormat | None = None
     tools: Annotated[list[Tool], Field(max_length=128)] | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
 
-    def offered(self) -> list[Tool]:
-        """The tools that the model is told of."""
-        return [] if self.tool_choice == "none" else self.tools or []
-
-    def callable_names(self) -> set[str]:
-        """Of the tools that it may call."""
+    def toolbox(self) -> Toolbox:
         only = self.tool_choice.function.name if isinstance(self.tool_choice, NamedTool) else None
-        return {each.function.name for each in self.offered() if only in (None, each.function.name)}
-
-    def forces_call(self) -> bool:
-        """Whether the answer must be a call."""
-        return self.tool_choice not in (None, "none", "auto")
+        return _toolbox([each.function for each in self.tools or []], self.tool_choice, only, self.parallel_tool_calls)
 
     def json_schema(self) -> dict[str, Any] | None:
-        if not self.forces_call():
-            return self.response_format.wanted() if self.response_format else None
-        names, functions = self.callable_names(), [each.function for each in self.offered()]
-        definitions = {
-            name: each for function in functions for name, each in (function.parameters or {}).get("$defs", {}).items()
-        }
-        return {"anyOf": [_call_of(each) for each in functions if each.name in names], "$defs": definitions}
+        return super().json_schema() or (self.response_format.wanted() if self.response_format else None)
 
 
-def _call_of(function: Function) -> dict[str, Any]:
-    """The schema of a call."""
-    return {
-        "type": "object",
-        "properties": {"name": {"const": function.name}, "arguments": function.parameters or {"type": "object"}},
-        "required": ["name", "arguments"],
-        "additionalProperties": False,
-    }
+def _toolbox(functions: list[Function], choice: object, only: str | None, several: bool | None) -> Toolbox:
+    """The toolbox of a request to one of OpenAI's doors, whose ``choice`` may be a word, or name the ``only`` function."""
+    offered = [] if choice == "none" else functions
+    return Toolbox(offered, choice not in (None, "none", "auto"), only, several is not False)
 
 
 class InputItem(BaseModel):
-    """Of a conversation. Those that are no messages have no role."""
+    """Of a conversation: a message, a call of a tool, or what a call returned."""
 
     type: str = "message"
     role: Literal["system", "developer", "user", "assistant"] | None = None
     content: str | list[TextPart] | None = None
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    output: str | list[TextPart] | None = None
+
+
+class FunctionTool(Function):
+    """A function as this door has it: in the tool itself."""
+
+    type: Literal["function"]
+    description: str | None = None
+
+
+class OneFunction(BaseModel):
+    type: Literal["function"]
+    name: str
 
 
 class AnswerText(BaseModel):
@@ -211,7 +208,6 @@ class AnswerText(BaseModel):
 
 class ResponseRequest(Common):
     NEUTRAL: ClassVar[dict[str, tuple[Any, ...]]] = {
-        **TOOLS,
         "background": (None, False),
         "conversation": (None,),
         "previous_response_id": (None,),
@@ -225,6 +221,9 @@ class ResponseRequest(Common):
     max_output_tokens: int | None = Field(None, ge=1, le=100_000)
     metadata: dict[str, str] | None = None
     text: AnswerText | None = None
+    tools: Annotated[list[FunctionTool], Field(max_length=128)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | OneFunction | None = None
+    parallel_tool_calls: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
     truncation: Literal["auto", "disabled"] | None = None
 
@@ -233,5 +232,11 @@ class ResponseRequest(Common):
         """Whether the chances of the tokens are to be told."""
         return self.top_logprobs is not None or "message.output_text.logprobs" in (self.include or [])
 
+    def toolbox(self) -> Toolbox:
+        told = {"name", "description", "parameters"}
+        functions = [Function(**each.model_dump(include=told, exclude_none=True)) for each in self.tools or []]
+        only = self.tool_choice.name if isinstance(self.tool_choice, OneFunction) else None
+        return _toolbox(functions, self.tool_choice, only, self.parallel_tool_calls)
+
     def json_schema(self) -> dict[str, Any] | None:
-        return self.text.format.wanted() if self.text and self.text.format else None
+        return super().json_schema() or (self.text.format.wanted() if self.text and self.text.format else None)

@@ -8,11 +8,19 @@ from pydantic import Field
 
 from backend.schemas.base import Schema
 from backend.schemas.preflight import Preflight
-from worker.contract import RunConfig
+from worker.contract import Carried, RunConfig, RunOrigin, SettingChange
 
 Status = Literal[
     "queued", "starting", "running", "pausing", "paused", "stopping", "completed", "stopped", "failed", "interrupted"
 ]  # fmt: skip
+
+
+class RunFinding(Schema):
+    """That a rule has found something, with the rule's title."""
+
+    rule: str
+    level: Literal["good", "info", "warning", "error"]
+    title: str
 
 
 class Run(Schema):
@@ -23,7 +31,8 @@ class Run(Schema):
 
     ``started_at`` is the start of its latest worker; ``resumed_step`` the update after which that one went on, null if the
     run never had to. ``batch_size`` and ``gradient_accumulation_steps`` are those in use, which differ from ``config`` once
-    the memory ran out. ``device`` may be several, separated by commas.
+    the memory ran out. ``device`` may be several, separated by commas. ``origin`` is the run that it was forked from;
+    ``findings`` are those that hold, the worst first.
     """
 
     id: str
@@ -59,6 +68,8 @@ class Run(Schema):
     predicted: Preflight | None
     peak_memory_bytes: int | None
     step_seconds: float | None
+    origin: RunOrigin | None
+    findings: list[RunFinding]
     queue_position: int | None
     sparkline: list[float]
     stream_cursor: int
@@ -184,3 +195,32 @@ class CheckpointList(Schema):
 
     items: list[Checkpoint]
     stream_cursor: int
+
+
+class ForkPreview(Schema):
+    """What a fork would be. ``state`` is what of the earlier run goes on (see RunOrigin), ``because`` the settings for which
+    it is not all; ``steps`` are those of the checkpoints that there are to go on from."""
+
+    name: str
+    state: Carried
+    step: int | None
+    because: list[str]
+    changes: dict[str, SettingChange]
+    steps: list[int]
+
+
+class Relative(Schema):
+    """A run of a family. One that has been deleted is known by what its forks tell of it: ``status`` is null."""
+
+    id: str
+    name: str
+    status: Status | None
+    step: int | None
+    validation_loss: float | None
+    origin: RunOrigin | None
+
+
+class Lineage(Schema):
+    """The runs that a run was forked from, and all that were forked from these; each stands after the one it came from."""
+
+    items: list[Relative]

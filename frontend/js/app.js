@@ -6,6 +6,7 @@
 import { useSignal } from "@preact/signals";
 import { html, render } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
+import { Explainer } from "./components/explain.js";
 import { Icon } from "./components/icon.js";
 import { NotifyToggle } from "./components/frame/notify-toggle.js";
 import { ThemeToggle } from "./components/frame/theme-toggle.js";
@@ -14,6 +15,8 @@ import { ComparePage } from "./pages/compare.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DatasetsPage } from "./pages/datasets.js";
 import { EvaluatePage } from "./pages/evaluate.js";
+import { MicroscopePage } from "./pages/microscope.js";
+import { LearnPages } from "./pages/learn.js";
 import { NewRunPage } from "./pages/new-run.js";
 import { NotFoundPage } from "./pages/not-found.js";
 import { PlaygroundPage } from "./pages/playground.js";
@@ -21,11 +24,12 @@ import { RunPage } from "./pages/run.js";
 import { parseRoute } from "./router.js";
 
 const LINKS = /** @type {const} */ ([
-  ["#/", "Runs", ["board", "run", "compare"]],
+  ["#/", "Runs", ["board", "run", "microscope", "compare"]],
   ["#/new", "New run", ["new"]],
   ["#/playground", "Playground", ["playground"]],
   ["#/evaluate", "Evaluate", ["evaluate"]],
   ["#/datasets", "Datasets", ["datasets", "dataset"]],
+  ["#/learn", "Learn", ["learn", "lesson"]],
 ]);
 
 function App() {
@@ -62,6 +66,7 @@ function App() {
       </div>
     </header>
     <main ref=${main} tabindex="-1"><${CurrentPage} route=${route.value} /></main>
+    <${Explainer} />
   `;
 }
 
@@ -78,6 +83,8 @@ function CurrentPage({ route }) {
       `;
     case "run":
       return html`<${RunPage} key=${route.id} id=${route.id} query=${route.query} />`;
+    case "microscope":
+      return html`<${MicroscopePage} key=${route.id} id=${route.id} query=${route.query} />`;
     case "playground":
       return html`<${PlaygroundPage} key=${String(route.query)} query=${route.query} />`;
     case "evaluate":
@@ -86,6 +93,9 @@ function CurrentPage({ route }) {
       return html`<${DatasetsPage} />`;
     case "dataset":
       return html`<${DatasetPage} key=${route.id} id=${route.id} query=${route.query} />`;
+    case "learn":
+    case "lesson":
+      return html`<${LearnPages} key=${route.page + route.id} route=${route} />`;
     default:
       return html`<${NotFoundPage} what="This page" />`;
   }

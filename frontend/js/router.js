@@ -1,9 +1,12 @@
 /**
  * Views are hash routes, so that each is a link.
  *
+ * @typedef {"board" | "compare" | "new" | "run" | "microscope" | "playground" | "evaluate" | "datasets" | "dataset"
+ *   | "learn" | "lesson" | "unknown"} Page
+ *
  * @typedef {object} Route
- * @property {"board" | "compare" | "new" | "run" | "playground" | "evaluate" | "datasets" | "dataset" | "unknown"} page
- * @property {string} id of the run or dataset, else empty
+ * @property {Page} page
+ * @property {string} id of the run, dataset, page of Learn or lesson, else empty
  * @property {URLSearchParams} query
  */
 
@@ -17,13 +20,17 @@ export function parseRoute(hash) {
   const query = new URLSearchParams(search);
   if (parts.length === 0) return { page: "board", id: "", query };
   if (parts.length === 2 && parts[0] === "runs") return { page: "run", id: decode(parts[1]), query };
+  if (parts.length === 3 && parts[0] === "runs" && parts[2] === "microscope") return { page: "microscope", id: decode(parts[1]), query };
   if (parts.length === 2 && parts[0] === "datasets") return { page: "dataset", id: decode(parts[1]), query };
+  if (parts.length === 2 && parts[0] === "learn") return { page: "learn", id: decode(parts[1]), query };
+  if (parts.length === 3 && parts[0] === "learn" && parts[1] === "lessons") return { page: "lesson", id: decode(parts[2]), query };
   if (parts.length === 1) {
     if (parts[0] === "new") return { page: "new", id: "", query };
     if (parts[0] === "compare") return { page: "compare", id: "", query };
     if (parts[0] === "playground") return { page: "playground", id: "", query };
     if (parts[0] === "evaluate") return { page: "evaluate", id: "", query };
     if (parts[0] === "datasets") return { page: "datasets", id: "", query };
+    if (parts[0] === "learn") return { page: "learn", id: "", query };
   }
   return { page: "unknown", id: "", query };
 }
@@ -39,6 +46,9 @@ function decode(part) {
 
 /** @param {string} id */
 export const runLink = (id) => `#/runs/${encodeURIComponent(id)}`;
+
+/** One training step of a run, slowed down. @param {string} id */
+export const microscopeLink = (id) => `${runLink(id)}/microscope`;
 
 /** @param {string[]} runs */
 export const compareLink = (runs) => `#/compare?runs=${runs.map(encodeURIComponent).join(",")}`;
@@ -68,3 +78,9 @@ export const sameRunLink = (run) => `#/new?from=${encodeURIComponent(run)}`;
 /** The form, with a dataset chosen. @param {string} dataset @param {boolean} [byGroup] and to be split by group */
 export const trainOnLink = (dataset, byGroup = false) =>
   `#/new?dataset=${encodeURIComponent(dataset)}${byGroup ? "&split_by_group=true" : ""}`;
+
+/** What something is. @param {string} name of a page of Learn */
+export const learnLink = (name) => `#/learn/${encodeURIComponent(name)}`;
+
+/** @param {string} name */
+export const lessonLink = (name) => `#/learn/lessons/${encodeURIComponent(name)}`;

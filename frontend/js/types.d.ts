@@ -10,14 +10,22 @@ export type Config = Record<string, string | number | boolean | string[] | numbe
 
 /**
  * The page adds `sparkline_step`, the step of the sparkline's last point, once events have moved it; and `rolled_back`, the
- * cursor of the latest event by which the run went on from a checkpoint. After that one the losses are undefined until a
- * snapshot or an event tells them.
+ * cursor of the latest event by which the run went on from a checkpoint. After that one the losses and findings are undefined
+ * until a snapshot or an event tells them.
  */
-export type Run = Omit<Schemas["Run"], "config" | Losses> & { [name in Losses]?: number | null } & {
+export type Run = Omit<Schemas["Run"], "config" | "findings" | Losses> & { [name in Losses]?: number | null } & {
   config: Config;
+  findings?: RunFinding[];
   sparkline_step?: number;
   rolled_back?: number;
 };
+export type RunFinding = Schemas["RunFinding"];
+export type RunOrigin = Schemas["RunOrigin"];
+export type ForkRequest = Partial<Omit<Schemas["ForkRequest"], "changes">> & { changes: Config };
+export type ForkPreview = Schemas["ForkPreview"];
+export type Relative = Schemas["Relative"];
+export type Lineage = Schemas["Lineage"];
+export type FindingList = Schemas["FindingList"];
 type Losses = "loss" | "validation_loss" | "best_validation_loss";
 export type Status = Run["status"];
 
@@ -52,9 +60,13 @@ export type RowsEvent = Schemas["RowsEvent"] & Envelope;
 /** The server's own event, which stands in no schema: it is never in a run's log. */
 export type ServerEvent = Envelope & { type: "server"; time: string; fact: string; status: Status; reason?: string | null };
 
+export type HeldFinding = Schemas["HeldFinding"];
+/** The server's too. `holds` is false once it is no longer so. */
+export type FindingEvent = HeldFinding & Envelope & { type: "finding"; holds: boolean };
+
 export type RunEvent =
   | StatusEvent | StepEvent | EvaluationEvent | SampleEvent | CheckpointEvent | SystemEvent | MessageEvent
-  | DataEvent | LayersEvent | TimingEvent | RowsEvent | ServerEvent;
+  | DataEvent | LayersEvent | TimingEvent | RowsEvent | FindingEvent | ServerEvent;
 
 export type Values = (number | null)[];
 
@@ -125,6 +137,12 @@ export type Scores = Schemas["Scores"];
 export type LikelyToken = Schemas["LikelyToken"];
 export type ScoredToken = Schemas["ScoredToken"];
 export type ScoredText = Schemas["ScoredText"];
+/** The page always says how many guesses it wants; what is left out is the usual. */
+export type MicroscopeRequest = Partial<Schemas["MicroscopeRequest"]>;
+export type MicroscopeStep = Schemas["MicroscopeStep"];
+export type LookedAtToken = Schemas["LookedAtToken"];
+export type ModelPart = Schemas["ModelPart"];
+export type Attention = Schemas["Attention"];
 export type Evaluation = Schemas["Evaluation"];
 export type EvaluationCell = Schemas["EvaluationCell"];
 export type Share = Schemas["Share"];

@@ -16,7 +16,8 @@ TOKEN = "right-token-of-some-length"
 CONTEXT = 256
 TEMPLATE = """{% for tool in tools or [] %}<|tool|>{{ tool['function']['name'] }}
 {% endfor %}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}
-{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"""
+{% for call in message['tool_calls'] or [] %}<call>{{ call['function'] | tojson }}
+{% endfor %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"""
 TEXTS = ["The little owl asked the fox: what is 2+2? It is 4, my friend. ", '{"name": "Ada", "age": 36}\n'] * 20
 
 

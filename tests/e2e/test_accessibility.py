@@ -24,6 +24,11 @@ PAGES = {
     "evaluate": "#/evaluate",
     "datasets": "#/datasets",
     "dataset": "#/datasets/sample",
+    "learn": "#/learn",
+    "concept": "#/learn/gradient_clipping",
+    "finding": "#/learn/small_batch",
+    "lesson": "#/learn/lessons/overfitting",
+    "tour": "#/runs/{run}?tour=1",
     "nowhere": "#/nowhere",
 }
 

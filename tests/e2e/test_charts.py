@@ -119,14 +119,14 @@ def test_each_thing_that_was_told_has_a_chart(page: Page, address: str) -> None:
     names = page.locator("[data-figure]").evaluate_all("cards => cards.map(card => card.dataset.figure)")
     assert names == ["loss", "perplexity", "lr", "grad_norm", "tokens_per_s", "step_ms", "memory", "cpu"]
     expect(figure(page, "loss").locator(".legend")).to_contain_text("Not a numberonce")
-    marks = figure(page, "loss").locator(".chart-mark:visible")
+    marks = figure(page, "loss").locator('.chart-mark:not([data-kind="finding"]):visible')
     expect(marks).to_have_count(7)
     expect(marks.and_(page.locator('[data-title="Checkpoint step 1,000"]'))).to_be_visible()
     warning = marks.and_(page.locator('[data-kind="warning"]'))
     expect(warning).to_have_attribute("data-title", "Warning at about step 1,500: The disk is nearly full.")
     marks.first.hover()
-    figure(page, "loss").get_by_role("button", name="What is loss?").focus()
-    expect(figure(page, "loss").get_by_role("tooltip")).to_be_visible()
+    figure(page, "loss").get_by_role("link", name="What is loss?").focus()
+    expect(page.get_by_role("tooltip")).to_contain_text("How wrong the guesses")
 
 
 def test_a_range_that_is_dragged_is_fetched_in_detail_for_all_charts(page: Page, address: str) -> None:

@@ -29,7 +29,7 @@ def inside() -> list[Any]:
         norms = [0.02 * 3**place * (1 + math.sin(step / 9 + place) / 2) for place in range(len(PARTS))]
         events.append(
             LayersEvent(
-                step=step, parts=PARTS, grad_norm=norms, update_ratio=[norm / 100 for norm in norms],
+                step=step, parts=PARTS, grad_norm=norms, update_ratio=[norm / 100 for norm in norms[::-1]],
                 gradient_signal=1 + math.sin(step) / 9, gradient_noise=2 + math.cos(step) / 9,
             )
         )  # fmt: skip
@@ -87,14 +87,14 @@ def test_the_run_page_shows_them_to_eyes_keyboard_and_readers(page: Page, site: 
     picture.focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
-    said = section.locator(".heat-said")
+    said = section.locator(".layers-said")
     expect(said).to_have_text(re.compile(r"^norm, step 1: [\d.]+"))
     before = picture.screenshot()
-    section.get_by_text("Update to weight").click()
+    section.get_by_role("radio", name="Update ratio").check()
     expect(section.get_by_text("About 0.001 is usual")).to_be_visible()
     section.get_by_text("As a table").click()
     expect(section.get_by_role("rowheader", name="block 3")).to_be_visible()
-    assert section.get_by_role("img", name=re.compile("Update to weight")).screenshot() != before
+    assert section.get_by_role("img", name=re.compile("Update ratio")).screenshot() != before
     first = section.get_by_role("region", name="Rows around step 77").get_by_role("row").nth(1)
     expect(first).to_contain_text("4,711")
     expect(first).to_contain_text("~^%$#")

@@ -92,16 +92,19 @@ def test_the_end_of_a_run_is_notified_once_asked_for(server: Server, page: Page)
     dataset = server.client.post("/api/datasets", files={"file": ("few.txt", text)}).json()["id"]
     page.add_init_script(STUB)
     page.goto(server.url)
-    bell = page.get_by_role("button", name="Notify me when a run ends")
+    bell = page.get_by_role("button", name="Notify me when a run ends or goes wrong")
     expect(bell).to_have_attribute("aria-pressed", "false")
     bell.click()
     expect(bell).to_have_attribute("aria-pressed", "true")
     run_id = server.create(dataset=dataset, name="fox", num_epochs=1, max_steps=2, sample_prompts=[])["id"]
     expect(page.locator('[data-status="completed"]')).to_be_visible(timeout=120_000)
-    told = page.evaluate("window.told")
-    assert [one["title"].split(" — ")[0] for one in told] == ["fox completed"]
-    assert "validation loss" in told[0]["title"]
-    page.evaluate("window.told[0].click()")
+    titles = [one["title"] for one in page.evaluate("window.told")]
+    warnings = [one["title"] for one in server.run(run_id)["findings"] if one["level"] in ("warning", "error")]
+    assert warnings, "so few examples are something to warn of"
+    assert sorted(titles[:-1]) == sorted(f"fox: {title}" for title in warnings), "each once"
+    assert titles[-1].split(" — ")[0] == "fox completed"
+    assert "validation loss" in titles[-1]
+    page.evaluate("window.told.at(-1).click()")
     expect(page).to_have_url(f"{server.url}/#/runs/{run_id}")
     bell.click()
     expect(bell).to_have_attribute("aria-pressed", "false")
@@ -110,7 +113,7 @@ def test_the_end_of_a_run_is_notified_once_asked_for(server: Server, page: Page)
 def test_a_browser_that_blocks_notifications_is_told_of(shared_server: Server, page: Page) -> None:
     page.add_init_script(STUB.replace('"granted"', '"denied"'))
     page.goto(shared_server.url)
-    bell = page.get_by_role("button", name="Notify me when a run ends")
+    bell = page.get_by_role("button", name="Notify me when a run ends or goes wrong")
     bell.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("This browser blocks notifications of this page.")).to_be_visible()
@@ -121,4 +124,4 @@ def test_without_notifications_in_the_browser_there_is_no_bell(shared_server: Se
     page.add_init_script("delete window.Notification;")
     page.goto(shared_server.url)
     expect(page.get_by_role("button", name="Switch to the")).to_be_visible()
-    expect(page.get_by_role("button", name="Notify me when a run ends")).to_have_count(0)
+    expect(page.get_by_role("button", name="Notify me when a run ends or goes wrong")).to_have_count(0)

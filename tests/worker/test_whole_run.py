@@ -76,7 +76,7 @@ def test_what_a_run_leaves_is_whole(finished_run: Path) -> None:
 
 def test_the_card_tells_what_was_done_and_nothing_of_the_machine(finished_run: Path) -> None:
     card = (finished_run / "model" / "README.md").read_text()
-    assert "get_vocab_base_pre" in card, "llama.cpp's converter does not know a tokenizer that was just made"
+    assert "Export, on the run's page" in card, "llama.cpp's converter does not know a tokenizer that was just made"
     loss = runs.events(finished_run, "evaluation")[-1].loss
     for expected in ("tiny", "24 of 24", f"{loss:.4f}", "| learning_rate |", "AutoModelForCausalLM"):
         assert expected in card

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from worker.checkpoints.folder import prune, verify, write_folder
-from worker.contract import CHECKPOINTS_DIR, MODEL_DIR, CheckpointEvent, MessageEvent
+from worker.contract import CHECKPOINTS_DIR, MANIFEST_FILE, MODEL_DIR, CheckpointEvent, EvaluationEvent, MessageEvent
 from worker.errors import CheckpointError
 
 
@@ -64,6 +64,15 @@ class Saver:
         """Counts as its own what an earlier process of this run saved up to ``step``."""
         self.saved = [path for path in _checkpoints(self.run_dir) if _step(path) <= step]
         self.best = next((path for path in self.saved if path.name == best), None)
+
+    def tell_taken_over(self, evaluations: Sequence[EvaluationEvent]) -> None:
+        """Tells of what was taken over from another run, and how good it is, as the log of this one does not."""
+        losses = {event.step: event for event in evaluations}
+        for path in self.saved:
+            if event := losses.get(_step(path)):
+                self._report(event)
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and file.name != MANIFEST_FILE)
+            self._tell(_step(path), path, size, "best" if path == self.best else "periodic")
 
     def _tell(self, step: int, folder: Path, size: int, kind: str) -> None:
         path = folder.relative_to(self.run_dir).as_posix()

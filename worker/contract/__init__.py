@@ -49,6 +49,8 @@ from worker.contract.job import (
     LOG_FILE,
     MANIFEST_FILE,
     MODEL_DIR,
+    ORIGIN_DIR,
+    STATE_FILE,
     TOKENS_DIR,
     Control,
     Job,
@@ -68,6 +70,7 @@ from worker.contract.model_folder import (
     is_whole,
     weight_files,
 )
+from worker.contract.origin import Carried, RunOrigin, SettingChange, changes_between
 from worker.contract.run_config import RunConfig
 from worker.contract.setting import GROUPS
 
@@ -93,11 +96,14 @@ __all__ = [
     "MANIFEST_FILE",
     "MODEL_DIR",
     "NUMBER_FORMATS",
+    "ORIGIN_DIR",
+    "STATE_FILE",
     "TERMINAL_PHASES",
     "TOKENS_DIR",
     "WEIGHTS_FILE",
     "WEIGHTS_INDEX_FILE",
     "BuiltInModel",
+    "Carried",
     "Checked",
     "CheckpointEvent",
     "Control",
@@ -123,12 +129,15 @@ __all__ = [
     "RowLoss",
     "RowsEvent",
     "RunConfig",
+    "RunOrigin",
     "SampleEvent",
+    "SettingChange",
     "StatusEvent",
     "StepEvent",
     "SystemEvent",
     "TimingEvent",
     "base_of",
+    "changes_between",
     "decode",
     "describes",
     "encode",

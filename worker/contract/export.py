@@ -11,12 +11,12 @@ EXPORT_FILE = "export.json"
 """In each folder of ``exports/``: what the server tells of it."""
 
 ExportFormat = Literal["safetensors", "adapter", "gguf"]
-NumberFormat = Literal["kept", "fp32", "bf16", "fp16", "q8_0"]
+NumberFormat = Literal["kept", "fp32", "bf16", "fp16", "q8_0", "q4_k_m"]
 
 NUMBER_FORMATS: dict[ExportFormat, tuple[NumberFormat, ...]] = {
     "safetensors": ("kept", "fp32", "bf16", "fp16"),
     "adapter": ("kept",),
-    "gguf": ("q8_0", "fp16"),
+    "gguf": ("q8_0", "q4_k_m", "fp16"),
 }
 """The first one is taken where none is asked for. ``kept``: that of the base."""
 

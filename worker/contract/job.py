@@ -6,6 +6,7 @@ worker.log     standard output and error of the worker, shown to people and neve
 worker.lock    locked (flock) for as long as the worker lives; holds its pid
 control.json   what the server asks of the worker, obeyed at the next step boundary; removed before a rerun
 checkpoints/   one Hugging Face folder per kept checkpoint, or with LoRA an adapter's, with a manifest of digests
+origin/        the checkpoint of another run whose weights this one began from, if it was forked so
 model/         the final model, a plain Hugging Face folder
 adapter/       what LoRA trained, a peft folder; model/ holds it merged into the base model
 exports/       the model as files for other programs, each with what was made of it there
@@ -27,6 +28,7 @@ from worker.contract.built_in import (
     LORA_LEARNING_RATE,
 )
 from worker.contract.dataset import DatasetSource
+from worker.contract.origin import RunOrigin
 from worker.contract.run_config import RunConfig
 
 JOB_FILE = "config.json"
@@ -35,6 +37,10 @@ LOG_FILE = "worker.log"
 LOCK_FILE = "worker.lock"
 CONTROL_FILE = "control.json"
 CHECKPOINTS_DIR = "checkpoints"
+STATE_FILE = "training_state.json"
+"""In a checkpoint: what a run needs besides the weights to go on exactly. A checkpoint without it holds weights only."""
+
+ORIGIN_DIR = "origin"
 MODEL_DIR = "model"
 ADAPTER_DIR = "adapter"
 TOKENS_DIR = "tokens"
@@ -88,6 +94,12 @@ class Job(BaseModel):
     mixture: dict[str, MixedDataset] = {}  # these and the following by the names that people know them by
     evaluation: dict[str, DatasetSource] = {}
     device: str = "auto"
+    origin: RunOrigin | None = None
+
+    @property
+    def is_exact_fork(self) -> bool:
+        """Whether it goes on from another run's checkpoint, which whoever created it put among its own."""
+        return self.origin is not None and self.origin.state == "exact"
 
     @property
     def validation_share(self) -> float:

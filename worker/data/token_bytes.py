@@ -1,4 +1,5 @@
-"""How many bytes of text a token stands for, so that what models make of a text compares across tokenizers."""
+"""The bytes of text that a token stands for: how many, so that what models make of a text compares across tokenizers, and
+which, where that does not depend on its neighbours."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class TokenBytes:
         self._special = special_ids(tokenizer)
         self._added: dict[int, str] = {token: str(added) for token, added in tokenizer.added_tokens_decoder.items()}
         backend = getattr(tokenizer, "backend_tokenizer", None)
-        decoder = "" if backend is None else backend.to_str()
+        decoder = "" if backend is None or backend.decoder is None else backend.decoder.__getstate__().decode()
         self._single_bytes = backend is None  # those of ByT5, a character each
         self._byte_level = '"ByteLevel"' in decoder
         self._blanks = not self._byte_level and _BLANK in decoder
@@ -47,22 +48,29 @@ class TokenBytes:
             self._known[token] = self._counted(token)
         return self._known[token]
 
-    def _counted(self, token: int) -> int:
+    def written(self, token: int) -> bytes | None:
+        """What a token writes within a text; None where that depends on others, or is better told by its own kind."""
         if token in self._special:
-            return 0
+            return b""
         if token in self._added:
-            return len(self._added[token].encode())
+            return self._added[token].encode()
         piece = self._tokenizer.convert_ids_to_tokens(token)
         if piece is None:  # the vocabulary has gaps, or the model more rows than tokens
-            return 0
+            return b""
         if self._byte_level:
-            return len(piece)  # a character for each byte
+            return None
         if self._single_bytes and len(piece) == 1 and ord(piece) < 256:
-            return 1
+            return bytes([ord(piece)])
         if self._falls_back and _BYTE.fullmatch(piece):
-            return 1
-        if self._blanks:
-            return len(piece.replace(_BLANK, " ").encode())
+            return bytes([int(piece[3:5], 16)])
+        return piece.replace(_BLANK, " ").encode() if self._blanks else None
+
+    def _counted(self, token: int) -> int:
+        written = self.written(token)
+        if written is not None:
+            return len(written)
+        if self._byte_level:
+            return len(self._tokenizer.convert_ids_to_tokens(token))  # a character for each byte
         # After itself, for some write a blank before a word, and none before the first.
         alone, twice = (len(str(self._tokenizer.decode([token] * times)).encode()) for times in (1, 2))
         return twice - alone

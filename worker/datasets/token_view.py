@@ -34,7 +34,7 @@ def token_view(
     """backend/schemas/data.py's TokenView. Raises DataError, ModelError."""
     max_length = samples.max_length(job)
     corpus = samples.corpus(job)
-    names = _Names(samples.tokenizer(job))
+    names = TokenNames(samples.tokenizer(job))
     encoder = Encoder(names.tokenizer, job.dataset.reading, max_length)
     items = [
         item
@@ -53,7 +53,7 @@ def _chosen(corpus: Corpus, rows: Sequence[int], seed: int | None, count: int) -
     """The rows with these places, else ``count`` random ones, else the first."""
     if rows:
         wanted, found = set(rows), []
-        for place in _places(corpus):
+        for place in places(corpus):
             if place[0] in wanted:
                 found.append(place)
             elif found and place[0] > max(wanted):
@@ -62,11 +62,12 @@ def _chosen(corpus: Corpus, rows: Sequence[int], seed: int | None, count: int) -
             raise DataError(f"The file has no row {rows[0]} that holds anything.", f"It has {corpus.split.texts} rows.")
         return found
     if seed is not None:
-        return drawn(_places(corpus), count, seed)
-    return [place for _, place in zip(range(count), _places(corpus), strict=False)]
+        return drawn(places(corpus), count, seed)
+    return [place for _, place in zip(range(count), places(corpus), strict=False)]
 
 
-def _places(corpus: Corpus) -> Iterator[Place]:
+def places(corpus: Corpus) -> Iterator[Place]:
+    """All rows in the file's order."""
     before = section = 0
     for chunk, _ in corpus.chunks():
         for number, row in zip(chunk.numbers, chunk.rows, strict=True):
@@ -75,7 +76,9 @@ def _places(corpus: Corpus) -> Iterator[Place]:
             yield number, section, row
 
 
-def _items(encoder: Encoder, names: _Names, corpus: Corpus, number: int, section: int, row: Row) -> Iterator[dict[str, Any]]:
+def _items(
+    encoder: Encoder, names: TokenNames, corpus: Corpus, number: int, section: int, row: Row
+) -> Iterator[dict[str, Any]]:
     """A TokenRow for each example that the row becomes."""
     (whole,) = encoder.whole([row], [number])
     windows = list(encoder.windows(whole))
@@ -104,7 +107,7 @@ def _counted(states: Sequence[str]) -> dict[str, int]:
     return dict(Counter(states))
 
 
-def _first_batch(job: Job, sample: Sample, names: _Names) -> dict[str, Any]:
+def _first_batch(job: Job, sample: Sample, names: TokenNames) -> dict[str, Any]:
     """The first forward pass of the run's first update, as TokenBatch."""
     config = job.config
     size = config.batch_size * config.gradient_accumulation_steps * config.devices
@@ -154,8 +157,8 @@ def _examples_in(batch: Batch) -> int:
     return batch.inputs.shape[0] if batch.texts is None else len(batch.texts.starts) - 1
 
 
-class _Names:
-    """Tokens as text."""
+class TokenNames:
+    """Tokens as text, each alone."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer: Any = tokenizer
@@ -163,9 +166,13 @@ class _Names:
 
     def token(self, token: int, state: str, start: bool = False) -> dict[str, Any]:
         """A Token."""
+        return {"id": token, "text": self.text(token), "state": state, "start": start}
+
+    def text(self, token: int) -> str:
+        """What the token with this id shows."""
         if token not in self._texts:
             text: str = self.tokenizer.decode([token])
             piece = str(self.tokenizer.convert_ids_to_tokens(token))
             # SentencePiece leaves out the blank before a word that stands alone.
             self._texts[token] = f" {text}" if piece.startswith("▁") and not text.startswith(" ") else text
-        return {"id": token, "text": self._texts[token], "state": state, "start": start}
+        return self._texts[token]

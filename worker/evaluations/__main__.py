@@ -4,7 +4,8 @@ The protocol is that of ``worker.protocol``:
 
     {"id": 1, "op": "evaluate", "model": {"kind", "location"}, "sets": [...], ...}    as wanted.Evaluation has it
 
-    {"id": 1, "event": "loading", "data": {}}
+    {"id": 1, "event": "loading", "data": {"bytes"?, "total"?}}    bytes of total have been downloaded
+    {"id": 1, "event": "loaded", "data": {"parameters"}}    how many the model has
     {"id": 1, "event": "progress", "data": {"set", "text", "share"}}    share: of the set, once it is known
     {"id": 1, "event": "scored", "data": {"set", "loss", ..., "examples", "seconds", "notes"}}    scores as ScoreSums.numbers
         has them; or {"set", "error": {"message", "hint"}} for a set that cannot be scored
@@ -49,14 +50,31 @@ def _evaluate(request: Evaluation, reply: Reply) -> None:
     from worker.models import loading
 
     loading.quiet_libraries()
-    language_model = loading.load_model(request.model)
+    language_model = loading.load_model(request.model, watch=_Download(reply))
     language_model.model.to(choose_device(request.device)).eval()
+    reply.send("loaded", parameters=sum(weight.numel() for weight in language_model.model.parameters()))
     for each in request.sets:
         progress = _Progress(each, reply)
         try:
             reply.send("scored", set=each.id, **scores_of(language_model, each, request, progress))
         except WorkerError as error:
             reply.send("scored", set=each.id, error={"message": error.reason, "hint": error.hint})
+
+
+class _Download:
+    """Tells how much of a model has come, when more has."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
+        self._told = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Raises StopRequested if nobody waits for the answer any more."""
+        if self._reply.is_cancelled():
+            raise StopRequested
+        if done > self._told:
+            self._told = done
+            self._reply.send("loading", bytes=done, total=total)
 
 
 class _Progress:

@@ -34,10 +34,11 @@ from worker.errors import ModelError, StopRequested, WorkerError
 from worker.protocol import Reply, serve
 
 if TYPE_CHECKING:
+    from worker.export.gguf_export import Made
     from worker.export.proof import Expected
     from worker.models.loading import LanguageModel
 
-_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "q8_0": 1.07}
+_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "q8_0": 1.07, "q4_k_m": 0.7}
 GGUF_FILE = "model-{}.gguf"
 
 
@@ -94,7 +95,7 @@ class _Export:
         self.progress("Writing the weights.", 0.2)
         write_plain_folder(loaded, job, number_format, folder)
         faults = list(faults_of_folder(folder, loaded.model, DTYPES[number_format]))
-        expected = self._expected(loaded, job, number_format, file=False)
+        expected = self._expected(loaded, job, number_format)
         return self._asked_transformers("model", folder, expected, faults)
 
     def _adapter(self, loaded: LanguageModel, job: Job, source: Path, folder: Path) -> Proof:
@@ -105,7 +106,7 @@ class _Export:
         base = base_of(source)
         self.progress("Copying the adapter.", 0.2)
         told = copy_adapter(source, folder, job)
-        expected = self._expected(loaded, job, "fp32", file=False)
+        expected = self._expected(loaded, job, "fp32")
         where = fetch_model(base.location) if base.kind == "hub" else base.location
         if base.kind == "gguf" or is_adapter(Path(where)):
             reason = "peft opens it only beside a base in a folder, and its base is a .gguf file or an adapter itself."
@@ -139,8 +140,8 @@ class _Export:
         )
         self.progress("Looking into the file.", 0.35)
         faults = made.faults(file)
-        notes = gguf_export.write_modelfile(loaded, made, file)
-        expected = self._expected(loaded, job, self.order.number_format, file=True)
+        notes = [*made.notes, *gguf_export.write_modelfile(loaded, made, file)]
+        expected = self._expected(loaded, job, self.order.number_format, made)
         part = self._part("llama.cpp reads it in a fresh process.", 0.45, 0.7)
         answers = ask_program("llama_cpp", [str(file)], expected, folder, _counted(part))
         del made, loaded  # a base is as large
@@ -162,17 +163,24 @@ class _Export:
             file = Path(beside) / GGUF_FILE.format(number_format)
             self.progress("Exporting the untouched base in the same way.", 0.7)
             loaded = gguf_export.load_base(base)
-            gguf_export.export_gguf(loaded, job, number_format, file, lambda _: None)
-            expected = self._expected(loaded, job, number_format, file=True, share=0.8)
+            made = gguf_export.export_gguf(loaded, job, number_format, file, lambda _: None)
+            expected = self._expected(loaded, job, number_format, made, 0.8)
             part = self._part("llama.cpp reads the untouched base.", 0.85, 1.0)
             return base_noise(expected, ask_program("llama_cpp", [str(file)], expected, folder, _counted(part)))
 
-    def _expected(self, loaded: LanguageModel, job: Job, number_format: str, *, file: bool, share: float = 0.4) -> Expected:
+    def _expected(
+        self, loaded: LanguageModel, job: Job, number_format: str, made: Made | None = None, share: float = 0.4
+    ) -> Expected:
+        """``made``: the .gguf file, if it is one."""
+        from worker.export.divergence import FolderRounding
         from worker.export.proof import expected_of
         from worker.export.tried_texts import rows_to_try
 
         self.progress("Working out what it has to answer.", share)
-        return expected_of(loaded, rows_to_try(job, loaded.tokenizer, loaded.context), number_format, file=file)
+        tried = rows_to_try(job, loaded.tokenizer, made.layout.context if made else loaded.context)
+        if made:
+            return made.expected(loaded, tried, number_format)
+        return expected_of(loaded, tried, FolderRounding(number_format))
 
     def _part(self, text: str, start: float, end: float) -> Callable[[float], None]:
         """Progress within a part of the whole."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +13,26 @@ from transformers.pytorch_utils import Conv1D
 Rows = list[list[int]]
 
 _PLAIN = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_BLOCK = 32  # numbers that share a scale in q8_0
+
+
+class Rounding(Protocol):
+    """What an export makes of numbers; names are ours, and shapes are [out, in]."""
+
+    def weight(self, name: str, weight: torch.Tensor) -> torch.Tensor: ...
+
+    def inputs(self, name: str, shape: torch.Size, values: torch.Tensor) -> torch.Tensor: ...
+
+
+class FolderRounding(NamedTuple):
+    """Of a folder, whose weights are in one number format; what reads it computes in fp32."""
+
+    number_format: str
+
+    def weight(self, name: str, weight: torch.Tensor) -> torch.Tensor:
+        return weight.to(_PLAIN[self.number_format]).float()
+
+    def inputs(self, name: str, shape: torch.Size, values: torch.Tensor) -> torch.Tensor:
+        return values
 
 
 @torch.inference_mode()
@@ -42,60 +61,35 @@ def divergence_of(ours: torch.Tensor, other: torch.Tensor) -> float:
 
 
 @torch.inference_mode()
-def rounded_log_probabilities(model: Any, rows: Rows, number_format: str, *, file: bool) -> torch.Tensor:
-    """As ``log_probabilities``, computed here with the numbers that the format leaves; the model's weights are rounded for
-    good. ``file``: of a .gguf, whose programs round what goes into each layer as well.
-    """
+def rounded_log_probabilities(model: Any, rows: Rows, rounding: Rounding) -> tuple[torch.Tensor, torch.Tensor]:
+    """As ``log_probabilities``, computed here with the weights that the rounding leaves, and with what goes into layers
+    rounded as well. The model's weights are rounded for good."""
     seen = set()
-    for module in model.modules():
+    for place, module in model.named_modules():
         for name, weight in module.named_parameters(recurse=False):
-            if weight.data_ptr() not in seen and (weight.ndim >= 2 or not file):
+            if weight.data_ptr() not in seen:
                 seen.add(weight.data_ptr())
                 turned = isinstance(module, Conv1D) and name == "weight"  # [in, out]: blocks lie along the other side
                 plain = weight.data.T if turned else weight.data
-                made = _rounded(plain.contiguous(), number_format, file)
+                made = rounding.weight(f"{place}.{name}", plain.contiguous())
                 weight.data = made.T.contiguous() if turned else made
-    with _rounding_inputs(model, number_format) if file else _nothing():
-        return log_probabilities(model, rows)
-
-
-def _rounded(weight: torch.Tensor, number_format: str, file: bool) -> torch.Tensor:
-    if not file:
-        return weight.to(_PLAIN[number_format]).float()
-    import gguf  # an extra, which folders do without
-
-    kind = {"fp16": gguf.GGMLQuantizationType.F16, "q8_0": gguf.GGMLQuantizationType.Q8_0}[number_format]
-    if weight.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0]:
-        kind = gguf.GGMLQuantizationType.F16
-    packed = gguf.quants.quantize(weight.numpy(), kind)
-    return torch.from_numpy(np.array(gguf.quants.dequantize(packed, kind), dtype=np.float32))
+    with_weights = log_probabilities(model, rows)
+    with _rounding_inputs(model, rounding):
+        return with_weights, log_probabilities(model, rows)
 
 
 @contextmanager
-def _rounding_inputs(model: Any, number_format: str) -> Iterator[None]:
-    block = _BLOCK if number_format == "q8_0" else None
+def _rounding_inputs(model: Any, rounding: Rounding) -> Iterator[None]:
+    def rounded(layer: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        shape = layer.weight.T.shape if isinstance(layer, Conv1D) else layer.weight.shape
+        return (rounding.inputs(names[layer], shape, inputs[0]), *inputs[1:])
 
-    def rounded(_: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        values = inputs[0]
-        whole = block is not None and values.shape[-1] % block == 0  # else the layer's weights are in fp16
-        return (_in_blocks(values) if whole else values.half().float(), *inputs[1:])
-
-    layers = [module for module in model.modules() if isinstance(module, (torch.nn.Linear, Conv1D))]
-    hooks = [layer.register_forward_pre_hook(rounded) for layer in layers]
+    names = {
+        layer: f"{place}.weight" for place, layer in model.named_modules() if isinstance(layer, (torch.nn.Linear, Conv1D))
+    }
+    hooks = [layer.register_forward_pre_hook(rounded) for layer in names]
     try:
         yield
     finally:
         for hook in hooks:
             hook.remove()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
-def _in_blocks(values: torch.Tensor) -> torch.Tensor:
-    """In 8 bits, with one scale for each block of neighbours."""
-    blocks = values.reshape(-1, _BLOCK)
-    scales = blocks.abs().amax(-1, keepdim=True).clamp_min(1e-30) / 127
-    return ((blocks / scales).round() * scales).reshape(values.shape)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import gguf
-import numpy as np
 import torch
+from gguf import GGMLQuantizationType as Kind
 
 from worker.export.gguf_layout import GgufLayout, weights
+from worker.export.gguf_rounding import read_back
 from worker.export.gguf_vocabulary import Vocabulary
 
 _CALLED = {
@@ -24,11 +25,18 @@ _CALLED = {
     "attention.layer_norm_rms_epsilon": "the epsilon of its norms",
     "attention.key_length": "the width of a head's keys", "attention.value_length": "the width of a head's values",
     "rope.dimension_count": "how much of a head is rotated", "vocab_size": "the size of the vocabulary",
+    "rope.freq_base_swa": "the base of rotary positions of layers with a window",
+    "rope.scaling.type": "the way positions are scaled", "rope.scaling.factor": "the factor by which positions are scaled",
+    "attention.sliding_window": "the width of the window of attention",
+    "attn_logit_softcapping": "the cap on attention", "final_logit_softcapping": "the cap on logits",
 }  # fmt: skip
-_F32, _F16, _Q8 = gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.Q8_0
-_FARTHEST = {_F32: 1e-6, _F16: 2.0**-10, _Q8: 1.01 * (0.5 / 127 + 2.0**-11)}
-"""How far a number may be off, of the largest of its block of 32: half a step, and a little. Of q8_0 the step itself is
-rounded to fp16 too."""
+_F32, _F16, _Q8 = Kind.F32, Kind.F16, Kind.Q8_0
+FARTHEST = {
+    _F32: 1e-6, _F16: 2.0**-10, _Q8: 1.01 * (0.5 / 127 + 2.0**-11), Kind.Q6_K: 0.03, Kind.Q5_1: 0.04, Kind.Q5_0: 0.07,
+    Kind.Q5_K: 0.1, Kind.Q4_K: 0.15,
+}  # fmt: skip
+"""How far a number may be off, of the largest of its block: half a step, and a little. Of q8_0 the step itself is rounded to
+fp16 too, of the last ones to a few bits; and they choose it so that few numbers are far off, not none."""
 _BLOCK = 32
 _FP16_SMALLEST = 2.0**-24
 
@@ -53,9 +61,14 @@ def _numbers(reader: gguf.GGUFReader, layout: GgufLayout) -> Iterator[str]:
         return
     for key, right in layout.metadata.items():
         there = _value(reader, f"{layout.architecture}.{key}")
-        if there is None or abs(there - right) > 1e-6 * abs(right):
-            said = "is missing in the file" if there is None else f"is {there:.6g} in the file"
-            yield f"{_CALLED[key].capitalize()} {said}, and {right:.6g} in the model."
+        if there is None:
+            yield f"{_CALLED[key].capitalize()} is missing in the file, and {_figure(right)} in the model."
+        elif there != right if isinstance(right, str) else abs(there - right) > 1e-6 * abs(right):
+            yield f"{_CALLED[key].capitalize()} is {_figure(there)} in the file, and {_figure(right)} in the model."
+
+
+def _figure(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _words(reader: gguf.GGUFReader, vocabulary: Vocabulary) -> Iterator[str]:
@@ -73,13 +86,19 @@ def _words(reader: gguf.GGUFReader, vocabulary: Vocabulary) -> Iterator[str]:
             break
     if len(merges) != len(vocabulary.merges):
         yield f"The tokenizer has {len(merges)} merges in the file, and {len(vocabulary.merges)} in the model."
+    scores = _value(reader, "tokenizer.ggml.scores") or []
+    if scores != vocabulary.scores:
+        number = next((n for n, pair in enumerate(zip(scores, vocabulary.scores, strict=False)) if pair[0] != pair[1]), 0)
+        yield f"The pieces of the tokenizer are joined in another order, from token {number} on."
     types = _value(reader, "tokenizer.ggml.token_type") or []
     for number, (there, kind) in enumerate(zip(types, vocabulary.types, strict=False)):
         if there != kind:
             yield f"Token {number} is of another kind in the file: special tokens and plain ones are mixed up."
             break
     for key, wanted, called in (
+        ("model", "llama" if vocabulary.pieces else "gpt2", "The kind of tokenizer"),
         ("pre", vocabulary.splits_as, "The way text is split into words"),
+        ("add_space_prefix", vocabulary.pieces and vocabulary.pieces.adds_space, "Whether a blank is put before a text"),
         ("eos_token_id", vocabulary.eos, "The token that ends a text"),
         ("eot_token_id", vocabulary.ends_turn, "The token that ends a turn"),
         ("bos_token_id", vocabulary.bos, "The token that begins a text"),
@@ -106,7 +125,7 @@ def _weights(reader: gguf.GGUFReader, model: Any, layout: GgufLayout) -> Iterato
         if tensor is None:
             yield f"The weight {name} is missing."
             continue
-        made = torch.from_numpy(np.array(gguf.quants.dequantize(tensor.data, tensor.tensor_type), dtype=np.float32))
+        made = read_back(tensor.data, tensor.tensor_type)
         if made.numel() != right.numel():
             yield f"The weight {name} has {made.numel():,} numbers in the file, and {right.numel():,} in the model."
         elif fault := _fault(made.reshape(-1), right, tensor.tensor_type):
@@ -117,14 +136,15 @@ def _weights(reader: gguf.GGUFReader, model: Any, layout: GgufLayout) -> Iterato
     yield from (f"The weight {name} is in the file, and not in the model." for name in there)
 
 
-def _fault(made: torch.Tensor, right: torch.Tensor, kind: gguf.GGMLQuantizationType) -> str | None:
+def _fault(made: torch.Tensor, right: torch.Tensor, kind: Kind) -> str | None:
     """What is wrong with the numbers ``made``, in words, or None. ``right`` is the weight."""
     if not torch.isfinite(made).all():
         return f"holds {int((~torch.isfinite(made)).sum())} numbers that are infinite or no numbers"
     flat = right.reshape(-1)
     off = (made - flat).abs()
-    blocks = torch.nn.functional.pad(flat.abs(), (0, -len(flat) % _BLOCK)).reshape(-1, _BLOCK).amax(-1)
-    room = (_FARTHEST[kind] * blocks + _FP16_SMALLEST).repeat_interleave(_BLOCK)[: len(flat)]
+    block = max(_BLOCK, gguf.GGML_QUANT_SIZES[kind][0])
+    blocks = torch.nn.functional.pad(flat.abs(), (0, -len(flat) % block)).reshape(-1, block).amax(-1)
+    room = (FARTHEST[kind] * blocks + _FP16_SMALLEST).repeat_interleave(block)[: len(flat)]
     wrong = int((off > room).sum())
     return _told(made, right, wrong) if wrong else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,10 @@ from worker.contract import Job, ModelSource
 from worker.export import gguf_file, ollama
 from worker.export.gguf_check import faults_of_file
 from worker.export.gguf_layout import GgufLayout, layout_of
+from worker.export.gguf_rounding import FileRounding
 from worker.export.gguf_vocabulary import Vocabulary, vocabulary_of
+from worker.export.proof import Expected, expected_of
+from worker.export.tried_texts import Tried, chats_of
 from worker.models.loading import LanguageModel, load_model
 
 
@@ -28,17 +32,29 @@ class Made(NamedTuple):
         except ValueError as error:  # of numpy, for a file that ends too soon
             return [f"The file cannot be read to its end: {error}."]
 
+    @property
+    def notes(self) -> list[str]:
+        """In what programs that read the file are known to differ."""
+        pieces = self.vocabulary.pieces
+        return [note for note in (self.layout.note, pieces and pieces.note) if note]
+
+    def expected(self, language_model: LanguageModel, tried: Tried, number_format: str) -> Expected:
+        """What the file has to answer. The model's weights are rounded for good in the course of it."""
+        pieces = self.vocabulary.pieces
+        tried = tried._replace(texts=[*tried.texts, *(pieces.probes if pieces else [])])
+        shown = replace(language_model, context=self.layout.context)
+        return expected_of(shown, tried, FileRounding(self.layout, number_format), pieces and pieces.reads)
+
 
 def export_gguf(
     language_model: LanguageModel, job: Job, number_format: str, file: Path, progress: Callable[[float], None]
 ) -> Made:
     """Writes ``file``. Raises OSError, and ModelError for a model that llama.cpp would not compute alike."""
     model: Any = language_model.model
-    made = Made(
-        model,
-        layout_of(model),
-        vocabulary_of(language_model.tokenizer, model.get_input_embeddings().num_embeddings, _ends(model)),
-    )
+    tokenizer = language_model.tokenizer
+    chats = [chat for chat in chats_of(tokenizer) if chat]
+    size = model.get_input_embeddings().num_embeddings
+    made = Made(model, layout_of(model), vocabulary_of(tokenizer, size, _ends(model), chats))
     name = job.config.name or job.run_id
     gguf_file.write_gguf(file, name, *made, number_format, progress)
     return made

@@ -87,3 +87,22 @@ def conversations(chat_template: str | None) -> list[list[dict[str, str]]]:
         {"role": "user", "content": " And the sun?\n"},
     ]
     return [asked, answered, [{"role": "system", "content": "Answer briefly."}, *answered]]
+
+
+def chats_of(tokenizer: Any) -> list[str | None]:
+    """These, as the tokenizer's template writes them before an answer; None where it takes no such conversation."""
+    from jinja2 import TemplateError
+
+    def rendered(chat: Any) -> str | None:
+        try:
+            return str(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+        except TemplateError:
+            return None
+
+    template = tokenizer.chat_template
+    return [rendered(chat) for chat in conversations(template if isinstance(template, str) else None)]
+
+
+def puts_bos(tokenizer: Any) -> bool:
+    """Whether the token that begins a text is put before each."""
+    return tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]

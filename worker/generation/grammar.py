@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from worker.data.chats.special_tokens import special_ids
+from worker.data.token_bytes import TokenBytes
 from worker.errors import UnsupportedError
 from worker.models.loading import LanguageModel
 
@@ -32,7 +34,12 @@ class Grammar:
         become too much to work out."""
         allowed = torch.frombuffer(bytearray(self._matcher.compute_logit_bias()), dtype=torch.uint8)
         self._require_sound()
-        return logits.masked_fill(allowed[: logits.shape[1]] == 0, float("-inf"))
+        barred = allowed[: logits.shape[1]] == 0
+        if barred.all():
+            raise UnsupportedError(
+                FIELD, "The schema could not be followed: the model has no token for what must come next."
+            )
+        return logits.masked_fill(barred, float("-inf"))
 
     def accept(self, token: int) -> bool:
         """Goes on with ``token``; whether nothing can follow it."""
@@ -45,15 +52,52 @@ class Grammar:
             raise UnsupportedError(FIELD, f"The schema could not be followed: {_first_line(self._matcher.get_error())}")
 
 
+class _Pieces:
+    """What each token writes, as llguidance takes it in place of a tokenizer: Unigram's, or one of single bytes.
+
+    Raises ValueError where that depends on the tokens before it, as WordPiece's, which has no way to write JSON anyway, or
+    where no text ever ends.
+    """
+
+    def __init__(self, tokenizer: Any, size: int, ends: Collection[int]) -> None:
+        told, silent = TokenBytes(tokenizer), {*special_ids(tokenizer), *tokenizer.all_special_ids, *ends}
+        pieces = [b"" if token in silent else told.written(token) for token in range(len(tokenizer))]
+        if None in pieces:
+            raise ValueError("what its tokens write depends on those before them")
+        if not ends:
+            raise ValueError("none of its tokens ends a text")
+        self.tokens = [*pieces, *[b""] * (size - len(pieces))]
+        self._ids = {piece: token for token, piece in enumerate(pieces) if piece}
+        self._longest = max(map(len, self._ids))
+        self.special_token_ids = sorted(silent)
+        self.eos_token_id, self.bos_token_id = min(ends), tokenizer.bos_token_id
+
+    def __call__(self, text: bytes) -> list[int]:
+        """Tokens that write ``text``, the longest first, as far as there are any. Where one text alone fits, they come."""
+        ids: list[int] = []
+        while text:
+            size = next((size for size in range(min(self._longest, len(text)), 0, -1) if text[:size] in self._ids), 0)
+            if not size:
+                break
+            ids.append(self._ids[text[:size]])
+            text = text[size:]
+        return ids
+
+
 class _Compiler:
     """Compiles schemas for one tokenizer."""
 
     def __init__(self, language_model: LanguageModel, ends: Collection[int]) -> None:
+        from llguidance import LLTokenizer, TokenizerWrapper
         from llguidance.hf import from_tokenizer
 
         tokenizer: Any = language_model.tokenizer
-        vocabulary = max(len(tokenizer), language_model.model.get_output_embeddings().weight.shape[0])
-        self._tokenizer = from_tokenizer(tokenizer, n_vocab=vocabulary, eos_token=sorted(ends) or None)
+        size = max(len(tokenizer), language_model.model.get_output_embeddings().weight.shape[0])
+        eos = sorted(ends) or None
+        try:
+            self._tokenizer = from_tokenizer(tokenizer, n_vocab=size, eos_token=eos)
+        except ValueError:  # a kind that the library does not know; it may still know what each token writes
+            self._tokenizer = LLTokenizer(TokenizerWrapper(_Pieces(tokenizer, size, ends)), n_vocab=size, eos_token=eos)
         self.compiled = lru_cache(_COMPILED)(self._compile)
 
     def _compile(self, schema: str) -> Any:

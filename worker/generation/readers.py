@@ -10,6 +10,8 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from transformers import DynamicCache
 
+from worker.generation.kv_cache import roomy_cache
+
 _MEMORIES = ("past_key_values", "cache_params", "state")  # attention's, Mamba's and RWKV's, given out and taken in again
 _PROBES = ((3, 1, 4, 1, 5, 9, 2), (2, 7, 1))  # token ids, of unequal number
 _TOLERANCE = 1e-3  # of the largest logit
@@ -52,7 +54,7 @@ class Readers:
         self._forget()
 
     def _forget(self) -> None:
-        self._cache = DynamicCache()
+        self._cache = roomy_cache()
         self._adapters: list[str] = []
         self._padding = torch.zeros(0, dtype=torch.long, device=self._model.device)  # [texts], in tokens
         self._padded = False
@@ -61,7 +63,7 @@ class Readers:
     def add(self, ids: Sequence[int], adapter: str | None = None) -> torch.Tensor:
         """Reads the beginning of one more text, which is then the last one: its logits [1, vocabulary], on the CPU."""
         inputs = torch.tensor([list(ids)], device=self._padding.device)
-        cache = DynamicCache()
+        cache = roomy_cache()
         places = torch.arange(len(ids), device=inputs.device)[None]
         told: dict[str, Any] = {"position_ids": places, "past_key_values": cache}
         if adapter:
@@ -126,7 +128,7 @@ def _padded(tensor: torch.Tensor, number: int) -> torch.Tensor:
 
 
 def _cache_of(layers: Iterable[tuple[torch.Tensor, ...]]) -> DynamicCache:
-    cache = DynamicCache()
+    cache = roomy_cache()
     for number, (keys, values) in enumerate(layers):
         cache.update(keys, values, number)
     return cache

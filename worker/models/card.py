@@ -18,8 +18,9 @@ text = model.generate(**prompt, max_new_tokens=60, do_sample=True, temperature=0
 print(tokenizer.decode(text[0], skip_special_tokens=True))
 ```"""
 
-_GGUF = """llama.cpp tells tokenizers by their vocabulary, and does not know this one, made from the run's own text. Its
-`convert_hf_to_gguf.py` converts this folder once its `get_vocab_base_pre` answers `gpt-2`, which splits text alike."""
+_GGUF = """Export, on the run's page in Trainboard, makes a .gguf file for llama.cpp and Ollama, and has llama.cpp prove that
+it answers as this model does. llama.cpp's own `convert_hf_to_gguf.py` does not convert this folder: it tells tokenizers by
+their vocabulary, and this one was made from the run's own text."""
 
 _IN_4_BITS = """It was trained beside its base in 4 bits, and does best beside the same:
 `from_pretrained(..., quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",

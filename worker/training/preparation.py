@@ -17,7 +17,7 @@ from worker.data.corpus import Corpus, Examples
 from worker.data.encoding import plain_chat_template
 from worker.data.mixture import Mixture, mix
 from worker.data.split import ALONE
-from worker.errors import DeviceError, ModelError
+from worker.errors import CheckpointError, DeviceError, ModelError
 from worker.process.control import StopSwitch
 from worker.training import data_marks, data_report
 
@@ -57,8 +57,11 @@ def prepare(
     if group is None or group.first:
         sweep(run_dir)
     folder = saver.latest_whole(run_dir, lambda text: say(text, "warning")) if going_on else None
+    if folder is None and job.is_exact_fork:
+        raise CheckpointError("The checkpoint that this run was to go on from cannot be used.", "Fork from another one.")
     import torch
 
+    from worker.training import resume
     from worker.training.trainer import Trainer
 
     try:
@@ -72,20 +75,7 @@ def prepare(
             "The model does not fit into the GPU's memory.",
             "Choose a smaller model, or free the GPU: another program may be using its memory.",
         ) from error
-    return trainer, _go_on(trainer, folder, say) if going_on else None
-
-
-def _go_on(trainer: Trainer, folder: Path | None, say: Callable[[str], None]) -> int:
-    """Brings ``trainer`` to where the checkpoint in ``folder`` was saved, and says how exact what follows will be."""
-    if folder is None:
-        say("No checkpoint had been saved, so training starts over.")
-        return 0
-    from worker.training import resume
-
-    reasons = resume.restore(trainer, folder)
-    outcome = f"close to, but not bit for bit, because {', and '.join(reasons)}" if reasons else "bit for bit"
-    say(f"Going on after update {trainer.step}: what follows is what it would have been without the break, {outcome}.")
-    return trainer.step
+    return trainer, resume.go_on(trainer, folder, say) if going_on else None
 
 
 def make_setup(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,6 +69,24 @@ def write(training: Training, tensors: dict[str, torch.Tensor], folder: Path) ->
         **training_state.python_and_numpy_random(),
     )
     training_state.write_state(folder, progress, tensors)
+
+
+def go_on(training: Training, folder: Path | None, say: Callable[[str], None]) -> int:
+    """Brings a fresh ``training`` to where the checkpoint in ``folder`` was saved, says how exact what follows will be, and
+    returns the update that it was saved after. Raises CheckpointError."""
+    if folder is None:
+        say("No checkpoint had been saved, so training starts over.")
+        return 0
+    reasons = restore(training, folder)
+    origin = training.setup.job.origin
+    if origin and origin.state == "exact" and origin.step == training.step:
+        training.saver.tell_taken_over(training.evaluator.history)
+        what = f"What differs: {', and '.join(reasons)}" if reasons else "Nothing differs"
+        say(f"Going on where {origin.name} stood after update {training.step}, with all that it remembered. {what}.")
+        return training.step
+    outcome = f"close to, but not bit for bit, because {', and '.join(reasons)}" if reasons else "bit for bit"
+    say(f"Going on after update {training.step}: what follows is what it would have been without the break, {outcome}.")
+    return training.step
 
 
 def restore(training: Training, folder: Path) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +16,12 @@ from worker.contract import RowLoss, RowsEvent
 from worker.data.corpus import Examples
 
 _KEPT = 4  # updates: a row may show in the loss of the update that learns it, or spoil those that follow
-_KNOWN = 16  # updates before one can be called unusual
+_KNOWN = 16  # updates before one can be called unusual, and by whose median it is
 _REMEMBERED = 64
 _FAR = 6.0  # spreads above the usual loss; of 10,000 updates with losses in a bell curve, none gets there
 _MAD_TO_DEVIATION = 1.4826  # of a bell curve
 _LEAST = 0.02  # of the usual loss: below, nobody would see it in the chart
+_FEWEST = 3  # examples whose median says anything
 _OF_SPIKE, _OF_EVALUATION, _FEWER = 20, 100, 10
 _EVALUATIONS_IN_FULL = 20  # of a run with more, each but the last names fewer, as the log is read by many
 _TEXT_TOKENS, _TEXT_CHARACTERS = 120, 160
@@ -41,7 +45,7 @@ class Rows(NamedTuple):
         return Rows(self.numbers[chosen], self.losses[chosen], self.scores[chosen])
 
 
-def rows_of(examples: Examples, numbers: Sequence[int], token_losses: Floats, usual: float = -np.inf) -> Rows:
+def scored_rows(examples: Examples, numbers: Sequence[int], token_losses: Floats, usual: float = -np.inf) -> Rows:
     """Of examples whose trained tokens have these losses, one example after the other.
 
     An example stands out by (its loss - the usual one)·√tokens: in units of what chance does to a mean of so many tokens, so
@@ -52,8 +56,8 @@ def rows_of(examples: Examples, numbers: Sequence[int], token_losses: Floats, us
     tokens = np.asarray(examples.trained[places])
     losses = np.add.reduceat(token_losses.astype(np.float64), np.cumsum([0, *tokens[:-1]])) / tokens
     finite = losses[np.isfinite(losses)]
-    middle = max(usual, float(np.median(finite)) if len(finite) > 2 else -np.inf)
-    return Rows(places, losses, (losses - (middle if np.isfinite(middle) else 0.0)) * np.sqrt(tokens))
+    middle = max(usual, statistics.median(finite.tolist()) if len(finite) >= _FEWEST else 0.0)
+    return Rows(places, losses, (losses - middle) * np.sqrt(tokens))
 
 
 class RowWatch:
@@ -73,27 +77,27 @@ class RowWatch:
 
     def note(self, step: int, loss: float, numbers: Sequence[int], token_losses: Floats) -> RowsEvent | None:
         """Update ``step`` had this mean ``loss``. Returns what stands out if that begins a spike, or is no number."""
-        usual = float(np.median(self._losses)) if self._losses else -np.inf
-        rows = rows_of(self._train, numbers, token_losses, usual)
+        usual = statistics.median(list(self._losses)[-_KNOWN:]) if self._losses else -math.inf
+        rows = scored_rows(self._train, numbers, token_losses, usual)
         self._kept.append(rows)
-        self._learned.append(rows.worst(_OF_EVALUATION))
+        self._learned.append(rows)
         if len(self._learned) > _REMEMBERED:
             self._learned = [_joined(self._learned).worst(_OF_EVALUATION)]
-        was_high, self._high = self._high, self._is_high(loss)
-        if np.isfinite(loss):
+        was_high, self._high = self._high, self._is_high(loss, usual)
+        if math.isfinite(loss):
             self._losses.append(loss)
         if was_high or not self._high:
             return None
         return RowsEvent(step=step, cause="spike", rows=self._told(_joined(self._kept).worst(_OF_SPIKE)))
 
-    def _is_high(self, loss: float) -> bool:
-        if not np.isfinite(loss):
+    def _is_high(self, loss: float, usual: float) -> bool:
+        if not math.isfinite(loss):
             return True
         if len(self._losses) < _KNOWN:
             return False
-        known = np.array(self._losses)
-        usual = float(np.median(known))
-        spread = _MAD_TO_DEVIATION * float(np.median(np.abs(known - usual)))
+        # Of neighbours, so that a loss that falls or rises steadily is none that spreads.
+        steps = statistics.median(abs(later - earlier) for earlier, later in pairwise(self._losses))
+        spread = _MAD_TO_DEVIATION * steps / math.sqrt(2)
         return loss - usual > max(_FAR * spread, _LEAST * usual)
 
     def at_evaluation(
@@ -108,7 +112,7 @@ class RowWatch:
             rows = _joined(self._learned).worst(most)
             found.append(RowsEvent(step=step, cause="training", rows=self._told(rows)))
         if losses is not None:
-            rows = rows_of(validation, range(len(validation)), losses).worst(most)
+            rows = scored_rows(validation, range(len(validation)), losses).worst(most)
             found.append(RowsEvent(step=step, cause="evaluation", rows=self._told(rows, validation, name)))
         self._learned = []
         return found

@@ -18,14 +18,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
 
-from worker.contract import EvaluationEvent
+from worker.contract import STATE_FILE, EvaluationEvent
 from worker.devices.precision import Precision
 from worker.distributed.group import Group
 from worker.distributed.sharding import like, whole
 from worker.errors import CheckpointError
 from worker.training.setup import Setup
 
-STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
 
 _ARITHMETIC = 1

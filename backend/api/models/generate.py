@@ -18,7 +18,6 @@ from backend.errors import InvalidFieldError
 from backend.schemas.generation import Conversation, ModelName, Prompt, SamplingSettings, Turn
 from backend.schemas.system import Generation
 from backend.services import Services
-from backend.system.devices import for_texts
 from worker.contract import ModelSource
 
 router = APIRouter(prefix="/api/generate", tags=["generate"], default_response_class=EventSourceResponse)
@@ -81,7 +80,6 @@ async def order_of(request: GenerateRequest, services: Services) -> dict[str, An
         "op": "generate",
         "model": source.model_dump(),
         "name": request.model,
-        "device": device_for_texts(services),
         "chat": (variables or {}) if in_chat or request.messages else None,
         "logprobs": request.logprobs or request.top_logprobs is not None,
     }
@@ -103,11 +101,6 @@ def check_learned(name: str, source: ModelSource, field: str = "model") -> None:
     """Raises InvalidFieldError for a model that has learned nothing yet."""
     if source.kind == "built_in":
         raise InvalidFieldError(field, f"{name} knows nothing yet.", hint="Train it, then prompt the run's model.")
-
-
-def device_for_texts(services: Services) -> str:
-    """No GPU while a run trains on one."""
-    return for_texts(services.supervisor.busy_devices())
 
 
 async def _events(services: Services, order: dict[str, Any], model: str) -> AsyncGenerator[dict[str, Any], None]:

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import ServicesDep, place_in
 from backend.api.events import as_events
-from backend.api.models.generate import check_learned, device_for_texts
+from backend.api.models.generate import check_learned
 from backend.errors import InvalidFieldError
 from backend.schemas.generation import ModelName
 from backend.schemas.scores import ScoredText, ScoredTexts
@@ -61,7 +61,6 @@ async def _events(
             "op": "score",
             "model": source.model_dump(),
             "name": name,
-            "device": device_for_texts(services),
             **request.model_dump(include={"text", "top"}),
         }
         async with aclosing(services.generator.ask(order)) as replies:

@@ -8,13 +8,22 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend.api.deps import ServicesDep
-from backend.runs import history, lifecycle
+from backend.runs import health, history, lifecycle
+from backend.runs.health import HeldFinding
+from backend.schemas.base import Schema
 from backend.schemas.runs import CheckpointList, EventPage, LogChunk, SampleList
 from worker.contract import LOG_FILE
 
 router = APIRouter(prefix="/api/runs/{run_id}", tags=["history"])
 
 LOG_CHUNK_BYTES = 64 * 1024
+
+
+class FindingList(Schema):
+    """Open a stream after ``stream_cursor`` to miss none that follows."""
+
+    items: list[HeldFinding]
+    stream_cursor: int
 
 
 @router.get("/events")
@@ -71,3 +80,15 @@ def get_checkpoints(run_id: str, services: ServicesDep) -> CheckpointList:
         lifecycle.row(connection, run_id)
         items = history.checkpoints(connection, run_id, services.settings.runs_dir / run_id)
         return CheckpointList(items=items, stream_cursor=lifecycle.newest_cursor(connection))
+
+
+@router.get("/findings")
+def get_findings(run_id: str, services: ServicesDep) -> FindingList:
+    """What the coach finds of the run's health now, the worst first; of a healthy run that learns, that."""
+    with services.database.read() as connection:
+        run = lifecycle.row(connection, run_id)
+    if run.findings is None and run.status in lifecycle.TERMINAL:  # it ended under an edition without a coach
+        services.coach.catch_up(run_id, run.step)
+    with services.database.read() as connection:
+        items = health.holding(connection, run_id)
+        return FindingList(items=items, stream_cursor=lifecycle.newest_cursor(connection))

@@ -8,18 +8,17 @@ from typing import Annotated
 from anyio import from_thread
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection
 
 from backend.api.deps import ServicesDep, parts_of
 from backend.errors import ApiError, InvalidFieldError
-from backend.runs import about, lifecycle, queries
+from backend.runs import about, creation, lifecycle, queries
 from backend.runs.about import AboutChange
-from backend.runs.jobs import plan, write_job
+from backend.runs.jobs import plan
 from backend.runs.preflight import require_fitting
 from backend.runs.queries import Archived, Order, Sort
 from backend.schemas.names import RUN_ID_PATTERN
 from backend.schemas.runs import Deletion, Refusal, Run, RunList
-from worker.contract import RunConfig
+from worker.contract import RunConfig, RunOrigin, changes_between
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 
@@ -37,40 +36,30 @@ def create_run(
     response: Response,
     idempotency_key: Annotated[str | None, Header(max_length=200, description="Send twice, get one run")] = None,
     override: Annotated[bool, Query(description="Start although its preflight said that it does not fit")] = False,
+    from_run: Annotated[
+        str | None, Query(alias="from", max_length=40, description="Id of the run whose settings these were, for its origin")
+    ] = None,
 ) -> Run:
     """Check a configuration, store it as a run, and queue it. The same Idempotency-Key answers with the same run.
 
     One whose preflight was asked for and said that it does not fit is refused, unless ``override``.
     """
     with services.database.read() as connection:
-        if known := _already_made(connection, idempotency_key):
+        if known := creation.already_made(connection, idempotency_key):
             response.status_code = 200
             return known
+        like = lifecycle.row(connection, from_run) if from_run else None
     planned = plan(config, services.catalog, services.datasets, services.devices)
     predicted = services.estimates.known(planned)
     if predicted and not override:
         require_fitting(predicted)
-    directory = None
-    try:
-        with services.database.write() as connection:
-            if known := _already_made(connection, idempotency_key):  # by a request that came at the same moment
-                response.status_code = 200
-                return known
-            planned.check()  # again, now that nothing can be deleted until the run is there
-            run_id = _unused_id(services)
-            directory = services.settings.runs_dir / run_id
-            name = planned.name if config.name else lifecycle.free_name(connection, planned.name)
-            named = planned._replace(config=planned.config.model_copy(update={"name": name}))
-            directory.mkdir()
-            write_job(directory, named.job(run_id))
-            lifecycle.create(connection, run_id, name, named.config, idempotency_key, predicted)
-            run = lifecycle.get(connection, run_id)
-    except BaseException:
-        if directory:
-            shutil.rmtree(directory, ignore_errors=True)  # a run that is not in the database is not there at all
-        raise
+    if like:
+        changes = changes_between(RunConfig.model_validate_json(like.config), planned.config)
+        planned = planned._replace(origin=RunOrigin(run=like.id, name=like.name, step=None, state="start", changes=changes))
+    made = creation.create(services.database, services.settings.runs_dir, planned, idempotency_key, predicted)
+    response.status_code = 200 if made.known else 201
     services.supervisor.wake()
-    return run
+    return made.run
 
 
 @router.get("")
@@ -181,14 +170,3 @@ def kill_run(run_id: str, services: ServicesDep) -> Run:
     """End a worker that does not answer to stop. What it had not saved is lost."""
     services.supervisor.kill(run_id)
     return get_run(run_id, services)
-
-
-def _already_made(connection: Connection, idempotency_key: str | None) -> Run | None:
-    known = lifecycle.find_by_key(connection, idempotency_key) if idempotency_key else None
-    return lifecycle.get(connection, known) if known else None
-
-
-def _unused_id(services: ServicesDep) -> str:
-    while (services.settings.runs_dir / (run_id := lifecycle.new_id())).exists():
-        pass
-    return run_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ from backend.api.v1.jobs import (
 from backend.api.v1.tools import CallReader, for_template
 from backend.errors import InvalidFieldError, as_openai
 from backend.schemas.openai import ChatCompletion, ChatMessage, Completion, Several
+from backend.schemas.toolbox import Toolbox
 from backend.services import Services
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -63,14 +64,10 @@ async def _complete(request: Completion, services: Services) -> Response:
 
 async def _answer(request: ChatCompletion, services: Services) -> Response:
     top = (request.top_logprobs or 0) if request.logprobs else None
-    names = request.callable_names()
-    if request.forces_call() and not names:
-        raise InvalidFieldError("tool_choice", "tool_choice asks for a tool that is not among the tools.")
     messages = [_message(each) for each in request.messages]
-    tools = [each.model_dump(exclude_unset=True) for each in request.offered()]
-    answers = _Answers(names)
+    answers = _Answers(request.toolbox())
     length = request.max_completion_tokens or request.max_tokens or LONGEST_ANSWER
-    orders = [{"messages": messages, "tools": tools, "top_logprobs": top}] * (request.n or 1)
+    orders = [{"messages": messages, "top_logprobs": top}] * (request.n or 1)
     texts = await begin_texts(services, request, orders, max_new_tokens=length, logprobs=top is not None)
     head = {"id": f"chatcmpl-{uuid4().hex}", "object": "chat.completion" + (".chunk" if request.stream else "")}
     if request.stream:
@@ -145,29 +142,22 @@ def _text_logprobs(tokens: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 class _Answers:
-    """The choices of a conversation's reply. Calls of tools with these ``names`` are told apart from text."""
+    """The choices of a conversation's reply. Calls of tools are told apart from text."""
 
-    def __init__(self, names: Collection[str]) -> None:
-        self._readers: dict[int, CallReader] = defaultdict(lambda: CallReader(names))
+    def __init__(self, toolbox: Toolbox) -> None:
+        self._readers = defaultdict[int, CallReader](lambda: CallReader(toolbox.names, several=toolbox.several))
 
     def whole(self, number: int, tokens: list[dict[str, Any]], finish: str | None) -> dict[str, Any]:
-        content, calls = self._read(number, tokens, True)
+        content, calls = self._readers[number].read(written(tokens), ended=True)
         message = {"role": "assistant", "content": content or None if calls else content, "refusal": None}
         return self._choice(number, "message", message | ({"tool_calls": calls} if calls else {}), tokens, finish)
 
     def part(self, number: int, tokens: list[dict[str, Any]], finish: str | None) -> dict[str, Any]:
-        content, calls = self._read(number, tokens, finish is not None)
+        content, calls = self._readers[number].read(written(tokens), ended=finish is not None)
         delta: dict[str, Any] = {"content": content} if content or tokens else {}
         if calls:
             delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(calls)]
         return self._choice(number, "delta", delta, tokens, finish)
-
-    def _read(self, number: int, tokens: list[dict[str, Any]], ended: bool) -> tuple[str, list[dict[str, Any]]]:
-        """What is certain of an answer: text and calls."""
-        reader = self._readers[number]
-        text = reader.push(written(tokens))
-        rest, calls = reader.rest() if ended else ("", [])
-        return text + rest, calls
 
     @staticmethod
     def _choice(

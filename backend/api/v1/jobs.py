@@ -14,7 +14,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from backend.api.deps import place_in
-from backend.api.models.generate import check_learned, device_for_texts
+from backend.api.models.generate import check_learned
 from backend.api.models.listing import listed
 from backend.errors import INTERNAL, ErrorDetail, InvalidFieldError, NotFoundError, failure
 from backend.runs import history, lifecycle
@@ -68,14 +68,17 @@ async def begin_texts(services: Services, request: Common, orders: Sequence[dict
     """
     if field := request.unsupported():
         raise InvalidFieldError(field, f"{field} is not supported here.", hint="Leave it out.")
+    toolbox = request.toolbox()
+    if toolbox.forced and not toolbox.names:
+        raise InvalidFieldError("tool_choice", "tool_choice asks for a tool that is not among the tools.")
     name = await run_in_threadpool(name_of, services, request.model)
     source = await run_in_threadpool(resolve, services, name)
     same = {
         "op": "generate",
         "model": source.model_dump(),
         "name": name,
-        "device": device_for_texts(services),
         "truncate": False,
+        "tools": toolbox.for_template(),
         **request.sampling(),
         **common,
     }

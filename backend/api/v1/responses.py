@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -25,8 +25,9 @@ from backend.api.v1.jobs import (
     unless_left,
     written,
 )
+from backend.api.v1.tools import CallReader, add_call, call_of, for_template
 from backend.errors import ErrorDetail, InvalidFieldError
-from backend.schemas.openai import ResponseRequest
+from backend.schemas.openai import InputItem, ResponseRequest
 from backend.services import Services
 
 router = APIRouter(prefix="/v1/responses", tags=["openai"])
@@ -52,7 +53,8 @@ async def _respond(request: ResponseRequest, services: Services) -> Response:
     if request.stream:
         return stream_of(answer.events(texts), _broken)
     ((tokens,), (end,)) = await texts.whole()
-    return JSONResponse(answer.ended(tokens, end))
+    answer.read(tokens, ended=True)
+    return JSONResponse(answer.whole(end))
 
 
 def _messages(request: ResponseRequest) -> list[dict[str, Any]]:
@@ -60,21 +62,49 @@ def _messages(request: ResponseRequest) -> list[dict[str, Any]]:
     if isinstance(request.input, str):
         return [*messages, {"role": "user", "content": request.input}]
     for item in request.input:
-        if item.type != "message" or item.role is None:
-            raise InvalidFieldError("input", f"An item of type {item.type!r} is not supported: these models read messages.")
+        _add(messages, item)
+    return [for_template(message) for message in messages]
+
+
+def _add(messages: list[dict[str, Any]], item: InputItem) -> None:
+    """A call belongs to the answer before it, as a model writes both in one."""
+    if item.type == "message" and item.role is not None:
         messages.append({"role": item.role, "content": text_of(item.content, "input")})
-    return messages
+    elif item.type == "function_call" and item.name:
+        add_call(messages, call_of(item.call_id, item.name, item.arguments or "{}"))
+    elif item.type == "function_call_output":
+        messages.append({"role": "tool", "tool_call_id": item.call_id, "content": text_of(item.output, "input")})
+    else:
+        raise InvalidFieldError(
+            "input", f"An item of type {item.type!r} is not supported: these models read messages, and calls by name."
+        )
 
 
 class _Answer:
-    """One response: the object that tells of it, and the events on its way there."""
+    """One response: what has been read of it, the object that tells of it, and the events on its way there."""
 
     def __init__(self, request: ResponseRequest) -> None:
         self._request = request
         self._id, self._item, self._time = f"resp_{uuid4().hex}", f"msg_{uuid4().hex}", time.time()
+        toolbox = request.toolbox()
+        self._reader = CallReader(toolbox.names, several=toolbox.several)
+        self._text = ""
+        self._calls: list[dict[str, Any]] = []
+        self._held: list[dict[str, Any]] = []  # tokens of what may be a call, whose chances nobody is told
+        self._tokens: list[dict[str, Any]] = []  # of the text
 
-    def ended(self, tokens: list[dict[str, Any]], end: dict[str, Any]) -> dict[str, Any]:
-        """The whole."""
+    def read(self, tokens: list[dict[str, Any]], *, ended: bool) -> tuple[str, list[dict[str, Any]]]:
+        """What is text for certain with these, and the tokens of it."""
+        text, self._calls = self._reader.read(written(tokens), ended=ended)
+        self._held += tokens
+        if not text and (self._calls or not ended):
+            return "", []
+        told, self._held = self._held, []
+        self._text, self._tokens = self._text + text, self._tokens + told
+        return text, told
+
+    def whole(self, end: dict[str, Any]) -> dict[str, Any]:
+        """The response once all is read."""
         cut = end["finish_reason"] == "length"
         read, wrote = end["prompt_tokens"], end["completion_tokens"]
         usage = {
@@ -86,36 +116,44 @@ class _Answer:
         }
         status = "incomplete" if cut else "completed"
         why = {"reason": "max_output_tokens"} if cut else None
-        return self._told(status, [self._message(status, tokens)], usage=usage, incomplete_details=why)
+        said = [self._message(status)] if self._text or not self._calls else []
+        output = [*said, *map(_call_item, self._calls)]
+        return self._told(status, output, usage=usage, incomplete_details=why)
 
     async def events(self, texts: Texts) -> AsyncGenerator[ServerSentEvent, None]:
-        """A response begins, has one item of one part, which grows, and all three end."""
+        """A response begins, has an item of one part, which grows, and one for each call, and ends."""
         numbers = itertools.count()
-        item = {"output_index": 0, "item_id": self._item}
-        part = {**item, "content_index": 0}
+        part = {"output_index": 0, "item_id": self._item, "content_index": 0}
 
         def tell(kind: str, **data: Any) -> ServerSentEvent:
             return event({"type": f"response.{kind}", "sequence_number": next(numbers), **data}, named=True)
 
-        begun = self._told("in_progress", [])
+        begun, says = self._told("in_progress", []), False
         yield tell("created", response=begun)
         yield tell("in_progress", response=begun)
-        yield tell("output_item.added", output_index=0, item={**self._message("in_progress", []), "content": []})
-        yield tell("content_part.added", **part, part=self._content([]))
-        tokens: list[dict[str, Any]] = []
         async for more in texts.parts():
-            tokens += more.tokens
-            if more.tokens:
-                yield tell("output_text.delta", **part, delta=written(more.tokens), logprobs=self._logprobs(more.tokens))
+            text, tokens = self.read(more.tokens, ended=more.end is not None)
+            if not says and (text or (more.end and not self._calls)):
+                says = True
+                yield tell("output_item.added", output_index=0, item={**self._message("in_progress"), "content": []})
+                yield tell("content_part.added", **part, part={**self._content(), "text": "", "logprobs": []})
+            if tokens:
+                yield tell("output_text.delta", **part, delta=text, logprobs=self._logprobs(tokens))
             if more.end:
-                response = self.ended(tokens, more.end)
-                yield tell("output_text.done", **part, text=written(tokens), logprobs=self._logprobs(tokens))
-                yield tell("content_part.done", **part, part=self._content(tokens))
-                yield tell("output_item.done", output_index=0, item=response["output"][0])
+                response = self.whole(more.end)
+                if says:
+                    yield tell("output_text.done", **part, text=self._text, logprobs=self._logprobs(self._tokens))
+                    yield tell("content_part.done", **part, part=self._content())
+                    yield tell("output_item.done", output_index=0, item=response["output"][0])
+                for index, item in enumerate(response["output"][int(says) :], start=int(says)):
+                    for each in _call_events(tell, index, item):
+                        yield each
                 yield tell(response["status"], response=response)
 
     def _told(self, status: str, output: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        request = self._request
+        request = self._request.model_dump(
+            include={"instructions", "max_output_tokens", "model", "temperature", "tool_choice", "tools", "top_p"}
+        )
         return {
             "id": self._id,
             "object": "response",
@@ -123,35 +161,45 @@ class _Answer:
             "status": status,
             "error": None,
             "incomplete_details": None,
-            "instructions": request.instructions,
-            "max_output_tokens": request.max_output_tokens,
-            "metadata": request.metadata or {},
-            "model": request.model,
+            "metadata": self._request.metadata or {},
             "output": output,
-            "parallel_tool_calls": False,
+            "parallel_tool_calls": self._request.parallel_tool_calls is not False,
             "previous_response_id": None,
             "reasoning": None,
             "store": False,
-            "temperature": request.temperature,
             "text": {"format": {"type": "text"}},
-            "tool_choice": "none",
-            "tools": [],
-            "top_logprobs": request.top_logprobs or 0,
-            "top_p": request.top_p,
-            "truncation": request.truncation or "disabled",
+            "top_logprobs": self._request.top_logprobs or 0,
+            "truncation": self._request.truncation or "disabled",
             "usage": None,
+            **request,
+            "tool_choice": request["tool_choice"] or "auto",
+            "tools": request["tools"] or [],
             **more,
         }
 
-    def _message(self, status: str, tokens: list[dict[str, Any]]) -> dict[str, Any]:
-        content = [self._content(tokens)]
-        return {"id": self._item, "type": "message", "role": "assistant", "status": status, "content": content}
+    def _message(self, status: str) -> dict[str, Any]:
+        return {"id": self._item, "type": "message", "role": "assistant", "status": status, "content": [self._content()]}
 
-    def _content(self, tokens: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"type": "output_text", "text": written(tokens), "annotations": [], "logprobs": self._logprobs(tokens)}
+    def _content(self) -> dict[str, Any]:
+        logprobs = self._logprobs(self._tokens)
+        return {"type": "output_text", "text": self._text, "annotations": [], "logprobs": logprobs}
 
     def _logprobs(self, tokens: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [with_logprobs(token) for token in tokens] if self._request.wants_logprobs else []
+
+
+def _call_item(call: dict[str, Any]) -> dict[str, Any]:
+    told = {"id": f"fc_{uuid4().hex}", "type": "function_call", "status": "completed", "call_id": call["id"]}
+    return {**told, **call["function"]}
+
+
+def _call_events(tell: Callable[..., ServerSentEvent], index: int, item: dict[str, Any]) -> Iterator[ServerSentEvent]:
+    """A call is known whole or not at all, so its arguments come in one piece."""
+    place = {"output_index": index, "item_id": item["id"]}
+    yield tell("output_item.added", output_index=index, item={**item, "arguments": "", "status": "in_progress"})
+    yield tell("function_call_arguments.delta", **place, delta=item["arguments"])
+    yield tell("function_call_arguments.done", **place, name=item["name"], arguments=item["arguments"])
+    yield tell("output_item.done", output_index=index, item=item)
 
 
 def _broken(detail: ErrorDetail) -> ServerSentEvent:

@@ -18,14 +18,22 @@ _DECODER = json.JSONDecoder()
 
 
 class CallReader:
-    """Takes an answer as it comes, and tells text from calls of tools with these ``names``.
+    """Takes an answer as it comes, and tells text from calls of tools with these ``names``: of ``several`` calls, or of the
+    first alone.
 
     All from where a call may begin is held back until the answer has ended.
     """
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Collection[str], *, several: bool = True) -> None:
         self._names = names
+        self._most = None if several else 1
         self._shown, self._held = "", ""
+
+    def read(self, text: str, *, ended: bool) -> tuple[str, list[dict[str, Any]]]:
+        """What is certain with ``text``: text, and once the answer has ended the calls as OpenAI's clients read them."""
+        text = self.push(text)
+        rest, calls = self.rest() if ended else ("", [])
+        return text + rest, calls
 
     def push(self, text: str) -> str:
         """What is text for certain."""
@@ -41,7 +49,7 @@ class CallReader:
         return text
 
     def rest(self) -> tuple[str, list[dict[str, Any]]]:
-        """What was held back: text, and calls as OpenAI's clients read them. Without a call all is text."""
+        """What was held back: text, and calls. Without a call all is text."""
         calls, text, place = [], "", 0
         while place < len(self._held):
             found = self._call_at(place) if self._held[place] == "{" else None
@@ -55,7 +63,7 @@ class CallReader:
             return self._held, []
         for mark in _MARKS:
             text = text.replace(mark, "")
-        return ("" if not text.strip("[], \n") else text), calls
+        return ("" if not text.strip("[], \n") else text), calls[: self._most]
 
     def _call_at(self, place: int) -> tuple[dict[str, Any], int] | None:
         try:
@@ -65,13 +73,25 @@ class CallReader:
         arguments = found.get("arguments", found.get("parameters"))
         if found.get("name") not in self._names or not isinstance(arguments, dict):
             return None
-        function = {"name": found["name"], "arguments": json.dumps(arguments, ensure_ascii=False)}
-        return {"id": f"call_{uuid4().hex[:24]}", "type": "function", "function": function}, end
+        written = json.dumps(arguments, ensure_ascii=False)
+        return call_of(f"call_{uuid4().hex[:24]}", found["name"], written), end
 
 
 def _overlap(text: str, opening: str) -> int:
     """Length of the longest end of ``text`` that ``opening`` begins with."""
     return next((size for size in range(len(opening) - 1, 0, -1) if text.endswith(opening[:size])), 0)
+
+
+def call_of(call_id: str | None, name: str, arguments: str | dict[str, Any]) -> dict[str, Any]:
+    """A call as OpenAI's conversations have it."""
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def add_call(messages: list[dict[str, Any]], call: dict[str, Any]) -> None:
+    """Adds a call to the answer that ``messages`` end with; if they end with none, to one of calls alone."""
+    if not messages or messages[-1]["role"] != "assistant":
+        messages.append({"role": "assistant", "content": ""})
+    messages[-1].setdefault("tool_calls", []).append(call)
 
 
 def for_template(message: dict[str, Any]) -> dict[str, Any]:

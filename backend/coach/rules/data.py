@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
-from backend.coach.trend import change, course, noise
+from backend.coach.trend import change_of, course, noise
 
 COPIES = 0.05
 """Share of copies from which it counts: a few happen in all collected text, and change little."""
@@ -194,7 +194,7 @@ def mismatched_targets(record: RunRecord) -> Finding | None:
     path = course(record.loss)
     if len(told) < 2 or not told[-1]["step"] or len(record.loss.step) < 2 * _FEWEST_PAIRS:
         return None
-    late = change(path.part(0.45, 0.65), path.part(0.65, 0.9), path.noise)
+    late = change_of(path.part(0.45, 0.65), path.part(0.65, 0.9), path.noise)
     settled = abs(late.share) + 2 * late.error / late.before < SETTLED
     gain, level = told[-1]["question_gain"], told[-1]["loss"]
     if not settled or level is None or level > LEARNED * float(path.value[0]) or gain > GAIN * level:

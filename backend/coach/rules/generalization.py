@@ -101,11 +101,8 @@ def too_little_data(record: RunRecord) -> Finding | None:
         "passes over the data": round(record.epoch, 1),
         "training loss now (nats)": round(level, 4),
     }
-    fix = None
     if tested:
-        best = min(tested, key=lambda one: float(one["loss"]))
         evidence["validation loss now (nats)"] = round(tested[-1]["loss"], 4)
-        fix = {"max_steps": best["step"]} if 0 < best["step"] < record.step else None
     return Finding(
         rule="too_little_data",
         level="warning",
@@ -114,7 +111,6 @@ def too_little_data(record: RunRecord) -> Finding | None:
         evidence=evidence,
         text=f"{examples:,} examples have been seen {record.epoch:.0f} times each: the model learns them by heart.",
         advice="Bring more examples, a thousand or so, or start from a trained model and make a few passes only.",
-        fix=fix,
     )
 
 

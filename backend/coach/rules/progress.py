@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
-from backend.coach.trend import Change, Course, change, course, noise
+from backend.coach.trend import Change, Course, change_of, course, noise
 
 NOTICEABLE = 0.02
 """A change of the loss below a fiftieth is called none: it shows in no text that the model writes."""
@@ -30,12 +30,12 @@ def learning(record: RunRecord) -> Finding | None:
     path = course(record.loss)
     if record.broken or len(record.loss.step) < FEWEST:
         return None
-    trained = change(path.part(0, 0.1), path.part(0.8, 1), path.noise)
+    trained = change_of(path.part(0, 0.1), path.part(0.8, 1), path.noise)
     falls = trained.share < 0 and trained.is_more_than(NOTICEABLE, ERRORS)
     tested = [one for one in record.evaluations if one["loss"] is not None]
     if len(tested) > 1:
         losses = np.array([one["loss"] for one in tested])
-        fallen = change(losses[:1], losses[-1:], noise(losses))
+        fallen = change_of(losses[:1], losses[-1:], noise(losses))
         if fallen.share < -NOTICEABLE and (falls or (len(tested) > 4 and fallen.is_more_than(NOTICEABLE, ERRORS))):
             return _learning(record, "validation loss", fallen, tested[0]["step"], tested[-1]["step"])
     return _learning(record, "training loss", trained, int(path.step[0]), int(path.step[-1])) if falls else None
@@ -69,10 +69,10 @@ def flat(record: RunRecord) -> Finding | None:
     path = course(record.loss)
     if len(record.loss.step) < LONG_ENOUGH or record.broken or record.is_warming_up:
         return None
-    whole = change(path.part(0, 0.2), path.part(0.7, 1), path.noise)
+    whole = change_of(path.part(0, 0.2), path.part(0.7, 1), path.noise)
     if not whole.is_more_than(NOTICEABLE, ERRORS):
         return _flat(record, path, 0.0, "has hardly moved since the beginning")
-    late = change(path.part(0.5, 0.75), path.part(0.75, 1), path.noise)
+    late = change_of(path.part(0.5, 0.75), path.part(0.75, 1), path.noise)
     surely = (
         len(record.loss.step) >= 2 * LONG_ENOUGH and abs(late.share) + 2 * late.error / abs(late.before) < NOTICEABLE
     )  # and not only drowned in noise
@@ -121,7 +121,7 @@ def rising(record: RunRecord) -> Finding | None:
     width = max(3, len(path.value) // 6)
     means = np.convolve(path.value, np.full(width, 1 / width), "valid")
     lowest = int(np.argmin(means))
-    now = change(path.value[lowest : lowest + width], path.value[-width:], path.noise)
+    now = change_of(path.value[lowest : lowest + width], path.value[-width:], path.noise)
     if lowest + 2 * width > len(path.value) or now.share < RISEN or not now.is_more_than(RISEN, ERRORS):
         return None
     begin = int(path.step[lowest + width // 2])

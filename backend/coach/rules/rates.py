@@ -118,11 +118,15 @@ def no_warmup(record: RunRecord) -> Finding | None:
     rates, loss = record.steps.curve("lr").known(), record.loss
     if len(loss.step) < FEWEST or not len(rates.step) or rates.mean[0] < AT_ONCE * rates.high.max():
         return None
+    if rates.step[0] > (record.facts.get("resumed_step") or 0) > 0:  # of a fork: another run has made the first ones
+        return None
     early = loss.mean[: min(max(8, len(loss.step) // 6), EARLY)]
     low, high, begin = _climb(early)
     if high - low < max(JUMP * low, 2 * noise(loss.mean)):
         return None
     place = begin + int(np.argmax(early[begin:]))
+    usual = usual_rate(record)
+    too_high = usual is not None and rates.high.max() > 2 * usual
     return Finding(
         rule="no_warmup",
         level="warning",
@@ -135,8 +139,9 @@ def no_warmup(record: RunRecord) -> Finding | None:
             "highest loss after (nats)": round(high, 4),
         },
         text=f"The first updates had the full learning rate, and the loss jumped from {low:.2f} to {high:.2f}.",
-        advice="Let the rate climb over the first tenth of the run (Warmup ratio 0.1).",
-        fix={"warmup_ratio": 0.1},
+        advice="Let the rate climb over the first tenth of the run (Warmup ratio 0.1)"
+        + (f", and to {usual:g} only, which is usual for the model." if too_high else "."),
+        fix={"warmup_ratio": 0.1, **({"learning_rate": usual} if too_high else {})},
     )
 
 

@@ -24,6 +24,7 @@
  * @property {(from: number, to: number) => void} onSelect a range of x was drawn
  * @property {(factor: number, around: number | null) => void} onZoom by keys, around a place on x; below 1 comes nearer
  * @property {() => void} onReset
+ * @property {(index: number) => void} onPin the row that was clicked, or where the keyboard's cursor is
  */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
@@ -127,6 +128,7 @@ function createPlot(host, { describe, data, look, plugins, actions }) {
       axes: axesOf(axis, look),
       plugins,
       hooks: {
+        ready: [(chart) => chart.over.addEventListener("click", () => pin(chart, actions))],
         draw: [announcer(host, data)],
         setCursor: [(chart) => chart.cursor.event && actions.onCursor(chart.cursor.idx ?? null)],
         setSelect: [(chart) => takeSelection(chart, actions.onSelect)],
@@ -160,6 +162,11 @@ function announcer(host, data) {
     drawn = newest.cursor;
     host.dispatchEvent(new CustomEvent("trainboard:drawn", { bubbles: true, detail: newest }));
   };
+}
+
+/** Of a click; uPlot keeps back the one that a drag ends in. @param {uPlot} chart @param {Actions} actions */
+function pin(chart, { onPin }) {
+  if (chart.cursor.idx != null) onPin(chart.cursor.idx);
 }
 
 /** @param {uPlot} chart @param {Actions["onSelect"]} onSelect */

@@ -60,8 +60,8 @@ export function HeatMap({ grid, shade, say, label }) {
   };
   const said = useComputed(() => cell.value && cell.value.row < rows && cell.value.column < columns ? cell.value : null).value;
   return html`
-    <div class="heat-map">
-      <ol class="heat-parts" aria-hidden="true" style=${`--row: ${height}px`}>
+    <div class="layers-map">
+      <ol class="layers-parts" aria-hidden="true" style=${`--row: ${height}px`}>
         ${grid.parts.map((part, row) => html`<li key=${part}>${row % every === 0 && part}</li>`)}
       </ol>
       <canvas
@@ -75,7 +75,7 @@ export function HeatMap({ grid, shade, say, label }) {
         onPointerLeave=${() => (cell.value = null)}
         onKeyDown=${press}
       ></canvas>
-      <p class="heat-said" aria-live="polite">${said ? say(said.row, said.column) : "Point at a cell to read it."}</p>
+      <p class="layers-said" aria-live="polite">${said ? say(said.row, said.column) : "Point at a cell to read it."}</p>
     </div>
   `;
 }

@@ -1,10 +1,10 @@
 /**
- * A chart by keys: arrows move the cursor, plus and minus zoom around it, 0 and Escape show the whole again.
+ * A chart by keys: arrows move the cursor, Enter pins it, plus and minus zoom around it, 0 and Escape show the whole again.
  *
  * @import { Actions } from "./chart.js"
  */
 
-export const KEYS_HELP = "Arrow keys move the cursor, plus and minus zoom, 0 or Escape shows all.";
+export const KEYS_HELP = "Arrow keys move the cursor, Enter pins it, plus and minus zoom, 0 or Escape shows all.";
 
 const NEARER = 0.5;
 const FAR_STRIDE = 10;
@@ -15,7 +15,7 @@ const FAR_STRIDE = 10;
  * @param {Actions} actions
  * @returns {boolean} whether the key meant something
  */
-export function onChartKey(event, plot, { onCursor, onZoom, onReset }) {
+export function onChartKey(event, plot, { onCursor, onZoom, onReset, onPin }) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   const stride = event.shiftKey ? FAR_STRIDE : 1;
   const { idx } = plot.cursor;
@@ -31,6 +31,9 @@ export function onChartKey(event, plot, { onCursor, onZoom, onReset }) {
     case "-":
       onZoom(event.key === "-" ? 1 / NEARER : NEARER, idx == null ? null : plot.data[0][idx]);
       return true;
+    case "Enter":
+      if (idx != null) onPin(idx);
+      return idx != null;
     case "0":
     case "Escape":
       onReset();

@@ -5,7 +5,7 @@
  *
  * @typedef {object} Mark
  * @property {number} at on x
- * @property {"checkpoint" | "warning"} kind
+ * @property {"checkpoint" | "warning" | "finding"} kind
  * @property {string} title
  */
 import { effect } from "@preact/signals";
@@ -115,4 +115,33 @@ export function brokenPlugin(places) {
     ctx.restore();
   };
   return { hooks: { draw } };
+}
+
+const LEAST_WIDTH = 3;
+
+/**
+ * A shaded band over a part of x.
+ *
+ * @param {ReadonlySignal<{ start: number, end: number } | null>} band on x
+ * @returns {uPlot.Plugin}
+ */
+export function bandPlugin(band) {
+  const shade = element("chart-band");
+  /** @param {uPlot} chart */
+  const place = (chart) => {
+    const { min = 0, max = 0 } = chart.scales.x;
+    const at = band.peek();
+    shade.hidden = at === null || at.end < min || at.start > max;
+    if (at === null || shade.hidden) return;
+    const [left, right] = [Math.max(at.start, min), Math.min(at.end, max)].map((x) => chart.valToPos(x, "x"));
+    shade.style.left = `${left}px`;
+    shade.style.width = `${Math.max(LEAST_WIDTH, right - left)}px`;
+  };
+  /** @param {uPlot} chart */
+  const ready = (chart) => {
+    chart.over.append(shade);
+    const stop = effect(() => (band.value, place(chart)));
+    chart.hooks.destroy = [...(chart.hooks.destroy ?? []), stop];
+  };
+  return { hooks: { ready, draw: place } };
 }

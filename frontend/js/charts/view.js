@@ -2,6 +2,8 @@
  * How the charts of a run's page are looked at, shared by all of them, by the samples' slider, and by the link.
  *
  * @import { Range, Choices } from "./view-link.js"
+ *
+ * @typedef {{ from: number, to: number, title: string }} Span steps, and what is there
  */
 import { signal } from "@preact/signals";
 import { runLink } from "../router.js";
@@ -17,6 +19,10 @@ export class ChartView {
   cursor = signal(/** @type {number | null} */ (null));
   /** The step of the samples that a person chose; null follows the newest. */
   picked = signal(/** @type {number | null} */ (null));
+  /** The step that a person put the chart's pin at. */
+  pinned = signal(/** @type {number | null} */ (null));
+  /** Steps that are shaded in all charts. */
+  marked = signal(/** @type {Span | null} */ (null));
   /** What a screen reader is told of the cursor. */
   spoken = signal("");
   #run;
@@ -47,6 +53,11 @@ export class ChartView {
   show(range) {
     this.range.value = range;
     this.#write();
+  }
+
+  /** @param {Span | null} span */
+  mark(span) {
+    this.marked.value = span;
   }
 
   /** The link as it now should be, without a step back in the browser's history for each change. */

@@ -7,6 +7,7 @@
  */
 import { signal } from "@preact/signals";
 import * as api from "../server/api.js";
+import { ApiError } from "../server/requests.js";
 import { Latest } from "../server/latest.js";
 import { SERIES_KEYS, appendEvents, fromSnapshot } from "./series.js";
 
@@ -16,7 +17,7 @@ const PAUSE_MS = 120;
 export class Zoom {
   /** What the range holds; null while there is none, or while it is on its way. */
   detail = signal(/** @type {Series | null} */ (null));
-  error = signal(/** @type {api.ApiError | null} */ (null));
+  error = signal(/** @type {ApiError | null} */ (null));
   #id;
   #latest = new Latest();
   #last = Infinity;
@@ -51,7 +52,7 @@ export class Zoom {
       },
       (reason) => {
         this.#fetching = false;
-        if (!(reason instanceof api.ApiError)) throw reason;
+        if (!(reason instanceof ApiError)) throw reason;
         this.error.value = reason;
       },
     );

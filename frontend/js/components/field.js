@@ -11,7 +11,9 @@
  * @property {Record<string, string | boolean | undefined>} aria what ties the control to its help and error
  */
 import { html } from "htm/preact";
+import { SETTINGS } from "../stores/learn/links.js";
 import { Icon } from "./icon.js";
+import { LearnLink } from "./learn-link.js";
 
 /** @param {string} name */
 export const controlId = (name) => `field-${name}`;
@@ -41,7 +43,9 @@ export function Field({ field, value, error, warning, onChange, control }) {
         ${!error && warning && html`<p class="field-warning" id=${`${id}-error`}><${Icon} name="warning" /> ${warning}</p>`}
       </div>
       <p class="field-help" id=${`${id}-help`}>
-        ${field.help} ${field.advice && html`<span class="advice">${field.advice}</span>`}
+        ${field.help}${" "}
+        ${SETTINGS[field.name] && html`<${LearnLink} page=${SETTINGS[field.name]} what=${field.label} />`}
+        ${field.advice && html`<span class="advice">${field.advice}</span>`}
       </p>
     </div>
   `;

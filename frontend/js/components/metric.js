@@ -1,16 +1,17 @@
 import { html } from "htm/preact";
+import { learnLink } from "../router.js";
+import { NUMBERS } from "../stores/learn/numbers.js";
 
 /**
- * A number with its unit, and on hover or focus a line on what it means.
+ * A number with its unit; pointing at it or focusing its label explains it.
  *
- * @param {{ id: string, label: string, value: string, unit?: string, help: string }} props
+ * @param {{ id: string, label: string, value: string, unit?: string }} props `id` is a name in stores/learn/numbers.js
  */
-export function Metric({ id, label, value, unit, help }) {
+export function Metric({ id, label, value, unit }) {
   return html`
-    <div class="metric" tabindex="0" aria-describedby=${`metric-${id}`}>
-      <span class="metric-label">${label}</span>
+    <div class="metric" data-explain=${id}>
+      <a class="metric-label explained" href=${learnLink(NUMBERS[id].page)}>${label}</a>
       <span class="metric-value" data-metric=${id}>${value}${unit && html`<small>${unit}</small>`}</span>
-      <span class="tooltip" role="tooltip" id=${`metric-${id}`}>${help}</span>
     </div>
   `;
 }

@@ -59,7 +59,7 @@ export function BoardPage({ query }) {
       <div class="board">
         <${BulkBar} store=${store} />
         <ul>
-          ${runs.map((run) => html`<${BoardRow} key=${run.peek().id} run=${run} store=${store} now=${now} />`)}
+          ${runs.map((run, i) => html`<${BoardRow} key=${run.peek().id} run=${run} store=${store} now=${now} first=${i === 0} />`)}
         </ul>
       </div>
     `}

@@ -7,6 +7,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import * as api from "../server/api.js";
+import { ApiError } from "../server/requests.js";
 import { ConfirmButton } from "../components/confirm-button.js";
 import { Icon } from "../components/icon.js";
 import { ErrorNotice } from "../components/notice.js";
@@ -52,13 +53,13 @@ function DatasetView({ dataset, run, onChanged }) {
 
 /** @param {{ dataset: Dataset, onChanged: (dataset: Dataset) => void }} props */
 function Header({ dataset, onChanged }) {
-  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const error = useSignal(/** @type {ApiError | null} */ (null));
   const attempt = async (/** @type {() => Promise<void>} */ work) => {
     error.value = null;
     try {
       await work();
     } catch (reason) {
-      error.value = /** @type {api.ApiError} */ (reason);
+      error.value = /** @type {ApiError} */ (reason);
     }
   };
   const rename = (/** @type {string} */ name) =>

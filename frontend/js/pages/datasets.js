@@ -2,7 +2,7 @@
  * The texts that runs learn from.
  *
  * @import { Dataset } from "../types.js"
- * @import { ApiError } from "../server/api.js"
+ * @import { ApiError } from "../server/requests.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";

@@ -7,6 +7,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import * as api from "../server/api.js";
+import { ApiError } from "../server/requests.js";
 import { ErrorNotice } from "../components/notice.js";
 import { Segmented } from "../components/segmented.js";
 import { evaluateLink } from "../router.js";
@@ -25,7 +26,7 @@ const PARTS = /** @type {[Part, string][]} */ ([
 /** @param {{ query: URLSearchParams }} props what the link asks for: `part`, `models` and `datasets`, each with commas between */
 export function EvaluatePage({ query }) {
   const models = useSignal(/** @type {Model[] | null} */ (null));
-  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const error = useSignal(/** @type {ApiError | null} */ (null));
   const part = useSignal(PARTS.find(([name]) => name === query.get("part"))?.[0] ?? "text");
   const chosen = useSignal(listed(query, "models"));
   const datasets = useSignal(listed(query, "datasets"));

@@ -17,6 +17,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import * as api from "../server/api.js";
+import { ApiError } from "../server/requests.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
 import { fieldsOf, typedFrom } from "../stores/form.js";
 import { runLink } from "../router.js";
@@ -28,7 +29,7 @@ let draft = null;
 /** @param {{ query: URLSearchParams }} props from: a run to start from; dataset: one to choose; split_by_group */
 export function NewRunPage({ query }) {
   const loaded = useSignal(/** @type {Loaded | null} */ (null));
-  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const error = useSignal(/** @type {ApiError | null} */ (null));
 
   useEffect(() => {
     document.title = "New run · Trainboard";
@@ -64,7 +65,7 @@ function typedAtFirst({ fields, like }, query) {
 
 /**
  * @param {string | null} from
- * @param {(error: api.ApiError) => void} onNoRun the run to start from cannot be had
+ * @param {(error: ApiError) => void} onNoRun the run to start from cannot be had
  * @returns {Promise<Loaded>}
  */
 async function load(from, onNoRun) {

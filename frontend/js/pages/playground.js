@@ -18,6 +18,7 @@ import { ModelsBar } from "./playground/models-bar.js";
 import { PromptTokens } from "./playground/prompt-tokens.js";
 import { SettingsPanel } from "./playground/settings-panel.js";
 import { TurnView } from "./playground/turn.js";
+import { useFollow } from "./playground/use-follow.js";
 import { Votes } from "./playground/votes.js";
 
 /** @typedef {"models" | "checkpoints"} View */
@@ -64,7 +65,8 @@ export function PlaygroundPage({ query }) {
 function Models({ store }) {
   const turns = store.turns.value;
   const chat = store.form.value === "chat";
-  const composer = html`<${Composer} store=${store} />`;
+  const { end, away, toEnd } = useFollow(chat && store.busy.value);
+  const composer = html`<${Composer} store=${store} away=${away.value} onFollow=${toEnd} />`;
   return html`
     <${ModelsBar} store=${store} />
     ${!chat && composer}
@@ -72,6 +74,7 @@ function Models({ store }) {
     html`
       <div class="turns" data-form=${store.form.value}>
         ${turns.map((turn, place) => html`<${TurnView} key=${turn.id} store=${store} turn=${turn} last=${place === turns.length - 1} />`)}
+        <div ref=${end} class="turns-end"></div>
       </div>
     `}
     ${chat && turns.length === 0 && html`<p class="muted playground-empty">Ask something: the answer is written here.</p>`}

@@ -1,28 +1,39 @@
-/** One run: where it stands, its curves, what it writes, and what can be done with it. */
+/**
+ * One run: where it stands, its curves, what it writes, and what can be done with it.
+ *
+ * @import { ForkWish } from "../stores/fork.js"
+ */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { ChartView } from "../charts/view.js";
+import { useLatest } from "../components/hooks/use-latest.js";
 import { ErrorNotice, Notice } from "../components/notice.js";
+import { getLineage } from "../server/api.js";
+import { runLink } from "../router.js";
 import { hasEnded } from "../stores/run-state.js";
 import { RunStore } from "../stores/run-store.js";
-import { storyOf } from "../stores/story.js";
 import { NotFoundPage } from "./not-found.js";
 import { Charts } from "./run/charts.js";
 import { Checkpoints } from "./run/checkpoints.js";
 import { Clients } from "./run/clients.js";
+import { Coach } from "./run/coach.js";
 import { Downloads } from "./run/downloads.js";
 import { Exports } from "./run/exports.js";
 import { Failure } from "./run/failure.js";
+import { ForkDialog } from "./run/fork-dialog.js";
 import { ForecastCard } from "./run/forecast.js";
 import { Header } from "./run/header.js";
 import { Inside } from "./run/inside.js";
+import { LineageCard } from "./run/lineage.js";
 import { Log } from "./run/log.js";
 import { FurtherLosses } from "./run/further-losses.js";
 import { Metrics } from "./run/metrics.js";
 import { Samples } from "./run/samples.js";
 import { Settings } from "./run/settings.js";
 import { Shares } from "./run/shares.js";
+import { Tour } from "./run/tour.js";
+import { useShow } from "./run/use-show.js";
 
 const MOST_WARNINGS = 3;
 const LAGS_KEPT = 30;
@@ -40,6 +51,7 @@ export function RunPage({ id, query }) {
     return () => store.close();
   }, [store]);
   useEffect(() => view.follow(query), [query]);
+  useShow(query);
   useEffect(() => {
     document.title = `${name.value ?? "Run"} · Trainboard`;
   }, [name.value]);
@@ -47,7 +59,21 @@ export function RunPage({ id, query }) {
   if (store.error.value?.status === 404) return html`<${NotFoundPage} what="This run" />`;
   if (store.error.value) return html`<${ErrorNotice} error=${store.error.value} />`;
   if (!loaded.value) return null;
-  return html`<${RunView} store=${store} view=${view} />`;
+  return html`
+    <${RunView} store=${store} view=${view} />
+    <${AskedTour} id=${id} query=${query} />
+  `;
+}
+
+/** The tour, if the link asks for it: once, and not again when the page is loaded anew. @param {{ id: string, query: URLSearchParams }} props */
+function AskedTour({ id, query }) {
+  const asked = useSignal(false);
+  useEffect(() => {
+    if (!query.has("tour")) return;
+    asked.value = true;
+    history.replaceState(history.state, "", runLink(id));
+  }, [query]);
+  return asked.value && html`<${Tour} onEnd=${() => (asked.value = false)} />`;
 }
 
 /**
@@ -59,16 +85,20 @@ function RunView({ store, view }) {
   const status = useComputed(() => store.run.value?.status);
   const lag = useLag();
   const ended = status.value !== undefined && hasEnded(status.value);
+  const lineage = useLatest(`${store.id} ${status.value}`, (signal) => getLineage(store.id, signal));
+  const family = lineage.value.value?.items ?? [];
+  const wish = useSignal(/** @type {ForkWish | null} */ (null));
+  const fork = (/** @type {ForkWish} */ wanted) => (wish.value = wanted);
   return html`
     <div ontrainboard:drawn=${lag.note}>
-      <${Header} store=${store} behind=${lag.text.value} />
+      <${Header} store=${store} behind=${lag.text.value} family=${family} onFork=${fork} />
       ${(status.value === "failed" || status.value === "interrupted") && html`<${Failure} store=${store} />`}
       <${Metrics} store=${store} />
-      <${StoryLine} store=${store} />
+      <${Coach} store=${store} view=${view} onFork=${fork} />
       <${Warnings} store=${store} />
       <div class="run-columns">
         <div>
-          <${Charts} store=${store} view=${view} />
+          <${Charts} store=${store} view=${view} onFork=${fork} />
           <${Inside} store=${store} />
           <${Log} id=${store.id} active=${!ended} />
         </div>
@@ -76,6 +106,7 @@ function RunView({ store, view }) {
           <${Samples} store=${store} view=${view} />
           <${FurtherLosses} store=${store} />
           <${Checkpoints} store=${store} />
+          <${LineageCard} own=${store.id} items=${family} />
           <${Exports} store=${store} />
           <${Clients} store=${store} />
           <${Shares} store=${store} />
@@ -84,14 +115,9 @@ function RunView({ store, view }) {
           <${Downloads} store=${store} />
         </div>
       </div>
+      ${wish.value && html`<${ForkDialog} store=${store} wish=${wish.value} onClose=${() => (wish.value = null)} />`}
     </div>
   `;
-}
-
-/** @param {{ store: RunStore }} props */
-function StoryLine({ store }) {
-  const story = useComputed(() => store.run.value && storyOf(store.run.value, store.series.value));
-  return story.value && html`<${Notice} tone=${story.value.tone}>${story.value.text}<//>`;
 }
 
 /** The latest that the worker warned of, each once. @param {{ store: RunStore }} props */

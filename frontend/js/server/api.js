@@ -3,87 +3,7 @@
  *
  * @import * as T from "../types.js"
  */
-import { readEvents } from "./sse.js";
-
-/** The server's answer was an error; `message` and `hint` are sentences for people. */
-export class ApiError extends Error {
-  /**
-   * @param {number} status HTTP status; 0 if the server could not be reached
-   * @param {{ code: string, message: string, field?: string | null, hint?: string | null }} error
-   */
-  constructor(status, error) {
-    super(error.message);
-    this.status = status;
-    this.code = error.code;
-    this.field = error.field ?? null;
-    this.hint = error.hint ?? null;
-  }
-
-  /** Whether the same request may succeed a little later. */
-  get passing() {
-    return this.status === 0 || this.status >= 500;
-  }
-}
-
-/** How long a page that could not be loaded waits before it tries again. */
-export const RETRY_MS = 3000;
-
-const UNREACHABLE = {
-  code: "unreachable",
-  message: "The Trainboard server does not answer.",
-  hint: "Check in its terminal that it still runs, then try again. Training goes on without it.",
-};
-
-/** @param {string} text @param {number} status @returns {ApiError} */
-function errorFrom(text, status) {
-  try {
-    return new ApiError(status, JSON.parse(text).error);
-  } catch {
-    return new ApiError(status, { code: "unexpected", message: `The server answered ${status} without saying why.` });
-  }
-}
-
-/** @param {string} path @param {RequestInit} [options] @returns {Promise<Response>} */
-async function send(path, options) {
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError(0, UNREACHABLE);
-  }
-  if (!response.ok) throw errorFrom(await response.text(), response.status);
-  return response;
-}
-
-/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
-const get = async (path, signal) => (await send(path, { signal })).json();
-
-/** @param {string} method @param {string} path @param {unknown} body @param {RequestInit} [options] */
-function sendJson(method, path, body, options) {
-  const headers = { "Content-Type": "application/json", ...options?.headers };
-  return send(path, { ...options, method, body: JSON.stringify(body), headers });
-}
-
-/**
- * @param {Promise<Response>} answer a stream that ends with `done` or `error`
- * @returns {AsyncGenerator<{ type: string, data: any }>} its events, up to `done`
- * @throws {ApiError} also when the answer breaks off midway
- */
-async function* eventsOf(answer) {
-  const response = await answer;
-  try {
-    for await (const event of readEvents(response)) {
-      const data = JSON.parse(event.data);
-      if (event.type === "error") throw new ApiError(response.status, data.error);
-      yield { type: event.type, data };
-      if (event.type === "done") return;
-    }
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // a TypeError is what a lost connection becomes
-  }
-  throw new ApiError(0, UNREACHABLE);
-}
+import { ApiError, UNREACHABLE, errorFrom, eventsOf, get, send, sendJson } from "./requests.js";
 
 /** @param {string} id */
 const runPath = (id) => `/api/runs/${encodeURIComponent(id)}`;
@@ -128,10 +48,12 @@ export const getRun = (id) => get(runPath(id));
  * @param {T.Config} config
  * @param {string} key the same key makes the same run
  * @param {boolean} override start although it is known not to fit
+ * @param {string | null} from id of the run whose settings these were
  * @returns {Promise<T.Run>}
  */
-export async function createRun(config, key, override = false) {
-  const path = `/api/runs${override ? "?override=true" : ""}`;
+export async function createRun(config, key, override = false, from = null) {
+  const query = queryOf({ override: override ? "true" : null, from });
+  const path = `/api/runs${query.size ? `?${query}` : ""}`;
   return (await sendJson("POST", path, config, { headers: { "Idempotency-Key": key } })).json();
 }
 
@@ -145,6 +67,25 @@ export const changeRun = async (id, change) => (await sendJson("PATCH", runPath(
 
 /** @param {string} id @param {RunAction} action @returns {Promise<T.Run>} */
 export const actOnRun = async (id, action) => (await send(`${runPath(id)}/${action}`, { method: "POST" })).json();
+
+/**
+ * @param {string} id
+ * @param {T.ForkRequest} wanted
+ * @param {string} key the same key makes the same run
+ * @returns {Promise<T.Run>}
+ */
+export const forkRun = async (id, wanted, key) =>
+  (await sendJson("POST", `${runPath(id)}/fork`, wanted, { headers: { "Idempotency-Key": key } })).json();
+
+/** @param {string} id @param {T.ForkRequest} wanted @param {AbortSignal} signal @returns {Promise<T.ForkPreview>} */
+export const previewFork = async (id, wanted, signal) =>
+  (await sendJson("POST", `${runPath(id)}/fork/preview`, wanted, { signal })).json();
+
+/** @param {string} id @param {AbortSignal} signal @returns {Promise<T.Lineage>} */
+export const getLineage = (id, signal) => get(`${runPath(id)}/lineage`, signal);
+
+/** @param {string} id @returns {Promise<T.FindingList>} */
+export const getFindings = (id) => get(`${runPath(id)}/findings`);
 
 /** @param {string} id */
 export const deleteRun = (id) => send(runPath(id), { method: "DELETE" });
@@ -171,9 +112,6 @@ export const getTiming = (id) => get(`${runPath(id)}/timing`);
 /** @param {string} id @returns {Promise<{ items: T.OddRows[], stream_cursor: number }>} */
 export const getOddRows = (id) => get(`${runPath(id)}/rows`);
 
-/** A new run like this one but for what changes. @param {T.Run} run @param {T.Config} changes @returns {Promise<T.Run>} */
-export const forkRun = ({ config }, changes) => createRun({ ...config, ...changes, name: null }, idempotencyKey());
-
 /** @param {string[]} ids @returns {Promise<T.Deletion>} */
 export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();
 
@@ -185,6 +123,14 @@ export const getEvaluations = (id) => get(`${runPath(id)}/events?type=evaluation
 
 /** @param {string} id @returns {Promise<{ items: T.Sample[], stream_cursor: number }>} */
 export const getSamples = (id) => get(`${runPath(id)}/samples`);
+
+/**
+ * @param {string} id
+ * @param {T.MicroscopeRequest} wanted
+ * @param {AbortSignal} signal
+ * @returns {ReturnType<typeof eventsOf>} `progress` {text}, and `done` with the MicroscopeStep
+ */
+export const lookAtStep = (id, wanted, signal) => eventsOf(sendJson("POST", `${runPath(id)}/microscope`, wanted, { signal }));
 
 /** @param {string} id @returns {Promise<{ items: T.Checkpoint[], stream_cursor: number }>} */
 export const getCheckpoints = (id) => get(`${runPath(id)}/checkpoints`);

@@ -12,7 +12,7 @@
  * @property {() => void} [onEnd] the server has said that no more will come
  */
 
-const TYPES = ["status", "step", "evaluation", "sample", "checkpoint", "system", "message", "server"];
+const TYPES = ["status", "step", "evaluation", "sample", "checkpoint", "system", "message", "finding", "server"];
 const REOPEN_AFTER_MS = 2000;
 /** Hidden pages get no animation frames; without this limit their events would pile up. */
 const LONGEST_WAIT_MS = 500;

@@ -8,9 +8,10 @@
  */
 import { batch, signal } from "@preact/signals";
 import * as api from "../server/api.js";
+import { ApiError, RETRY_MS } from "../server/requests.js";
 import { NO_FILTER } from "./board-filter.js";
 import { coalesce } from "../server/coalesce.js";
-import { announce } from "./notifications.js";
+import { announce, warn } from "./notifications.js";
 import { applyEvent, mergeSnapshot } from "./run-state.js";
 import { Stream } from "../server/stream.js";
 
@@ -30,7 +31,7 @@ export class BoardStore {
   nextPage = signal(/** @type {string | null} */ (null));
   machine = signal(/** @type {Machine | null} */ (null));
   connection = signal(/** @type {Connection} */ ("connecting"));
-  error = signal(/** @type {api.ApiError | null} */ (null));
+  error = signal(/** @type {ApiError | null} */ (null));
   #work;
   /** The filter that what is shown was asked for with. */
   #shown = NO_FILTER;
@@ -52,7 +53,7 @@ export class BoardStore {
     if (this.#closed || this.#stream) return;
     const { error } = this;
     if (error.value) {
-      if (error.value.passing) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
+      if (error.value.passing) this.#retry = setTimeout(() => this.open(), RETRY_MS);
       return;
     }
     this.#stream = new Stream("/api/stream", this.#cursor, {
@@ -118,7 +119,7 @@ export class BoardStore {
       else if (this.#more) await this.#loadNext();
       this.error.value = null;
     } catch (error) {
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       this.error.value = error;
     }
   }
@@ -176,7 +177,9 @@ export class BoardStore {
     const known = new Map((this.runs.peek() ?? []).map((run) => [run.peek().id, run]));
     for (const event of events) {
       const entry = known.get(event.run);
-      if (entry) announce(entry.peek(), (entry.value = applyEvent(entry.peek(), event)));
+      if (!entry) continue;
+      if (event.type === "finding") warn(entry.peek(), event);
+      announce(entry.peek(), (entry.value = applyEvent(entry.peek(), event)));
     }
     // The server's facts (created, started, ended, described, deleted) are rare, and decide what fits the filter and where
     // it stands. A run that goes on from a checkpoint has lost its losses until the server tells them.

@@ -7,6 +7,7 @@
  */
 import { signal } from "@preact/signals";
 import * as api from "../server/api.js";
+import { ApiError, RETRY_MS } from "../server/requests.js";
 import { coalesce } from "../server/coalesce.js";
 import { append, keysFor, lineOf } from "../charts/overlay-lines.js";
 import { hasEnded } from "./run-state.js";
@@ -22,7 +23,7 @@ export class CompareStore {
   /** Counts up with each frame in which a line grew. */
   grown = signal(0);
   connection = signal(/** @type {Connection} */ ("connecting"));
-  error = signal(/** @type {api.ApiError | null} */ (null));
+  error = signal(/** @type {ApiError | null} */ (null));
   #ids;
   #metric;
   #axis;
@@ -50,7 +51,7 @@ export class CompareStore {
     if (!this.error.value) await this.#loadLines();
     if (this.#closed) return;
     if (this.error.value) {
-      if (this.error.value.passing) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
+      if (this.error.value.passing) this.#retry = setTimeout(() => this.open(), RETRY_MS);
       return;
     }
     this.#follow();
@@ -128,7 +129,7 @@ export class CompareStore {
       await work();
       this.error.value = null;
     } catch (error) {
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       this.error.value = error;
     }
   }

@@ -15,6 +15,7 @@ export const FORMATS = {
     help: "One file for llama.cpp, Ollama and LM Studio, with a Modelfile.",
     numbers: [
       ["q8_0", "8 bits (Q8_0)"],
+      ["q4_k_m", "4 bits (Q4_K_M)"],
       ["fp16", "16 bits (F16)"],
     ],
   },

@@ -5,6 +5,7 @@
  */
 import { batch, signal } from "@preact/signals";
 import * as api from "../server/api.js";
+import { ApiError } from "../server/requests.js";
 import { coalesce } from "../server/coalesce.js";
 
 const COLUMNS = 200;
@@ -57,7 +58,7 @@ export class InsideStore {
       });
     } catch (error) {
       // What is shown stays; that the server does not answer, the page's head says.
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
     }
   }
 }

@@ -16,15 +16,15 @@
 import * as format from "../format.js";
 
 /** @type {Record<Quantity, string>} */
-export const QUANTITIES = { grad_norm: "Gradient norm", update_ratio: "Update to weight" };
+export const QUANTITIES = { grad_norm: "Gradient norm", update_ratio: "Update ratio" };
 
 /** @type {Record<Quantity, string>} */
 export const MEANINGS = {
   grad_norm:
-    "How strongly the loss pulls at each part, before clipping. A part that stays far paler than the rest hardly learns;"
-    + " a dark column is an update that pulled at all of them.",
+    "How strongly the loss pulls at each part, before clipping. A part that stays far fainter than the rest hardly learns;"
+    + " a column that stands out is an update that pulled at all of them.",
   update_ratio:
-    "How far an update moves the weights of each part, as a share of these. About 0.001 is usual; 0.01 and more is a lot,"
+    "How far an update moves each part, as a share of its weights (update-to-weight ratio). About 0.001 is usual; 0.01 and more is a lot,"
     + " 0.00001 next to nothing.",
 };
 

@@ -1,9 +1,10 @@
 /**
- * Says outside the page that a run has ended, if the visitor asked for it and allowed it.
+ * Says outside the page that a run has ended, or that the coach warns of one, if the visitor asked for it and allowed it.
  *
- * @import { Run } from "../types.js"
+ * @import { FindingEvent, Run } from "../types.js"
  */
 import * as format from "../format.js";
+import { isNews } from "./findings.js";
 import { hasEnded } from "./run-state.js";
 
 const KEY = "notifications";
@@ -32,13 +33,28 @@ export function turnOff() {
  * @param {Run} after
  */
 export function announce(before, after) {
-  if (hasEnded(before.status) || !hasEnded(after.status) || !areOn()) return;
-  const { title, body } = wordsFor(after);
-  // Several open pages tell of the same run: with one tag, the later takes the earlier's place.
-  const notification = new Notification(title, { body, tag: `run-${after.id}`, icon: "/favicon.svg" });
+  if (!hasEnded(before.status) && hasEnded(after.status)) notify(after.id, wordsFor(after), `run-${after.id}`);
+}
+
+/**
+ * Called with a run as it stood before a finding of the coach; tells of what is newly wrong.
+ *
+ * @param {Run} before
+ * @param {FindingEvent} finding
+ */
+export function warn(before, finding) {
+  if (finding.cursor <= before.stream_cursor || !isNews(before.findings ?? [], finding)) return;
+  notify(before.id, { title: `${before.name}: ${finding.title}`, body: finding.text }, `run-${before.id}-${finding.rule}`);
+}
+
+/** @param {string} id of the run @param {{ title: string, body: string }} words @param {string} tag */
+function notify(id, { title, body }, tag) {
+  if (!areOn()) return;
+  // Several open pages tell of the same: with one tag, the later takes the earlier's place.
+  const notification = new Notification(title, { body, tag, icon: "/favicon.svg" });
   notification.onclick = () => {
     window.focus();
-    location.hash = `#/runs/${after.id}`;
+    location.hash = `#/runs/${id}`;
     notification.close();
   };
 }

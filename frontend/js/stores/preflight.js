@@ -13,17 +13,17 @@ const about = ({ exact }) => (exact ? "" : "about ");
 
 /**
  * @param {Preflight} preflight
- * @returns {[label: string, value: string, note: string][]}
+ * @returns {[label: string, value: string, note: string, number: string][]} the last is what explains it, in learn/numbers.js
  */
 export function factsOf(preflight) {
   const { total_steps: steps, steps_per_epoch: perEpoch, parameters, trained_parameters: trained } = preflight;
   const part = trained === parameters ? "all trained" : `${format.short(trained)} trained`;
   return [
-    ["Examples", format.count(preflight.train_examples), heldBack(preflight.validation_examples)],
-    ["Tokens per epoch", `${about(preflight)}${format.short(preflight.tokens_per_epoch)}`, ""],
-    ["Updates", format.count(steps), `${about(preflight)}${format.count(perEpoch)} per epoch`],
-    ["Weights", format.short(parameters), part],
-    ["Disk", format.bytes(preflight.disk_bytes), `${format.bytes(preflight.disk_free_bytes)} free`],
+    ["Examples", format.count(preflight.train_examples), heldBack(preflight.validation_examples), "examples"],
+    ["Tokens per epoch", `${about(preflight)}${format.short(preflight.tokens_per_epoch)}`, "", "tokens_per_epoch"],
+    ["Updates", format.count(steps), `${about(preflight)}${format.count(perEpoch)} per epoch`, "updates"],
+    ["Weights", format.short(parameters), part, "weights"],
+    ["Disk", format.bytes(preflight.disk_bytes), `${format.bytes(preflight.disk_free_bytes)} free`, "disk"],
   ];
 }
 

@@ -13,7 +13,7 @@ const route = parseRoute(location.hash);
 let asked = route.page === "run" ? { id: route.id, answers: ask(route.id) } : null;
 asked?.answers.catch(() => {}); // whoever takes them is told
 
-/** @param {string} id @returns {ReturnType<typeof ask>} @throws {api.ApiError} */
+/** @param {string} id @returns {ReturnType<typeof ask>} @throws {import("../server/requests.js").ApiError} */
 export function answersOf(id) {
   const answers = asked?.id === id ? asked.answers : ask(id);
   asked = null;
@@ -28,8 +28,9 @@ async function ask(id) {
     api.getSamples(id),
     api.getCheckpoints(id),
     api.getMessages(id),
+    api.getFindings(id),
   ]);
-  const [run, series, samples, checkpoints, messages] = answers;
+  const [run, series, samples, checkpoints, messages, findings] = answers;
   const cursor = Math.min(...answers.map((answer) => answer.stream_cursor));
-  return { run, series, samples, checkpoints, messages, cursor };
+  return { run, series, samples, checkpoints, messages, findings, cursor };
 }

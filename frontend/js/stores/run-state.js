@@ -3,6 +3,7 @@
  *
  * @import { Run, RunEvent, StepEvent, Status } from "../types.js"
  */
+import { withFinding } from "./findings.js";
 
 /** @type {Status[]} */
 const ENDED = ["completed", "stopped", "failed", "interrupted"];
@@ -43,6 +44,8 @@ export function applyEvent(run, event) {
     if (event.best) next.best_validation_loss = event.loss;
   } else if (event.type === "step") {
     Object.assign(next, afterStep(run, event));
+  } else if (event.type === "finding") {
+    next.findings = withFinding(run.findings ?? [], event);
   }
   return next;
 }
@@ -59,7 +62,7 @@ function rolledBack(run, step, cursor) {
   const kept = reached > step ? Math.round((sparkline.length * step) / reached) : sparkline.length;
   return {
     ...{ step, eta_s: null, rolled_back: cursor, sparkline: sparkline.slice(0, kept), sparkline_step: Math.min(reached, step) },
-    ...{ loss: undefined, validation_loss: undefined, best_validation_loss: undefined },
+    ...{ loss: undefined, validation_loss: undefined, best_validation_loss: undefined, findings: undefined },
   };
 }
 
@@ -115,10 +118,10 @@ export function mergeSnapshot(current, snapshot) {
   // What is undefined was rolled back, so that only a snapshot of later knows it.
   const source = snapshot.stream_cursor >= (rolled_back ?? 0) ? snapshot : current;
   const { loss = source.loss, validation_loss = source.validation_loss } = current;
-  const { best_validation_loss = source.best_validation_loss } = current;
+  const { best_validation_loss = source.best_validation_loss, findings = source.findings } = current;
   return {
     ...snapshot,
-    ...{ status, phase, resumed_step, step, epoch, loss, validation_loss, best_validation_loss },
+    ...{ status, phase, resumed_step, step, epoch, loss, validation_loss, best_validation_loss, findings },
     ...{ learning_rate, tokens_per_s, eta_s, sparkline, sparkline_step, rolled_back, stream_cursor },
   };
 }

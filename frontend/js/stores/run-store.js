@@ -1,17 +1,18 @@
 /**
  * All that the page of one run shows, kept current by one stream.
  *
- * @import { Checkpoint, EvaluationEvent, MessageEvent, Run, RunEvent, Sample } from "../types.js"
+ * @import { Checkpoint, EvaluationEvent, HeldFinding, MessageEvent, Run, RunEvent, Sample } from "../types.js"
  * @import { Connection } from "../server/stream.js"
  */
 import { batch, signal } from "@preact/signals";
 import { appendEvents, emptySeries, fromSnapshot } from "../charts/series.js";
 import { Zoom } from "../charts/zoom.js";
 import * as api from "../server/api.js";
+import { ApiError, RETRY_MS } from "../server/requests.js";
 import { coalesce } from "../server/coalesce.js";
 import { Stream } from "../server/stream.js";
 import { InsideStore } from "./inside-store.js";
-import { announce } from "./notifications.js";
+import { announce, warn } from "./notifications.js";
 import { answersOf } from "./run-answers.js";
 import { applyEvent, hasEnded, mergeSnapshot } from "./run-state.js";
 
@@ -23,13 +24,16 @@ export class RunStore {
   /** Only of a run that evaluates on further datasets, or learns from several. */
   evaluations = signal(/** @type {EvaluationEvent[]} */ ([]));
   messages = signal(/** @type {MessageEvent[]} */ ([]));
+  /** Those that hold, the worst first. */
+  findings = signal(/** @type {HeldFinding[]} */ ([]));
   connection = signal(/** @type {Connection} */ ("connecting"));
   /** Why the page could not be loaded. */
-  error = signal(/** @type {api.ApiError | null} */ (null));
+  error = signal(/** @type {ApiError | null} */ (null));
   zoom;
   inside;
   refreshRun;
   refreshCheckpoints;
+  refreshFindings;
   id;
   /** @type {Stream | null} */
   #stream = null;
@@ -47,16 +51,22 @@ export class RunStore {
         this.checkpoints.value = (await api.getCheckpoints(id)).items;
       }),
     );
+    this.refreshFindings = coalesce(() =>
+      this.#refresh(async () => {
+        this.findings.value = (await api.getFindings(id)).items;
+      }),
+    );
   }
 
   async open() {
     try {
-      const { series, run, samples, checkpoints, messages, cursor } = await answersOf(this.id);
+      const { series, run, samples, checkpoints, messages, findings, cursor } = await answersOf(this.id);
       batch(() => {
         this.series.value = fromSnapshot(series);
         this.samples.value = samples.items;
         this.checkpoints.value = checkpoints.items;
         this.messages.value = messages.items;
+        this.findings.value = findings.items;
         this.take(run);
         this.error.value = null;
       });
@@ -65,13 +75,13 @@ export class RunStore {
       }
       if (!this.#closed) this.#follow(cursor); // unless the visitor has already left
     } catch (error) {
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       this.error.value = error;
-      if (error.passing && !this.#closed) this.#retry = setTimeout(() => this.open(), api.RETRY_MS);
+      if (error.passing && !this.#closed) this.#retry = setTimeout(() => this.open(), RETRY_MS);
     }
   }
 
-  /** @param {api.RunAction} action @throws {api.ApiError} */
+  /** @param {api.RunAction} action @throws {ApiError} */
   async act(action) {
     this.take(await api.actOnRun(this.id, action));
     if (this.connection.value === "ended") this.#follow(this.series.value.cursor); // an ended run may have been asked to go on
@@ -95,7 +105,7 @@ export class RunStore {
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       // Gone: say so. Anything else: what is shown stays, and the connection's state tells that it may be old.
       if (error.status === 404) this.error.value = error;
     }
@@ -118,6 +128,7 @@ export class RunStore {
   /** @param {RunEvent[]} events */
   #apply(events) {
     const before = /** @type {Run} */ (this.run.value);
+    for (const event of events) if (event.type === "finding") warn(before, event);
     announce(before, (this.run.value = events.reduce(applyEvent, before)));
     this.series.value = appendEvents(this.series.value, events);
     this.zoom.append(events);
@@ -127,6 +138,7 @@ export class RunStore {
       else if (event.type === "evaluation") this.evaluations.value = withEvaluation(this.evaluations.value, event);
       else if (event.type === "message") this.#addMessage(event);
       else if (event.type === "checkpoint") this.refreshCheckpoints();
+      else if (event.type === "finding") this.refreshFindings();
       else if (event.type === "server") this.refreshRun();
       else if (event.type === "status" && event.resumed_step != null) this.#rollBack(event.resumed_step);
     }
@@ -137,6 +149,7 @@ export class RunStore {
     this.samples.value = this.samples.value.filter((sample) => sample.step <= step);
     this.refreshRun();
     this.refreshCheckpoints();
+    this.refreshFindings();
   }
 
   /** @param {Sample} sample */

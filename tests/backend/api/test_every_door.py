@@ -152,6 +152,18 @@ def test_a_message_tells_all_that_its_client_reads(claude: anthropic.Anthropic, 
     assert claude.messages.create(**{**asked, "extra_body": {"top_k": 1}}).content == whole.content
 
 
+def test_an_answer_that_has_begun_is_gone_on_with(claude: anthropic.Anthropic, doors: Doors) -> None:
+    asked: dict[str, Any] = {"model": doors.model, "max_tokens": TOKENS, **GREEDY}
+    begun: Any = {"role": "assistant", "content": [{"type": "text", "text": "It is"}, {"type": "text", "text": " 4"}]}
+    whole = claude.messages.create(messages=[*TALK[1:], begun], **asked)
+    prompt = "".join(f"<|{each['role']}|>{each['content']}\n" for each in TALK[1:]) + "<|assistant|>It is 4"
+    assert whole.content[0].text == doors.generated(prompt, TOKENS)  # type: ignore[union-attr]
+    with claude.messages.stream(messages=[*TALK[1:], begun], **asked) as stream:
+        assert "".join(stream.text_stream) == whole.content[0].text  # type: ignore[union-attr]
+    counted = claude.messages.count_tokens(model=doors.model, messages=[*TALK[1:], begun])
+    assert counted.input_tokens == whole.usage.input_tokens
+
+
 SCHEMA = {
     "type": "object",
     "properties": {"name": {"type": "string", "maxLength": 8}, "old": {"type": "boolean"}},
@@ -183,12 +195,19 @@ def test_every_door_writes_json_of_a_schema(client: openai.OpenAI, claude: anthr
     assert free.choices[0].finish_reason in ("length", "stop")
 
 
+TOOL = {"name": "look", "input_schema": {"type": "object"}}
+CALLING = {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "look", "input": {}}]}
+BEGUN = [*MESSAGES, {"role": "assistant", "content": "It is"}]
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"tools": [{"name": "f", "input_schema": {"type": "object"}}]}, "tools is not supported"),
+        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "custom"),
+        ({"tools": [TOOL], "tool_choice": {"type": "tool", "name": "leave"}}, "not among the tools"),
+        ({"tools": [TOOL], "tool_choice": {"type": "any"}, "messages": BEGUN}, "cannot become JSON of a schema, or a call"),
+        ({"messages": [*MESSAGES, CALLING]}, "what it returned must follow"),
         ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, "thinking is not supported"),
-        ({"messages": [*MESSAGES, {"role": "assistant", "content": "It"}]}, "last message must be the user's"),
         ({"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]}, "'image' is not supported"),
         ({"messages": LONG}, "tokens long"),
         ({"max_tokens": 0}, "Max tokens must be at least 1"),
@@ -209,7 +228,10 @@ def test_a_message_that_cannot_be_answered_is_refused(
         ({"tools": [{"type": "web_search"}]}, "tools"),
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"reasoning": {"effort": "high"}}, "reasoning"),
-        ({"input": [{"type": "function_call_output", "call_id": "1", "output": "x"}]}, "input"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input"),
+        ({"input": [{"type": "function_call", "call_id": "1", "arguments": "{}"}]}, "input"),
+        ({"tools": [], "tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": {"type": "file_search"}}, "tool_choice"),
         ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input"),
         ({"text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": "odd"}}}}, "response_format"),
     ],

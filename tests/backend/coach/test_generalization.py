@@ -43,7 +43,7 @@ def test_a_few_examples_seen_often() -> None:
     few = {"train_examples": 18, "validation_examples": 2}
     said = generalization.too_little_data(run(falling(last=0.1), facts=few, tested={0: 7.0, 60: 4.0, 200: 6.0}, epochs=60))
     assert said
-    assert said.fix == {"max_steps": 60}
+    assert said.fix is None, "no setting brings more text"
     assert said.evidence["passes over the data"] == 60
     assert generalization.too_little_data(run(falling(), facts=few, epochs=3)) is None
     assert generalization.too_little_data(run(falling(), tested=TURNED, epochs=60)) is None, "900 are not few"

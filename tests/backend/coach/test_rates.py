@@ -69,9 +69,21 @@ def test_a_jump_at_the_beginning_without_warmup() -> None:
     said = rates.no_warmup(run(jumped, lr=full))
     assert said
     assert said.step == 2
-    assert said.fix == {"warmup_ratio": 0.1}
+    assert said.fix == {"warmup_ratio": 0.1, "learning_rate": 3e-3}
+    usual = rates.no_warmup(run(jumped, lr=np.full(100, 3e-3)))
+    assert usual
+    assert usual.fix == {"warmup_ratio": 0.1}
     assert rates.no_warmup(run(jumped)) is None, "it was warmed up"
     assert rates.no_warmup(run(falling(100), lr=full)) is None, "it did no harm"
+    resumed = {"type": "status", "phase": "training", "resumed_step": 100}
+    later = [
+        {"type": "step", "step": 100 + step, "epoch": 1.0, "loss": float(loss), "lr": 0.01, "grad_norm": 1.0, "tokens": step,
+         "step_ms": 9.0}
+        for step, loss in enumerate(jumped, 1)
+    ]  # fmt: skip
+    assert rates.no_warmup(run(jumped, lr=full, events=[resumed])), "it went on, but its first updates were its own"
+    fork = run([], events=[resumed, *later])
+    assert rates.no_warmup(fork) is None, "a fork's first updates are another run's"
 
 
 def test_weight_decay_beyond_use() -> None:

@@ -59,7 +59,7 @@ def test_clipping_that_decides_every_update() -> None:
     said = stability.clipping(run(falling(100), grad_norm=norms, config={"max_grad_norm": 0.001}))
     assert said
     assert said.evidence["updates that were clipped (%)"] == 100
-    assert said.fix == {"max_grad_norm": 1.0}
+    assert said.fix is None, "AdamW divides by the gradients' size anyway"
     assert stability.clipping(run(falling(100), grad_norm=norms * 3)) is None, "a third is let through: usual at first"
     rare = np.where(np.arange(100) % 10 == 0, 30, 0.5)
     assert stability.clipping(run(falling(100), grad_norm=rare)) is None

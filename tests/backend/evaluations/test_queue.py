@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from backend.datasets.store import Datasets
 from backend.errors import BusyError
-from backend.evaluations import queue
+from backend.evaluations import patience, queue
 from backend.evaluations.queue import Evaluations
 from backend.evaluations.sources import Sources
 from backend.models.catalog import Catalog
@@ -69,6 +71,36 @@ def test_a_model_that_has_to_leave_the_gpu_begins_anew_on_the_processor(
             other = await evaluations.create(["local:small"], ["sample"], 10)
             await until(evaluations, other.id, lambda found: found.status == "completed")
             assert devices == ["auto", "cpu", "auto"]
+        finally:
+            await evaluations.stop()
+
+    run_async(work())
+
+
+@pytest.mark.slow
+def test_a_cell_of_which_nothing_is_heard_is_given_up_and_the_others_go_on(
+    evaluations: Evaluations, run_async: Run, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = records.settings.models_dir
+    shutil.copytree(models / "small", models / "other")
+
+    async def work() -> None:
+        await evaluations.start()
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(patience, "SILENT_S", 2.0)
+                made = await evaluations.create(["local:small", "local:other"], ["sample"], 60)
+                await until(evaluations, made.id, lambda found: found.progress and found.progress.dataset)
+                process = evaluations._helper._process
+                assert process
+                psutil.Process(process.pid).suspend()
+                await until(evaluations, made.id, lambda found: found.cells)
+            found = await until(evaluations, made.id, lambda found: found.status == "completed")
+            stuck, done = found.cells
+            assert stuck.error
+            assert stuck.error.message == "Nothing was heard of it for 2 seconds, so it was given up."
+            assert (done.model, done.error) == ("local:other", None)
+            assert not psutil.pid_exists(process.pid)
         finally:
             await evaluations.stop()
 

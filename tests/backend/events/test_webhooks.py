@@ -14,10 +14,11 @@ from typing import Literal
 
 import pytest
 
+from backend.coach.finding import Finding
 from backend.events import outbox, webhooks
 from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks
-from backend.runs import lifecycle
+from backend.runs import health, lifecycle
 from tests.backend.receiver import Received, Receiver
 from tests.backend.records import Records
 from tests.serving import ROOT
@@ -59,7 +60,7 @@ async def telling(
     """Do ``work`` beside a running webhook whose tries follow each other quickly."""
     broadcaster = Broadcaster(records.database)
     await broadcaster.start()
-    told = Webhooks(records.database, broadcaster.run_ended, url, secret, "http://here:1", first_delay_s=0.01)
+    told = Webhooks(records.database, broadcaster.news, url, secret, "http://here:1", first_delay_s=0.01)
     await told.start()
     try:
         await work(told)
@@ -122,6 +123,40 @@ def test_only_an_end_is_told_and_each_once(records: Records, run_async, start_re
             lifecycle.request_resume(connection, run_id)
             lifecycle.transition(connection, run_id, "starting")
         end(records, run_id, "completed")
+
+    run_async(telling(records, receiver.url, work))
+    assert receiver.none_left()
+
+
+def test_what_is_newly_wrong_is_told_and_each_once(records: Records, run_async, start_receiver) -> None:
+    """Not what is well, nor the same with new numbers; but what gets worse, or comes back."""
+    receiver = start_receiver()
+    run_id = records.add("starting", "running")
+    numbers = {"evidence": {"loss": 7.0}, "text": "It rose.", "advice": "Lower the rate.", "fix": {"learning_rate": 1e-4}}
+    good = Finding(rule="learning", level="good", step=1, from_step=1, **numbers)
+    flat, rising = (Finding(rule=rule, level="warning", step=5, from_step=5, **numbers) for rule in ("flat", "rising"))
+
+    def find(*found: Finding, step: int) -> None:
+        with records.database.write() as connection:
+            news = health.changes(connection, run_id, found, step, ended=False)
+            health.note(connection, run_id, news, found)
+
+    async def work(_: Webhooks) -> None:
+        await asyncio.to_thread(find, good, step=5)
+        await asyncio.to_thread(find, rising, step=5)
+        first = (await asyncio.to_thread(receiver.next)).body
+        assert (first["event"], first["run"]["id"], first["run"]["status"]) == ("run.finding", run_id, "running")
+        assert first["finding"] == {"title": "Loss is rising", **rising.model_dump()}
+        further = rising.model_copy(update={"step": 20, "text": "It rose more."})
+        await asyncio.to_thread(find, further, step=20)
+        await asyncio.to_thread(find, further, flat, step=21)
+        await asyncio.to_thread(find, rising.model_copy(update={"level": "error"}), step=22)
+        told = [(await asyncio.to_thread(receiver.next)).body["finding"] for _ in range(2)]
+        assert [(one["rule"], one["level"]) for one in told] == [("flat", "warning"), ("rising", "error")]
+        await asyncio.to_thread(find, step=30)
+        await asyncio.to_thread(find, rising, step=31)
+        assert (await asyncio.to_thread(receiver.next)).body["finding"]["level"] == "warning"
+        await settled(records)
 
     run_async(telling(records, receiver.url, work))
     assert receiver.none_left()

@@ -48,7 +48,7 @@ def entries(values: np.ndarray[Any, Any]) -> curves.Entries:
 def drawn(scale: float, spread: float, count: int = 200, seed: int = 0) -> tuple[curves.Entries, curves.Entries]:
     """Signal and noise of so many updates, whose true ratio is ``scale``."""
     random = np.random.default_rng(seed)
-    return entries(random.normal(1, spread, count)), entries(random.normal(scale, scale * spread / 4, count))
+    return entries(random.normal(1, spread, count)), entries(random.normal(scale, scale * 0.1, count))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -56,7 +56,7 @@ def test_a_batch_that_is_far_too_large_is_told_with_its_ratio(seed: int) -> None
     found = noise_scale(*drawn(16, 1.0, seed=seed), 64)
     assert found
     assert found.low < 16 < found.high or abs(found.examples / 16 - 1) < 0.35
-    assert found.updates == 100
+    assert 100 <= found.updates <= 101
     if found.high < 32:
         assert found.verdict
         assert "times larger than it needs to be" in found.verdict
@@ -79,8 +79,9 @@ def test_verdicts_are_worded_in_round_numbers() -> None:
 
 def test_what_is_uncertain_is_not_said() -> None:
     assert noise_scale(*drawn(16, 0.01, count=40), 64) is None, "too few updates"
-    said = [noise_scale(*drawn(16, 30.0, seed=seed), 64) for seed in range(50)]
-    assert not [found for found in said if found and found.verdict], "signal that is mostly chance"
+    for spread in (0.5, 2.0, 5.0, 30.0):  # the more, the more of what seems signal is chance
+        said = [noise_scale(*drawn(80, spread, seed=seed), 64) for seed in range(100)]
+        assert not [found for found in said if found and found.verdict], spread
     assert noise_scale(*(np.empty((0, 6)) for _ in range(2)), 64) is None
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from backend.datasets.store import Datasets
 from backend.metrics import number_text, report, svg
+from backend.runs.health import HeldFinding
 from backend.runs.tailer import Tailer
 from backend.schemas.runs import Band
 from tests.backend.records import Records, story
-from worker.contract import MessageEvent, SampleEvent
+from worker.contract import MessageEvent, RunOrigin, SampleEvent, SettingChange
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>' {{ 7 * 7 }}"
 
@@ -135,3 +136,20 @@ def test_of_very_many_samples_some_are_shown_the_first_and_the_last_among_them(r
 )  # fmt: skip
 def test_numbers_as_people_read_them(written: str, expected: str) -> None:
     assert written == expected
+
+
+def test_what_the_coach_finds_and_where_a_run_comes_from_stand_in_it(records: Records) -> None:
+    _, record = made(records)
+    finding = HeldFinding(
+        rule="spike", title="Spike", level="warning", step=12, from_step=7, time="2026-01-01T00:00:00Z",
+        text="It jumped <b>.", advice="Look at the rows.",
+        evidence={"loss": 9.12345, "rows": [3, 4], "usual": {"loss": 2.5}},
+    )  # fmt: skip
+    change = SettingChange(before=None, after=12)
+    origin = RunOrigin(run="r", name="Grey fox", step=40, state="exact", changes={"max_steps": change})
+    page = report.render(record._replace(run=record.run.model_copy(update={"origin": origin}), findings=[finding]))
+    for text in (
+        "<h2>Coach</h2>", "Spike", "It jumped &lt;b&gt;. Look at the rows.", "7 to 12", "9.123", "3, 4", "loss: 2.5",
+                 "Forked from Grey fox at step 40: max_steps none → 12."):  # fmt: skip
+        assert text in page, text
+    assert "<h2>Coach</h2>" not in report.render(record)

@@ -14,7 +14,7 @@ from backend.runs import history, lifecycle
 from backend.runs.tailer import Tailer
 from backend.schemas.runs import Run
 from tests.backend.records import Records, going_on, story
-from tests.serving import workers
+from tests.serving import pretend_gpus, worker_of
 from worker.contract import LockInfo, SampleEvent, StatusEvent, StepEvent
 
 
@@ -193,12 +193,7 @@ def test_asking_a_run_to_go_on_clears_what_was_asked_of_its_earlier_worker(recor
 @pytest.fixture
 def four_gpus(tmp_path: Path) -> dict[str, str]:
     """An environment in which nvidia-smi tells of four GPUs."""
-    program = tmp_path / "bin" / "nvidia-smi"
-    program.parent.mkdir()
-    lines = "".join(f"{n}, GPU-{n}, Pretended, 8192\n" for n in range(4))
-    program.write_text(f"#!/bin/sh\nprintf '{lines}'\n")
-    program.chmod(0o755)
-    return {"PATH": f"{program.parent}:/usr/bin:/bin"}
+    return pretend_gpus(tmp_path, 4)
 
 
 def test_a_run_on_several_gpus_gets_them_at_once_and_is_not_overtaken_for_ever(start_server, four_gpus) -> None:
@@ -221,14 +216,6 @@ def test_a_run_on_several_gpus_gets_them_at_once_and_is_not_overtaken_for_ever(s
     held.kill()
     server.wait(waiting, lambda event: event.get("fact") == "starting")
     assert server.run(waiting)["device"] == "cuda:0,cuda:3"
-
-
-def worker_of(server, run_id: str):
-    """The process of a run, once it is there."""
-    while True:
-        for process in workers(server.data_dir):
-            if run_id in process.cmdline()[3]:
-                return process
 
 
 def test_more_gpus_than_there_are_and_gpus_of_other_kinds_are_refused(start_server, four_gpus) -> None:

@@ -92,7 +92,7 @@ def test_from_append_to_stream_takes_milliseconds(records: Records, run_async, c
     async def scenario() -> list[float]:
         broadcaster = Broadcaster(records.database)
         await broadcaster.start()
-        following = asyncio.create_task(Tailer(records.database, records.settings.runs_dir).follow(run_id))
+        following = asyncio.create_task(Tailer(records.database, records.settings.runs_dir).follow(run_id, asyncio.Event()))
         stream = broadcaster.follow(0, frozenset({run_id}))
         await anext(stream)  # the facts of its creation
         delays = []

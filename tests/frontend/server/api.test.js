@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ApiError, generate } from "../../../frontend/js/server/api.js";
+import { generate } from "../../../frontend/js/server/api.js";
+import { ApiError } from "../../../frontend/js/server/requests.js";
 
 const TOKEN = 'event: token\ndata: {"text": "a"}\n\n';
 const DONE = 'event: done\ndata: {"completion_tokens": 1}\n\n';

@@ -24,6 +24,7 @@ test("the finished model comes first, then checkpoints from the latest; an adapt
 
 test("an export is called by its format, its numbers where there is a choice, and its source", () => {
   assert.equal(titleOf({ format: "gguf", number_format: "q8_0", checkpoint: null }), "GGUF, 8 bits (Q8_0) · finished model");
+  assert.equal(titleOf({ format: "gguf", number_format: "q4_k_m", checkpoint: null }), "GGUF, 4 bits (Q4_K_M) · finished model");
   assert.equal(titleOf({ format: "adapter", number_format: "kept", checkpoint: "step-1" }), "Adapter · step-1");
 });
 

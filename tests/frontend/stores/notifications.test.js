@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { announce, areAvailable, turnOff, turnOn, wordsFor } from "../../../frontend/js/stores/notifications.js";
+import { announce, areAvailable, turnOff, turnOn, warn, wordsFor } from "../../../frontend/js/stores/notifications.js";
 
 const RUN = /** @type {any} */ ({ id: "r", name: "fox", status: "completed", reason: null, loss: 2.5, validation_loss: 1.2345 });
 
@@ -45,7 +45,16 @@ test("only the step from going on to ended is told, and only while they are on",
   announce(RUN, RUN);
   announce(running, RUN);
   assert.deepEqual(shown, ["fox completed — validation loss 1.234"]);
+  const known = { ...running, stream_cursor: 10, findings: [{ rule: "flat", level: "warning", title: "Flat" }] };
+  const finding = /** @type {any} */ ({ rule: "spike", level: "warning", title: "Spike", text: "It jumped.", holds: true, cursor: 11 });
+  warn(known, { ...finding, cursor: 10 });
+  warn(known, { ...finding, rule: "flat" });
+  warn(known, { ...finding, level: "good" });
+  assert.equal(shown.length, 1, "of what is old, known or well nothing is said");
+  warn(known, finding);
+  assert.equal(shown[1], "fox: Spike");
   turnOff();
   announce(running, RUN);
-  assert.equal(shown.length, 1);
+  warn(known, finding);
+  assert.equal(shown.length, 2);
 });

@@ -14,7 +14,7 @@ const PREFLIGHT = {
 
 test("facts carry their units, and estimates say that they are", () => {
   const facts = (/** @type {any} */ change) =>
-    Object.fromEntries(factsOf({ ...PREFLIGHT, ...change }).map(([label, ...rest]) => [label, rest.join(", ")]));
+    Object.fromEntries(factsOf({ ...PREFLIGHT, ...change }).map(([label, value, note]) => [label, `${value}, ${note}`]));
   assert.deepEqual(facts({}), {
     Examples: "900, and 100 for validation",
     "Tokens per epoch": "45K, ",

@@ -91,3 +91,14 @@ test("progress and ends", () => {
   assert.equal(progress({ ...RUN, step: 25 }), 0.25);
   assert.ok(hasEnded("interrupted") && !hasEnded("stopping"));
 });
+
+test("findings follow the events, and are unknown once a run goes on from a checkpoint until a snapshot tells them", () => {
+  const finding = event({ type: "finding", rule: "flat", level: "warning", title: "Flat", holds: true });
+  const found = applyEvent(RUN, finding);
+  assert.deepEqual(found.findings, [{ rule: "flat", level: "warning", title: "Flat" }]);
+  assert.deepEqual(applyEvent(found, { ...finding, cursor: 12, holds: false }).findings, []);
+  assert.deepEqual(mergeSnapshot(found, { ...RUN, findings: [] }).findings, found.findings, "the snapshot is older");
+  const back = applyEvent(found, event({ type: "status", cursor: 12, phase: "training", resumed_step: 5 }));
+  assert.equal(back.findings, undefined);
+  assert.deepEqual(mergeSnapshot(back, { ...RUN, stream_cursor: 12, findings: [] }).findings, []);
+});

@@ -178,4 +178,13 @@ DAMAGES: dict[str, Damage] = {
     "the vocabulary is padded": Damage("llama", _larger_vocabulary, "has 401 tokens"),
     "two tokens are swapped": Damage("llama", _in_list("tokenizer.ggml.tokens", 80, 81), "Token 80 is"),
     "a special token is plain text": Damage("llama", _special_as_text, "Token 1 is of another kind"),
+    "pieces are joined in another order": Damage("llama2", _reversed("tokenizer.ggml.scores"), "joined in another order"),
+    "a blank is put before each text": Damage(
+        "gemma", _set("tokenizer.ggml.add_space_prefix", True), "Whether a blank is put"
+    ),
+    "a norm is without its 1": Damage(
+        "gemma", _weight("output_norm.weight", lambda data: data - 1), "output_norm.weight differs"
+    ),
+    "the window is another": Damage("gemma2", _set("gemma2.attention.sliding_window", 5), "the window of attention is 5"),
+    "the cap on logits is another": Damage("gemma2", _set("gemma2.final_logit_softcapping", 30.0), "cap on logits is 30"),
 }

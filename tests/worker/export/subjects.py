@@ -1,4 +1,4 @@
-"""Small models of the four designs that .gguf files are made of, and proofs of files that may have been damaged."""
+"""Small models of the designs that .gguf files are made of, and proofs of files that may have been damaged."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers.pre_tokenizers import ByteLevel, Digits
-from transformers import PreTrainedTokenizerFast
+from transformers import GemmaTokenizer, LlamaTokenizer, PreTrainedTokenizerFast
 from transformers.models.qwen2.tokenization_qwen2 import Qwen2Tokenizer
 
 from backend.datasets.sample_corpus import sample_lines
@@ -32,6 +32,21 @@ SMOLLM = (
     "{{ '<|im_start|>system\nYou are a helpful AI assistant.<|im_end|>\n' }}{% endif %}"
     "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+INSTRUCTIONS = (
+    "{% for message in messages %}{% if message['role'] == 'user' %}"
+    "{{ bos_token + '[INST] ' + message['content'] + ' [/INST]' }}"
+    "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] + eos_token }}"
+    "{% else %}{{ raise_exception('No such role') }}{% endif %}{% endfor %}"
+)
+NAMED = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] + eos_token + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+)
+TURNS = (
+    "{{ bos_token }}{% for message in messages %}{{ '<start_of_turn>' + message['role'] + '\n' + message['content'] | trim"
+    " + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+    "\n"  # as Gemma 3's has it
 )
 NUMBERS = ["1 22 333 4444 12345 you're I'm"] * 50
 MARKS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -73,6 +88,49 @@ def _qwen() -> Any:
     return tokenizer
 
 
+def _pieces(special: list[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """A vocabulary that falls back to bytes, with its merges: each way to make a piece, the most frequent piece first, as
+    transformers derives them of a SentencePiece model."""
+    learned = Tokenizer(models.BPE())
+    learned.pre_tokenizer = pre_tokenizers.Metaspace()
+    learned.train_from_iterator([*CORPUS, *NUMBERS], trainers.BpeTrainer(vocab_size=250, show_progress=False))
+    pieces = sorted(learned.get_vocab(), key=learned.token_to_id)
+    tokens = [*special, *(f"<0x{byte:02X}>" for byte in range(256)), *pieces]
+    ways = [(piece[:end], piece[end:]) for piece in pieces for end in range(1, len(piece))]
+    return {token: number for number, token in enumerate(tokens)}, [pair for pair in ways if set(pair) <= {*pieces}]
+
+
+def _llama2() -> Any:
+    """As transformers 5 makes it: a blank before the text alone, unless it begins with one."""
+    vocabulary, merges = _pieces(["<unk>", "<s>", "</s>"])
+    tokenizer = LlamaTokenizer(vocab=vocabulary, merges=merges, add_bos_token=True)
+    tokenizer.chat_template = INSTRUCTIONS
+    return tokenizer
+
+
+def _tinyllama() -> Any:
+    """As its tokenizer.json has it: a blank before all that stands between special tokens."""
+    vocabulary, merges = _pieces(["<unk>", "<s>", "</s>"])
+    made = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    made.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(content=" ", left=1)]
+    )
+    made.post_processor = processors.TemplateProcessing("<s> $A", None, [("<s>", 1)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    tokenizer.chat_template = NAMED
+    return tokenizer
+
+
+def _gemma() -> Any:
+    marks = ["<start_of_turn>", "<end_of_turn>"]
+    vocabulary, merges = _pieces(["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *marks])
+    tokenizer = GemmaTokenizer(vocab=vocabulary, merges=merges, add_bos_token=True)
+    tokenizer.add_special_tokens({"additional_special_tokens": marks})
+    tokenizer.chat_template = TURNS
+    return tokenizer
+
+
 SHAPES: dict[str, tuple[str, Callable[[], Any], dict[str, Any]]] = {
     "gpt2": ("gpt2", lambda: train_tokenizer([*CORPUS, *NUMBERS], 400, 64), {}),
     "llama": ("llama", _smollm, {"rope_theta": 10000.0}),
@@ -88,6 +146,22 @@ SHAPES: dict[str, tuple[str, Callable[[], Any], dict[str, Any]]] = {
         {"rope_parameters": {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
                              "high_freq_factor": 4.0, "original_max_position_embeddings": 16}},
     ),
+    # Wide enough for Q4_K's blocks, and deep enough for some layers to have fewer bits than others.
+    "wide": (
+        "llama", _smollm,
+        {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 8, "tie_word_embeddings": True},
+    ),
+    "llama2": ("llama", _llama2, {}),
+    "linear": ("llama", _tinyllama, {"rope_parameters": {"rope_type": "linear", "rope_theta": 20000.0, "factor": 4.0}}),
+    "mistral": ("mistral", _tinyllama, {"sliding_window": 32}),
+    "gemma": ("gemma", _gemma, {}),
+    "gemma2": ("gemma2", _gemma, {"final_logit_softcapping": 5.0}),
+    "gemma3": (
+        "gemma3_text", _gemma,
+        {"num_hidden_layers": 6, "rope_parameters": {
+            "sliding_attention": {"rope_type": "default", "rope_theta": 20000.0},
+            "full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0}}},
+    ),
 }  # fmt: skip
 
 
@@ -101,6 +175,8 @@ def _made(shape: str) -> LanguageModel:
         for weight in model.parameters():
             if weight.ndim == 1:  # norms and biases, which would all be ones and zeros
                 weight.data += 0.1 * torch.randn_like(weight)
+            elif weight.shape[-1] > 100:  # what a wide one says would be made of roundings alone
+                weight.data *= 0.3
     for config in (model.config, model.generation_config):
         config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
     return LanguageModel(model.eval(), tokenizer, architectures.CONTEXT)
@@ -115,11 +191,8 @@ def subject(shape: str) -> LanguageModel:
 def tried(tokenizer: Any) -> Tried:
     """A few tokens, for the sake of time."""
     rows = [tokenizer(text)["input_ids"][:16] for text in sample_lines(seed=2)[:3]]
-    return Tried(
-        rows,
-        ["I'm 1 22 4444 you're", " two  three\n\n\tfour", "naïve — 日本語 👩‍👩‍👧!?", "", "a<|im_start|>b<|im_end|>c"],
-        "tests",
-    )
+    texts = ["I'm 1 22 4444 you're", " two  three\n\n\tfour", "naïve — 日本語 👩‍👩‍👧!?", "", "a<|im_start|>b<|im_end|>c"]
+    return Tried(rows, [*texts, f"a{tokenizer.bos_token}b"], "tests")
 
 
 class Seen(NamedTuple):
@@ -131,14 +204,20 @@ class Seen(NamedTuple):
 
 
 def prove(shape: str, folder: Path, number_format: str = "fp16", damage: Callable[[Path], None] | None = None) -> Seen:
-    """Exports the model, has the file damaged, and proves it."""
-    model = subject(shape)
+    """Exports the small model of that shape, has the file damaged, and proves it."""
+    return prove_model(subject(shape), folder, number_format, damage)
+
+
+def prove_model(
+    model: LanguageModel, folder: Path, number_format: str, damage: Callable[[Path], None] | None = None
+) -> Seen:
+    """The same with any model."""
     file = folder / "model.gguf"
     made = gguf_export.export_gguf(model, JOB, number_format, file, lambda _: None)
     if damage:
         damage(file)
     faults = made.faults(file)
-    expected = proof.expected_of(model, tried(model.tokenizer), number_format, file=True)
+    expected = made.expected(model, tried(model.tokenizer), number_format)
     answers = proof.ask_program("llama_cpp", [str(file)], expected, folder, lambda _: None)
     judged = [proof.judge(expected, answers, seen, None, None, "llama.cpp") for seen in ([], faults)]
     return Seen(faults, *judged)

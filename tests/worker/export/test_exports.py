@@ -18,7 +18,8 @@ from worker.contract import ExportOrder, ModelSource, Proof
 from worker.errors import ModelError
 from worker.export import gguf_export, proof
 from worker.export.__main__ import _Export
-from worker.export.gguf_file import packed, type_for
+from worker.export.gguf_layout import layout_of
+from worker.export.gguf_rounding import FileRounding, packed, type_for
 from worker.export.plain_folder import faults_of_folder
 
 Make = Callable[..., tuple[Proof, Path]]
@@ -54,10 +55,10 @@ def make(tmp_path: Path, dataset: Path) -> Make:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("shape", ["gpt2", "llama", "qwen3", "smollm2"])
+@pytest.mark.parametrize("shape", ["gpt2", "llama", "qwen3", "smollm2", "mistral", "gemma3"])
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_what_was_trained_is_proven_in_every_format(make: Make, shape: str, method: str) -> None:
-    formats = [("gguf", "fp16"), ("gguf", "q8_0"), ("safetensors", "bf16")]
+    formats = [("gguf", "fp16"), ("gguf", "q8_0"), ("gguf", "q4_k_m"), ("safetensors", "bf16")]
     for kind, number_format in [*formats, *([("adapter", "kept")] if method == "lora" else [])]:
         found, folder = make(shape, method, kind, number_format)
         print(f"{shape} {method} {kind} {number_format}: KL {found.kl:.2e}, noise {found.noise:.2e}, base {found.base_kl}")
@@ -116,9 +117,10 @@ def test_a_right_folder_is_right(tmp_path: Path) -> None:
 
 
 def test_a_weight_too_large_for_fp16_is_refused() -> None:
-    weight = torch.full((2, 32), 70000.0)
+    weight, layout = torch.full((2, 32), 70000.0), layout_of(subject("llama").model)
+    kind = type_for("blk.0.ffn_up.weight", weight.shape, "fp16", layout)
     with pytest.raises(ModelError, match=r"blk\.0\.ffn_up\.weight holds numbers up to 7e\+04, and fp16 ends at 65,504"):
-        packed("blk.0.ffn_up.weight", weight, type_for("blk.0.ffn_up.weight", weight.shape, "fp16"))
+        packed("blk.0.ffn_up.weight", weight, kind)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +130,10 @@ def test_a_weight_too_large_for_fp16_is_refused() -> None:
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
         ("llama", {"hidden_act": "gelu"}, "hidden_act"),
         ("llama", {"model_type": "mamba"}, "of the type mamba"),
+        ("gemma", {"hidden_act": "gelu"}, "hidden_act"),
+        ("gemma2", {"query_pre_attn_scalar": 16}, "query_pre_attn_scalar is 16"),
+        ("gemma2", {"layer_types": ["full_attention"] * 2}, "layer_types"),
+        ("gemma3", {"final_logit_softcapping": 30.0}, "final_logit_softcapping"),
     ],
 )
 def test_a_design_that_llama_cpp_computes_otherwise_is_refused(
@@ -140,10 +146,20 @@ def test_a_design_that_llama_cpp_computes_otherwise_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_window_that_llama_cpp_lacks_is_the_longest_text_and_that_is_said() -> None:
+    layout = layout_of(subject("mistral").model)
+    assert layout.context == 32
+    assert layout.note
+    assert "reads 32 tokens, which is the window, and not 64" in layout.note
+    model = subject("mistral").model
+    model.config.sliding_window = None
+    assert (layout_of(model).context, layout_of(model).note) == (64, None)
+
+
 def test_a_base_that_is_converted_wrongly_is_no_measure() -> None:
     """Its export is as far off as the model's, which must not make both look right."""
     model = subject("llama")
-    expected = proof.expected_of(model, tried(model.tokenizer), "fp16", file=True)
+    expected = proof.expected_of(model, tried(model.tokenizer), FileRounding(layout_of(model.model), "fp16"))
     noise = torch.randn(expected.log_probabilities.shape, generator=torch.Generator().manual_seed(0))
     wrong = (expected.log_probabilities + noise).log_softmax(-1).sort(-1, descending=True)
     answers = proof.Answers({}, wrong.indices.numpy(), wrong.values.numpy())

@@ -7,9 +7,18 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Gemma2Config, Gemma2ForCausalLM, MambaConfig, MambaForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import (
+    DynamicCache,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from tests.worker import designs
+from worker.generation.kv_cache import roomy_cache
 from worker.generation.readers import Reader, Readers, reads_side_by_side
 
 GROUPED = {**designs.SIZES, "head_dim": 8}
@@ -82,3 +91,17 @@ def test_a_text_alone_is_read_bit_by_bit(model: Any) -> None:
     for part in (ids[:5], ids[5:6], ids[6:]):
         logits = reader.logits_after(part)
     torch.testing.assert_close(logits, whole, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_cache_with_room_holds_what_transformers_own_does() -> None:
+    """To the last bit, through several times of more room; and the room is there, so that a token copies nothing."""
+    torch.manual_seed(1)
+    theirs, ours, places = DynamicCache(), roomy_cache(), set()
+    for length in (5, *[1] * 60):
+        keys, values = torch.randn(2, 3, length, 4), torch.randn(2, 3, length, 6)
+        for mine, expected in zip(ours.update(keys, values, 0), theirs.update(keys, values, 0), strict=True):
+            assert torch.equal(mine, expected)
+        places.add(ours.layers[0].keys.data_ptr())
+    assert ours.get_seq_length() == 65
+    assert len(places) < 5

@@ -25,7 +25,8 @@ def random_text(random_: random.Random, most: int = 40) -> str:
     return "".join(random_.choice(CHARACTERS) for _ in range(random_.randint(1, most)))
 
 
-CORPUS = [random_text(random.Random(number)) for number in range(400)]
+OF_JSON = " ".join('abcdefghijklmnopqrstuvwxyzä{}[]":,.-0123456789\\')
+CORPUS = [*(random_text(random.Random(number)) for number in range(400)), OF_JSON]
 CORPUS_OF_FEW = [text.replace("語", "").replace("🐢", "").replace("ꦏ", "") for text in CORPUS]
 
 

@@ -110,7 +110,7 @@ def test_it_is_told_every_so_many_updates(prepare: Prepare, monkeypatch: pytest.
     monkeypatch.setattr(clock, "_SECONDS", 3600.0)
     trainer, reported = prepare(max_steps=12, validation_split=0.0)
     trainer.train()
-    assert [event.step for event in told(reported)] == [5, 10, 12]
+    assert [event.step for event in told(reported)] == [0, 5, 10, 12, 12], "and at evaluations, and at the end"
 
 
 def test_time_in_which_the_disk_was_full_is_time_of_waiting(prepare: Prepare) -> None:

@@ -230,9 +230,9 @@ def test_looks_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) ->
         if watch.look():
             made += 1
             with watch.costing():
-                now[0] += 0.07
+                now[0] += 0.2
         watch.note(1.0)
-    assert made == 143, "seven hundredths each, of a hundredth of a thousand seconds, and the first in advance"
+    assert 46 <= made <= 51, "a fifth of a second each, of a hundredth of a thousand seconds"
 
 
 NAMES = {
@@ -251,5 +251,5 @@ def test_every_weight_is_of_one_part(design: str) -> None:
     parts = trained_parts(model)
     assert list(parts) == NAMES[design]
     assert sorted(id(weight) for weights in parts.values() for weight in weights) == sorted(map(id, model.parameters()))
-    add_adapters(model, RunConfig(method="lora"))
+    add_adapters(model, RunConfig(method="lora", model_name="local:base"))
     assert list(trained_parts(model)) == ["block 0", "block 1"]

@@ -166,7 +166,7 @@ def test_a_validation_dataset_is_tested_on_whole_and_read_in_its_own_way(tmp_pat
 
     found = setup()
     assert (len(found.train), len(found.validation)) == (30, 7)
-    assert "Read 37 examples: 30 to learn from, 7 to test on." in [event.text for event in said]
+    assert "Read 37 examples: 30 to learn from, 7 to test on." in [event.text for event in said if event.type == "message"]
     assert found.train.targets is None
     assert (found.validation.trained > 0).all()
     assert (found.validation.trained < found.validation.lengths).all(), "of a prompt nothing is learned"

@@ -3,12 +3,12 @@
  * again without them.
  *
  * @import { OddRow, Run } from "../../types.js"
- * @import { ApiError } from "../../server/api.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import * as format from "../../format.js";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { canBeLeftOut, withoutRows } from "../../stores/inside.js";
 import { ErrorNotice } from "../notice.js";
 
@@ -39,7 +39,7 @@ export function OddRowsTable({ run, rows, label, few = rows.length }) {
             ${named && html`<th scope="col">Dataset</th>`}
             <th scope="col">Loss</th>
             <th scope="col">Tokens</th>
-            <th scope="col">Begins with</th>
+            <th scope="col" class="begins">Begins with</th>
           </tr>
         </thead>
         <tbody>
@@ -77,10 +77,11 @@ function ForkWithout({ run, chosen }) {
     busy.value = true;
     error.value = null;
     try {
-      const made = await api.forkRun(run, { exclude_rows: withoutRows(leftOut(run), chosen) });
+      const changes = { exclude_rows: withoutRows(leftOut(run), chosen) };
+      const made = await api.forkRun(run.id, { changes }, api.idempotencyKey());
       location.hash = `#/runs/${made.id}`;
     } catch (reason) {
-      if (!(reason instanceof api.ApiError)) throw reason;
+      if (!(reason instanceof ApiError)) throw reason;
       error.value = reason;
     } finally {
       busy.value = false;

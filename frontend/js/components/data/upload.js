@@ -1,5 +1,5 @@
 /**
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  * @import { Dataset } from "../../types.js"
  */
 import { useSignal } from "@preact/signals";

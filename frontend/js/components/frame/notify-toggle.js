@@ -5,7 +5,7 @@ import { Icon } from "../icon.js";
 
 const BLOCKED = "This browser blocks notifications of this page. Allow them in its settings, then press the bell again.";
 
-/** Turns notifications of ended runs on and off, where the browser has them. */
+/** Turns notifications of runs that end, or that the coach warns of, on and off, where the browser has them. */
 export function NotifyToggle() {
   const on = useSignal(notifications.areOn());
   const blocked = useSignal(false);
@@ -16,7 +16,7 @@ export function NotifyToggle() {
     else blocked.value = !(await notifications.turnOn());
     on.value = notifications.areOn();
   };
-  const label = "Notify me when a run ends";
+  const label = "Notify me when a run ends or goes wrong";
   return html`
     <button class="icon-button" aria-pressed=${on.value} aria-label=${label} title="${label}, while the list of runs or the run's own page is open" onClick=${toggle}>
       <${Icon} name=${on.value ? "bell" : "bellOff"} />

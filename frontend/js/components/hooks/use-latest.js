@@ -1,7 +1,7 @@
 /** @import { Signal } from "@preact/signals" */
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { ApiError } from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { Latest } from "../../server/latest.js";
 
 const PAUSE_MS = 400;

@@ -1,7 +1,7 @@
 /** @import { Signal } from "@preact/signals" */
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { ApiError } from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 
 /**
  * Longer work of the server, one at a time, that tells how far it is and can be cancelled. Leaving the page cancels it.

@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import * as format from "../../format.js";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { ErrorNotice } from "../notice.js";
 import { Progress } from "../progress.js";
 
@@ -17,7 +18,7 @@ const LOOK_EVERY_MS = 2000;
  */
 export function ModelsInMemory({ nameOf }) {
   const held = useSignal(/** @type {Generation | null} */ (null));
-  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const error = useSignal(/** @type {ApiError | null} */ (null));
 
   useEffect(() => {
     const look = () => document.hidden || api.modelsInMemory().then((found) => (held.value = found), () => {});

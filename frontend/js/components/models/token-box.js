@@ -5,7 +5,7 @@
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { useId, useMemo, useRef } from "preact/hooks";
+import { useEffect, useId, useMemo, useRef } from "preact/hooks";
 
 /** A piece as it stands in a box. @param {{ id: string, text: string, shown: string, attributes: Record<string, unknown> }} props */
 export const Chip = ({ id, text, shown, attributes }) =>
@@ -19,10 +19,11 @@ export const Chip = ({ id, text, shown, attributes }) =>
  * @param {"ltr" | "rtl"} props.direction
  * @param {string} props.label
  * @param {string} [props.className] of the box
+ * @param {number} [props.start] the one that is active at first
  * @param {(item: T, id: string) => ComponentChildren} props.chip a Chip with this id
  * @param {(item: T | null, index: number) => ComponentChildren} props.detail what is known of the active one, if there is one
  */
-export function TokenBox({ items, direction, label, className = "tokens", chip, detail }) {
+export function TokenBox({ items, direction, label, className = "tokens", start, chip, detail }) {
   const id = useId();
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const active = useSignal(/** @type {number | null} */ (null));
@@ -38,6 +39,10 @@ export function TokenBox({ items, direction, label, className = "tokens", chip, 
     option.setAttribute("aria-selected", "true");
     scrollWithin(box, option);
   };
+  useEffect(() => {
+    const first = start === undefined ? null : (active.value ?? start);
+    if (first !== null && first < items.length) mark(first);
+  }, [items]);
   const point = (/** @type {MouseEvent} */ event) => {
     const option = /** @type {HTMLElement} */ (event.target).closest(".token");
     if (option) mark(Number(option.id.slice(id.length + 1)));

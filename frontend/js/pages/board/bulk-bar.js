@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { Check } from "../../components/check.js";
 import { ConfirmButton } from "../../components/confirm-button.js";
 import { Notice } from "../../components/notice.js";
@@ -92,7 +93,7 @@ async function refusals(works) {
       const answer = await work();
       if (Array.isArray(answer)) refused.push(...answer);
     } catch (error) {
-      if (!(error instanceof api.ApiError)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       refused.push(error.message);
     }
   }

@@ -1,11 +1,11 @@
 /**
- * @import { ApiError } from "../../server/api.js"
  * @import { Run } from "../../types.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { ErrorNotice } from "../../components/notice.js";
 
 /** What people say about a run, to be changed. @param {{ run: Run, onClose: () => void, onSaved: (run: Run) => void }} props */
@@ -24,7 +24,7 @@ export function EditDialog({ run, onClose, onSaved }) {
       onSaved(await api.changeRun(run.id, changeOf(form)));
       dialog.current?.close();
     } catch (reason) {
-      if (!(reason instanceof api.ApiError)) throw reason;
+      if (!(reason instanceof ApiError)) throw reason;
       error.value = reason;
       busy.value = false;
     }

@@ -1,4 +1,4 @@
-/** @import { ApiError } from "../../server/api.js" */
+/** @import { ApiError } from "../../server/requests.js" */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useMemo } from "preact/hooks";
@@ -6,6 +6,7 @@ import * as api from "../../server/api.js";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { runLink } from "../../router.js";
+import { toured } from "../../stores/learn/progress.js";
 
 /** The board before anything was ever run. */
 export function FirstVisit() {
@@ -20,7 +21,7 @@ export function FirstVisit() {
       const { presets } = await api.getConfigSchema();
       const sample = presets.find((preset) => preset.id === "sample");
       const run = await api.createRun(sample?.config ?? {}, key);
-      location.hash = runLink(run.id);
+      location.hash = `${runLink(run.id)}${toured() ? "" : "?tour=1"}`;
     } catch (reason) {
       error.value = /** @type {ApiError} */ (reason);
       busy.value = false;
@@ -40,6 +41,7 @@ export function FirstVisit() {
           <${Icon} name="play" />${busy.value ? "Starting…" : "Start the sample run"}
         </button>
         <a class="button large" href="#/new">Set up your own</a>
+        <a class="button large" href="#/learn">Learn how it works</a>
       </div>
       <${ErrorNotice} error=${error.value} />
     </section>

@@ -5,6 +5,8 @@
  */
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
+import { FindingBadge } from "../../components/finding-badge.js";
+import { Explained } from "../../components/explained.js";
 import { Icon } from "../../components/icon.js";
 import { Progress } from "../../components/progress.js";
 import { Sparkline } from "../../components/sparkline.js";
@@ -14,9 +16,13 @@ import { evaluateLink, runLink } from "../../router.js";
 import { hasEnded, progress } from "../../stores/run-state.js";
 import { EditDialog } from "./edit-dialog.js";
 
-/** @param {{ run: Signal<Run>, store: BoardStore, now: Date }} props */
-export function BoardRow({ run: { value: run }, store, now }) {
+/** @param {{ run: Signal<Run>, store: BoardStore, now: Date, first: boolean }} props `first`: its labels can be reached by Tab */
+export function BoardRow({ run: { value: run }, store, now, first }) {
   const editing = useSignal(false);
+  // The numbers stand above the link that the row is, so that they can be pointed at. The first tap explains one.
+  const open = (/** @type {Event} */ event) => {
+    if (!event.defaultPrevented && !(event.target instanceof HTMLAnchorElement)) location.hash = runLink(run.id);
+  };
   return html`
     <li class="board-row">
       <${Selector} id=${run.id} name=${run.name} store=${store} />
@@ -26,13 +32,13 @@ export function BoardRow({ run: { value: run }, store, now }) {
         ${run.tags.length > 0 && html`<span class="tags">${run.tags.map((tag) => html`<span key=${tag} class="tag">${tag}</span>`)}</span>`}
         ${run.notes && html`<span class="board-notes muted" title=${run.notes}>${run.notes}</span>`}
       </div>
-      <div class="board-status"><${StatusBadge} status=${run.status} /></div>
+      <div class="board-status"><${StatusBadge} status=${run.status} /><${Health} run=${run} /></div>
       <${BoardProgress} run=${run} />
       <${Sparkline} values=${run.sparkline} label="Training loss so far" />
-      <dl class="board-numbers">
-        <div><dt>Loss</dt><dd>${format.loss(run.loss)}</dd></div>
-        <div><dt>Validation</dt><dd>${format.loss(run.validation_loss)}</dd></div>
-        <div><dt>Tokens/s</dt><dd>${format.count(run.tokens_per_s)}</dd></div>
+      <dl class="board-numbers" onClick=${open}>
+        <${Number} number="loss" label="Loss" first=${first}>${format.loss(run.loss)}<//>
+        <${Number} number="validation" label="Validation" first=${first}>${format.loss(run.validation_loss)}<//>
+        <${Number} number="speed" label="Tokens/s" first=${first}>${format.count(run.tokens_per_s)}<//>
       </dl>
       <button
         type="button"
@@ -49,6 +55,16 @@ export function BoardRow({ run: { value: run }, store, now }) {
       `}
     </li>
   `;
+}
+
+/** The worst that the coach finds; of a run that learns nothing need be said. @param {{ run: Run }} props */
+function Health({ run: { findings: [worst] = [] } }) {
+  return worst && worst.level !== "good" ? html`<${FindingBadge} finding=${worst} />` : null;
+}
+
+/** @param {{ number: string, label: string, first: boolean, children: string }} props */
+function Number({ number, label, first, children }) {
+  return html`<div data-explain=${number}><dt>${first ? html`<${Explained} number=${number}>${label}<//>` : label}</dt><dd>${children}</dd></div>`;
 }
 
 /** Redraws alone, so that choosing a run does not redraw thousands of rows. @param {{ id: string, name: string, store: BoardStore }} props */

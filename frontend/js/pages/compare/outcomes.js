@@ -2,22 +2,23 @@
  * @import { Comparison, Outcome, Run } from "../../types.js"
  */
 import { html } from "htm/preact";
+import { Explained } from "../../components/explained.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import * as format from "../../format.js";
 import { runLink } from "../../router.js";
 
-/** @type {{ title: string, unit?: string, of: (outcome: Outcome) => string }[]} */
+/** @type {{ title: string, number: string, of: (outcome: Outcome) => string }[]} */
 const COLUMNS = [
-  { title: "Best validation loss", of: (one) => format.loss(one.best_validation_loss) },
-  { title: "at step", of: (one) => format.count(one.best_step) },
-  { title: "Last validation loss", of: (one) => format.loss(one.validation_loss) },
-  { title: "Last training loss", of: (one) => format.loss(one.loss) },
-  { title: "Time", of: (one) => format.duration(one.seconds) },
-  { title: "Steps", of: (one) => format.count(one.steps) },
-  { title: "Tokens trained", of: (one) => format.short(one.tokens) },
-  { title: "Tokens/s", of: (one) => format.count(one.tokens_per_s) },
-  { title: "Peak memory", of: (one) => format.bytes(one.peak_memory_bytes) },
-  { title: "Weights", of: (one) => format.short(one.parameters) },
+  { title: "Best validation loss", number: "best", of: (one) => format.loss(one.best_validation_loss) },
+  { title: "at step", number: "best_step", of: (one) => format.count(one.best_step) },
+  { title: "Last validation loss", number: "validation", of: (one) => format.loss(one.validation_loss) },
+  { title: "Last training loss", number: "loss", of: (one) => format.loss(one.loss) },
+  { title: "Time", number: "time", of: (one) => format.duration(one.seconds) },
+  { title: "Steps", number: "step", of: (one) => format.count(one.steps) },
+  { title: "Tokens trained", number: "tokens", of: (one) => format.short(one.tokens) },
+  { title: "Tokens/s", number: "speed", of: (one) => format.count(one.tokens_per_s) },
+  { title: "Peak memory", number: "peak_memory", of: (one) => format.bytes(one.peak_memory_bytes) },
+  { title: "Weights", number: "weights", of: (one) => format.short(one.parameters) },
 ];
 
 /** How the runs ended, the lowest best validation loss marked, and repeated seeds summed up. @param {{ comparison: Comparison }} props */
@@ -27,7 +28,7 @@ export function Outcomes({ comparison: { runs, outcomes, groups } }) {
   const further = [...new Set(outcomes.flatMap((one) => Object.keys(one.losses)))];
   const columns = [
     ...COLUMNS,
-    ...further.map((name) => ({ title: `Loss on ${name}`, of: (/** @type {Outcome} */ one) => format.loss(one.losses[name]) })),
+    ...further.map((name) => ({ title: `Loss on ${name}`, number: "further_loss", of: (/** @type {Outcome} */ one) => format.loss(one.losses[name]) })),
   ];
   return html`
     <section class="card">
@@ -38,7 +39,7 @@ export function Outcomes({ comparison: { runs, outcomes, groups } }) {
             <tr>
               <th scope="col">Run</th>
               <th scope="col">Status</th>
-              ${columns.map(({ title }) => html`<th key=${title} scope="col">${title}</th>`)}
+              ${columns.map(({ title, number }) => html`<th key=${title} scope="col"><${Explained} number=${number}>${title}<//></th>`)}
             </tr>
           </thead>
           <tbody>

@@ -2,7 +2,7 @@
  * Whether a table's first row names its columns, with what comes of either.
  *
  * @import { Dataset, Preview } from "../../types.js"
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";

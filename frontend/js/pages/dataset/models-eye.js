@@ -8,6 +8,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { ModelOptions } from "../../components/models/model-control.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { TokenView } from "../../components/data/token-view.js";
@@ -20,7 +21,7 @@ export function ModelsEye({ dataset, reading }) {
   const model = useSignal("");
   const longest = useSignal("");
   const byGroup = useSignal(false);
-  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const error = useSignal(/** @type {ApiError | null} */ (null));
   const wanted = useSignal(/** @type {Wanted} */ ({}));
   const tokens = useRef(/** @type {HTMLElement | null} */ (null));
 

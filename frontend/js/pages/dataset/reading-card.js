@@ -3,7 +3,7 @@
  *
  * @import { Signal } from "@preact/signals"
  * @import { Dataset, Kind, Reading } from "../../types.js"
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";

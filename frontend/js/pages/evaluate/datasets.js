@@ -11,6 +11,7 @@ import { ModelOptions } from "../../components/models/model-control.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { PickList } from "../../components/pick-list.js";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { Evaluations } from "../../stores/evaluate/evaluations.js";
 import { EvaluationCard } from "./evaluation-card.js";
 
@@ -30,7 +31,7 @@ export function DatasetsPart({ models, chosen, datasets, nameOf }) {
   const known = useSignal(/** @type {Dataset[]} */ ([]));
   const limit = useSignal("");
   const busy = useSignal(false);
-  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const error = useSignal(/** @type {ApiError | null} */ (null));
   useEffect(() => {
     store.open();
     api.listDatasets().then(({ items }) => (known.value = items), (reason) => (error.value = reason));
@@ -46,7 +47,7 @@ export function DatasetsPart({ models, chosen, datasets, nameOf }) {
       const rows = limit.value.trim() === "" ? null : Number.isFinite(most) ? most : limit.value; // the server judges it
       await store.start({ models: chosen.value, datasets: datasets.value, limit: rows });
     } catch (reason) {
-      if (!(reason instanceof api.ApiError)) throw reason;
+      if (!(reason instanceof ApiError)) throw reason;
       error.value = reason;
     }
     busy.value = false;

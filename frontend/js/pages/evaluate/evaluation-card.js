@@ -14,7 +14,7 @@ import { ErrorNotice, Notes } from "../../components/notice.js";
 import { Progress } from "../../components/progress.js";
 import { Segmented } from "../../components/segmented.js";
 import { count, duration, moment } from "../../format.js";
-import { ApiError } from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { bestOn, cellAt, csvOf, isUnfinished, markdownOf, MEASURES, remarksOf, standingOf } from "../../stores/evaluate/table.js";
 
 /** @param {{ evaluation: Evaluation, store: Evaluations }} props */

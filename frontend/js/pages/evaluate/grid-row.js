@@ -8,7 +8,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
-import { ApiError } from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { letterOf } from "../../stores/playground/votes.js";
 
 /** @param {{ row: Row, grid: Grid, nameOf: (id: string) => string }} props */

@@ -5,6 +5,7 @@
  * @import { FormField } from "../../stores/form.js"
  */
 import { html } from "htm/preact";
+import { Explained } from "../../components/explained.js";
 import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { Pair } from "../../components/pair.js";
@@ -40,8 +41,8 @@ export function PreflightCard({ preflight: { value, error, busy, measurement, me
           <${Time} preflight=${preflight} />
           <dl class="forecast">
             ${factsOf(preflight).map(
-              ([label, text, note]) => html`
-                <div key=${label}><dt>${label}</dt><dd>${text} <small>${note}</small></dd></div>
+              ([label, text, note, number]) => html`
+                <div key=${label}><dt><${Explained} number=${number}>${label}<//></dt><dd>${text} <small>${note}</small></dd></div>
               `,
             )}
           </dl>
@@ -54,7 +55,7 @@ export function PreflightCard({ preflight: { value, error, busy, measurement, me
   `;
 }
 
-/** @param {{ error: import("../../server/api.js").ApiError, fields: FormField[], onReveal: (field: string) => void }} props */
+/** @param {{ error: import("../../server/requests.js").ApiError, fields: FormField[], onReveal: (field: string) => void }} props */
 function NoForecast({ error, fields, onReveal }) {
   const field = error.status === 422 && fields.find((each) => each.name === error.field?.split(".")[0]);
   if (!field) return html`<${ErrorNotice} error=${error} />`;
@@ -76,7 +77,7 @@ function Time({ preflight }) {
   if (!measured) {
     return html`
       <p class="forecast-time">
-        <strong>${timeOf(formula)}</strong>${" "}
+        <strong data-explain="forecast_time">${timeOf(formula)}</strong>${" "}
         <span class="muted">
           of training, ${stepTime(formula.step_seconds)} per update${evaluationsOf(formula)}; samples and saving come on top
         </span>

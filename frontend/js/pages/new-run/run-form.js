@@ -1,7 +1,7 @@
 /**
  * The fields, and beside them what a run with them would take.
  *
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  * @import { Config, Dataset, Preflight, Preset } from "../../types.js"
  * @import { ControlProps } from "../../components/field.js"
  * @import { FormField, Typed } from "../../stores/form.js"
@@ -28,12 +28,12 @@ import { useSubmit } from "./use-submit.js";
 const OPEN_GROUPS = ["essentials", "length"];
 
 /** @param {{ loaded: Loaded, initial: Typed, onLeave: (draft: Typed | null) => void }} props */
-export function RunForm({ loaded: { fields, groups, presets, models, datasets: known, devices }, initial, onLeave }) {
+export function RunForm({ loaded: { fields, groups, presets, models, datasets: known, devices, like }, initial, onLeave }) {
   const typed = useSignal(initial);
   const touched = useSignal(/** @type {string[]} */ ([]));
   const preset = useSignal("");
   const datasets = useSignal(known);
-  const submission = useSubmit();
+  const submission = useSubmit(like?.id ?? null);
   const payload = payloadOf(fields, typed.value);
   const preflight = usePreflight(payload);
   const foretold = preflight.error.value ? null : preflight.value.value;

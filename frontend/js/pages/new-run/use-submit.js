@@ -2,12 +2,13 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { runLink } from "../../router.js";
 
-/** Posting, such that a double click or a lost answer makes one run. */
-export function useSubmit() {
+/** Posting, such that a double click or a lost answer makes one run. @param {string | null} from the run that the form was filled in like */
+export function useSubmit(from) {
   const busy = useSignal(false);
-  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const error = useSignal(/** @type {ApiError | null} */ (null));
   const attempt = useRef({ body: "", key: "" });
   const started = useRef(false);
 
@@ -18,11 +19,11 @@ export function useSubmit() {
     busy.value = true;
     error.value = null;
     try {
-      const run = await api.createRun(payload, attempt.current.key, override);
+      const run = await api.createRun(payload, attempt.current.key, override, from);
       started.current = true;
       location.hash = runLink(run.id);
     } catch (reason) {
-      error.value = /** @type {api.ApiError} */ (reason);
+      error.value = /** @type {ApiError} */ (reason);
     }
     busy.value = false;
   };

@@ -10,6 +10,7 @@ import { ErrorNotice } from "../../components/notice.js";
 import * as format from "../../format.js";
 import { WAYS, wayOf } from "../../stores/playground/conversation.js";
 import { LikelyTokens } from "./likely-tokens.js";
+import { TextEdit, useEditing } from "./text-edit.js";
 
 /** Of a long prompt that is gone on from, so much is shown before the answer. */
 const PROMPT_SHOWN = 600;
@@ -23,20 +24,48 @@ const PHASES = {
 /** @param {{ store: PlaygroundStore, turn: Turn, answer: Answer, name: string }} props */
 export function AnswerView({ store, turn, answer, name }) {
   const [way, meaning] = WAYS[wayOf(store.form.value, store.find(answer.model))];
+  const chat = store.form.value === "chat";
+  const { editing, button } = useEditing();
+  const text = html`
+    <${AnswerText} answer=${answer} prompt=${chat ? "" : turn.user} probabilities=${store.probabilities.value} name=${name} />
+  `;
   return html`
     <section class="answer" aria-label=${`Answer of ${name}`}>
-      ${(turn.answers.length > 1 || store.form.value === "chat") &&
+      ${(turn.answers.length > 1 || chat) &&
       html`<header><h3 title=${name}>${name}</h3>${!turn.hidden && html`<span class="tag" title=${`${name} ${meaning}`}>${way}</span>`}</header>`}
-      <${AnswerText} answer=${answer} prompt=${store.form.value === "prompt" ? turn.user : ""} probabilities=${store.probabilities.value} name=${name} />
+      ${editing.value
+        ? html`
+            <${TextEdit}
+              text=${answer.text.value}
+              label=${`Answer of ${name}`}
+              save="Save"
+              note="What is asked next goes on from it."
+              onSave=${(/** @type {string} */ written) => {
+                editing.value = false;
+                store.edit(answer, written);
+              }}
+              onLeave=${() => (editing.value = false)}
+            />
+          `
+        : text}
       <${ErrorNotice} error=${answer.error.value} />
-      <div class="actions">
+      ${!editing.value &&
+      html`<div class="actions">
         ${answer.busy && html`<button key="stop" type="button" class="button small" aria-label=${`Stop ${name}`} onClick=${() => answer.stop()}><${Icon} name="stop" />Stop</button>`}
         ${!answer.busy &&
         answer.unfinished &&
         html`<button key="continue" type="button" class="button small" onClick=${() => store.goOn(turn, answer)}><${Icon} name="play" />Continue</button>`}
         ${!answer.busy && answer.text.value && html`<${CopyButton} text=${answer.text.value} label="Copy" />`}
+        ${chat &&
+        !answer.busy &&
+        !turn.hidden &&
+        html`
+          <button ref=${button} type="button" class="button small" aria-label=${`Edit the answer of ${name}`} onClick=${() => (editing.value = true)}>
+            <${Icon} name="pencil" />Edit
+          </button>
+        `}
         <span class="muted" role="status">${statusOf(answer, turn.hidden)}</span>
-      </div>
+      </div>`}
     </section>
   `;
 }
@@ -49,7 +78,12 @@ export function AnswerView({ store, turn, answer, name }) {
 export function AnswerText({ answer, prompt, probabilities, name }) {
   const text = useComputed(() => (prompt ? answer.text.value : answer.text.value.trimStart()));
   const tokens = answer.tokens.value;
-  if (probabilities && tokens.length) return html`<${LikelyTokens} tokens=${tokens} label=${`Tokens of the answer of ${name}`} />`;
+  if (probabilities && tokens.length) {
+    return html`
+      ${answer.before.trim() && html`<div class="answer-text" dir="auto">${answer.before}</div>`}
+      <${LikelyTokens} tokens=${tokens} label=${`Tokens of the answer of ${name}`} />
+    `;
+  }
   const shown = prompt.length > PROMPT_SHOWN ? `…${prompt.slice(-PROMPT_SHOWN)}` : prompt;
   return html`
     <div class="answer-text" dir="auto">
@@ -65,7 +99,8 @@ function statusOf(answer, hidden) {
   if (phase !== "idle") return PHASES[phase];
   if (answer.stopped.value) return "Stopped.";
   const end = answer.end.value;
-  if (!end) return "";
+  const edited = answer.edited.value ? " You edited it." : "";
+  if (!end) return edited;
   const why = end.finish_reason === "stop" ? "The model ended here." : answer.isFull ? "It can read no more: its context is full." : "Stopped at max new tokens.";
   const cut = end.truncated_tokens
     ? ` The prompt's first ${format.count(end.truncated_tokens)} tokens were left out: it is longer than the model can read.`
@@ -73,5 +108,5 @@ function statusOf(answer, hidden) {
   const seed = answer.request?.seed;
   const chance = seed === undefined || answer.request?.temperature === 0 ? "" : ` Seed ${seed}.`;
   const speed = hidden ? "" : `, ${format.count(end.tokens_per_s)} per second`;
-  return `${format.count(end.completion_tokens)} tokens${speed}. ${why}${chance}${cut}`;
+  return `${format.count(end.completion_tokens)} tokens${speed}. ${why}${chance}${cut}${edited}`;
 }

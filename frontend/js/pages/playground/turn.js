@@ -1,12 +1,11 @@
 /**
  * @import { PlaygroundStore, Turn } from "../../stores/playground/playground-store.js"
  */
-import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../../components/icon.js";
 import { letterOf } from "../../stores/playground/votes.js";
 import { AnswerView } from "./answer.js";
+import { TextEdit, useEditing } from "./text-edit.js";
 import { VoteBar } from "./vote-bar.js";
 
 /**
@@ -16,14 +15,8 @@ import { VoteBar } from "./vote-bar.js";
  */
 export function TurnView({ store, turn, last }) {
   const chat = store.form.value === "chat";
-  const box = useRef(/** @type {HTMLElement | null} */ (null));
-  const { busy } = turn;
-  useEffect(() => {
-    // When it begins, and when what to vote for is there.
-    if (chat && last && turn.answers.some((answer) => answer.request)) box.current?.scrollIntoView({ block: "nearest" });
-  }, [busy]);
   return html`
-    <article ref=${box} class="turn" aria-label=${chat ? "Question and answer" : "Prompt and answer"}>
+    <article class="turn" aria-label=${chat ? "Question and answer" : "Prompt and answer"}>
       ${chat && html`<${Question} store=${store} turn=${turn} />`}
       <div class="answers" style=${{ "--columns": turn.answers.length }}>
         ${turn.answers.map(
@@ -45,36 +38,21 @@ export function TurnView({ store, turn, last }) {
 
 /** @param {{ store: PlaygroundStore, turn: Turn }} props */
 function Question({ store, turn }) {
-  const edited = useSignal(/** @type {string | null} */ (null));
-  if (edited.value !== null) {
-    const save = (/** @type {Event} */ event) => {
-      event.preventDefault();
-      const text = /** @type {string} */ (edited.value);
-      edited.value = null;
-      if (text.trim()) store.again(turn, text);
-    };
-    const leave = (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === "Escape") edited.value = null;
-    };
+  const { editing, button } = useEditing();
+  if (editing.value) {
     return html`
-      <form class="question-edit" onSubmit=${save} onKeyDown=${leave}>
-        <textarea
-          rows="3"
-          aria-label="Message"
-          ref=${(/** @type {HTMLTextAreaElement | null} */ box) => box?.focus()}
-          value=${edited.value}
-          onInput=${(/** @type {Event} */ event) => (edited.value = /** @type {HTMLTextAreaElement} */ (event.target).value)}
-        />
-        <div class="actions">
-          <button class="button primary small">Send again</button>
-          <button type="button" class="button small" onClick=${() => (edited.value = null)}>Cancel</button>
-          <span class="muted">What came after it is left out.</span>
-        </div>
-      </form>
+      <${TextEdit}
+        text=${turn.user}
+        label="Message"
+        save="Send again"
+        note="What came after it is left out."
+        onSave=${(/** @type {string} */ text) => store.again(turn, text)}
+        onLeave=${() => (editing.value = false)}
+      />
     `;
   }
   const acts = /** @type {const} */ ([
-    ["pencil", "Edit", () => (edited.value = turn.user)],
+    ["pencil", "Edit", () => (editing.value = true)],
     ["again", "Retry", () => store.again(turn)],
     ["trash", "Delete", () => store.remove(turn)],
   ]);
@@ -84,7 +62,7 @@ function Question({ store, turn }) {
       <div class="question-acts">
         ${acts.map(
           ([icon, name, act]) => html`
-            <button type="button" class="icon-button" aria-label=${`${name} this message`} title=${name} onClick=${act}><${Icon} name=${icon} /></button>
+            <button ref=${name === "Edit" ? button : null} type="button" class="icon-button" aria-label=${`${name} this message`} title=${name} onClick=${act}><${Icon} name=${icon} /></button>
           `,
         )}
       </div>

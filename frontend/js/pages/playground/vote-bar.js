@@ -1,7 +1,7 @@
 /**
  * Which answer is better.
  *
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  * @import { PlaygroundStore, Turn } from "../../stores/playground/playground-store.js"
  * @import { Verdict } from "../../stores/playground/votes.js"
  */
@@ -23,6 +23,9 @@ export function VoteBar({ store, turn }) {
     // The button that had the focus is gone.
     const take = (/** @type {HTMLElement | null} */ line) => document.activeElement === document.body && line?.focus();
     return html`<p class="vote-bar" role="status" tabindex="-1" ref=${take}><${Icon} name="check" /> ${wordsFor(store, verdict)}</p>`;
+  }
+  if (turn.answers.some(({ edited }) => edited.value)) {
+    return html`<p class="vote-bar muted">An answer was edited, so there is nothing to vote on.</p>`;
   }
 
   const vote = async (/** @type {Verdict} */ given) => {

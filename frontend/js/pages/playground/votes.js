@@ -1,7 +1,7 @@
 /**
  * How models fared in the votes, and the votes themselves.
  *
- * @import { ApiError } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
  * @import { PreferenceData, Standing, Vote, VoteList } from "../../types.js"
  * @import { PlaygroundStore } from "../../stores/playground/playground-store.js"
  */

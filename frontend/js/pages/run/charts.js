@@ -2,6 +2,7 @@
  * The curves of a run, with one cursor, one range and one toolbar for all.
  *
  * @import { ChartView } from "../../charts/view.js"
+ * @import { ForkWish } from "../../stores/fork.js"
  * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useComputed, useSignalEffect } from "@preact/signals";
@@ -15,8 +16,8 @@ import { Toolbar } from "./charts/toolbar.js";
 
 const LEAST_POINTS = 300;
 
-/** @param {{ store: RunStore, view: ChartView }} props */
-export function Charts({ store, view }) {
+/** @param {{ store: RunStore, view: ChartView, onFork: (wish: ForkWish) => void }} props */
+export function Charts({ store, view, onFork }) {
   const scene = useScene(store, view);
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   // As text, so that the cards are left alone until another one has something to show.
@@ -32,7 +33,7 @@ export function Charts({ store, view }) {
   const [loss, ...others] = FIGURES.filter(({ id }) => shown.value.split(" ").includes(id));
   return html`
     <div class="charts" ref=${box}>
-      <${Toolbar} store=${store} view=${view} />
+      <${Toolbar} store=${store} view=${view} onFork=${onFork} />
       <${FigureCard} key=${loss.id} figure=${loss} store=${store} view=${view} scene=${scene} />
       <div class="charts-small">
         ${others.map((figure) => html`<${FigureCard} key=${figure.id} figure=${figure} store=${store} view=${view} scene=${scene} />`)}

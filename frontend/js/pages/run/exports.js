@@ -14,7 +14,8 @@ import { Progress } from "../../components/progress.js";
 import { Segmented } from "../../components/segmented.js";
 import { useTask } from "../../components/hooks/use-task.js";
 import * as format from "../../format.js";
-import { ApiError, createExport, deleteExport, exportPath, followExport, listExports, pushExport } from "../../server/api.js";
+import { createExport, deleteExport, exportPath, followExport, listExports, pushExport } from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { FORMATS, sourcesOf, titleOf, verdictOf } from "../../stores/exports.js";
 
 /** The model as files for other programs, each checked there. @param {{ store: RunStore }} props */

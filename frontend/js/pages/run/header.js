@@ -1,8 +1,10 @@
 /**
  * Name, status, progress and the actions of a run.
  *
- * @import { Config, Run } from "../../types.js"
- * @import { ApiError, RunAction } from "../../server/api.js"
+ * @import { Config, Relative, Run, RunOrigin } from "../../types.js"
+ * @import { RunAction } from "../../server/api.js"
+ * @import { ApiError } from "../../server/requests.js"
+ * @import { ForkWish } from "../../stores/fork.js"
  * @import { RunStore } from "../../stores/run-store.js"
  */
 import { useComputed, useSignal } from "@preact/signals";
@@ -15,10 +17,13 @@ import { Icon } from "../../components/icon.js";
 import { ErrorNotice } from "../../components/notice.js";
 import { Progress } from "../../components/progress.js";
 import { Rename } from "../../components/rename.js";
+import { Explained } from "../../components/explained.js";
+import { LearnLink } from "../../components/learn-link.js";
 import { StatusBadge } from "../../components/status-badge.js";
 import { useNow } from "../../components/hooks/use-now.js";
 import * as format from "../../format.js";
-import { evaluateLink, playgroundLink, sameRunLink } from "../../router.js";
+import { compareLink, evaluateLink, microscopeLink, playgroundLink, runLink, sameRunLink } from "../../router.js";
+import { changesText, forkSteps } from "../../stores/fork.js";
 import { hasEnded, progress } from "../../stores/run-state.js";
 
 const AT_REST = ["queued", "paused"];
@@ -36,8 +41,8 @@ const PHASES = /** @type {Record<string, string>} */ ({
   paused: "keeps its device until it is resumed or stopped",
 });
 
-/** @param {{ store: RunStore, behind: string }} props */
-export function Header({ store, behind }) {
+/** @param {{ store: RunStore, behind: string, family: Relative[], onFork: (wish: ForkWish) => void }} props */
+export function Header({ store, behind, family, onFork }) {
   const run = /** @type {Run} */ (store.run.value);
   const error = useSignal(/** @type {ApiError | null} */ (null));
   const rename = (/** @type {string} */ name) => attempt(error, async () => store.take(await renameRun(run.id, name)));
@@ -45,16 +50,43 @@ export function Header({ store, behind }) {
     <header class="run-head">
       <div class="page-head">
         <${Rename} name=${run.name} label="Name of the run" onRename=${rename} />
-        <${StatusBadge} status=${run.status} />
+        <span class="status-here"><${StatusBadge} status=${run.status} /> <${LearnLink} page=${run.status} what=${`“${run.status}”`} /></span>
         <${ConnectionState} state=${store.connection.value} detail=${behind} />
         <div class="actions push">
+          <a class="button" href=${microscopeLink(run.id)} title="One training step of this run, slowed down">Microscope</a>
           <a class="button" href=${sameRunLink(run.id)} title="The form, filled in like this run">New run like this</a>
+          <button
+            type="button"
+            class="button"
+            title="A new run from the start or a checkpoint of this one, with some settings changed"
+            onClick=${() => onFork({ step: forkSteps(store.checkpoints.peek()).at(-1) ?? null, changes: {} })}
+          >
+            <${Icon} name="fork" />Fork
+          </button>
           <${Actions} store=${store} error=${error} />
         </div>
       </div>
       <${ErrorNotice} error=${error.value} />
+      ${run.origin && html`<${OriginLine} run=${run} origin=${run.origin} family=${family} />`}
       <${Standing} run=${run} />
     </header>
+  `;
+}
+
+/** Which run it was forked from, and how it differs. @param {{ run: Run, origin: RunOrigin, family: Relative[] }} props */
+function OriginLine({ run, origin, family }) {
+  const parent = family.find(({ id, status }) => id === origin.run && status !== null);
+  const place = origin.step == null ? "" : ` at step ${format.count(origin.step)}`;
+  return html`
+    <p class="origin">
+      <${Icon} name="fork" />
+      <span>
+        Forked from ${parent ? html`<a href=${runLink(parent.id)}>${parent.name}</a>` : origin.name}${place}${
+          origin.state === "weights" ? ", weights alone" : ""
+        }:${" "}${changesText(origin)}.
+        ${parent && html`<a href=${compareLink([parent.id, run.id])}>Compare the two</a>`}
+      </span>
+    </p>
   `;
 }
 
@@ -168,20 +200,21 @@ function Standing({ run }) {
   const ended = hasEnded(run.status);
   const now = useNow(1000);
   const time = format.elapsed(run.started_at, run.ended_at, now);
+  /** @type {[text: string | null, number?: string][]} what explains it: see learn/numbers.js */
   const facts = [
-    stepsOf(run),
-    run.epoch === null || !run.step ? "" : `epoch ${run.epoch.toFixed(2)}`,
-    time === null ? "" : `${format.duration(time)}${ended ? "" : " so far"}`,
-    ended || AT_REST.includes(run.status) ? "" : format.remaining(run.eta_s),
-    run.resumed_step ? `went on from update ${format.count(run.resumed_step)}` : "",
-    run.device && `${run.device.replaceAll(",", " + ")}${run.precision ? `, ${run.precision}` : ""}`,
-    run.parameters === null ? "" : `${format.short(run.parameters)} weights`,
-    examplesOf(run),
-    ended || !run.phase ? "" : PHASES[run.phase],
+    [stepsOf(run), "step"],
+    [run.epoch === null || !run.step ? "" : `epoch ${run.epoch.toFixed(2)}`, "epoch"],
+    [time === null ? "" : `${format.duration(time)}${ended ? "" : " so far"}`, "time"],
+    [ended || AT_REST.includes(run.status) ? "" : format.remaining(run.eta_s), "forecast_time"],
+    [run.resumed_step ? `went on from update ${format.count(run.resumed_step)}` : ""],
+    [run.device && `${run.device.replaceAll(",", " + ")}${run.precision ? `, ${run.precision}` : ""}`],
+    [run.parameters === null ? "" : `${format.short(run.parameters)} weights`, "weights"],
+    [examplesOf(run), "examples_per_update"],
+    [ended || !run.phase ? "" : PHASES[run.phase]],
   ];
   return html`
     ${!ended && html`<${Progress} share=${progress(run)} label="Progress of the run" />`}
-    <p class="facts">${facts.filter(Boolean).map((fact) => html`<span>${fact}</span>`)}</p>
+    <p class="facts">${facts.map(([text, number]) => text && html`<span>${number ? html`<${Explained} number=${number}>${text}<//>` : text}</span>`)}</p>
     ${run.status === "stopped" && run.reason && html`<p class="muted">${run.reason}</p>`}
   `;
 }

@@ -1,4 +1,4 @@
-/** @import { ApiError } from "../../server/api.js" */
+/** @import { ApiError } from "../../server/requests.js" */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
@@ -28,7 +28,7 @@ export function Log({ id, active }) {
   };
   const onToggle = (/** @type {Event} */ event) => (open.value = /** @type {HTMLDetailsElement} */ (event.target).open);
   return html`
-    <details class="card fold" open onToggle=${onToggle}>
+    <details class="card fold" data-part="log" open onToggle=${onToggle}>
       <summary><h2>Log</h2></summary>
       <${ErrorNotice} error=${error} />
       <pre class="log" ref=${box} tabindex="0" aria-label="The worker's log" onScroll=${onScroll}>

@@ -23,7 +23,7 @@ export function Samples({ store, view }) {
   const prompts = promptsOf(samples);
   if (!steps.length) {
     return html`
-      <section class="card">
+      <section class="card" data-part="samples">
         <div class="card-head"><h2>What it writes</h2></div>
         <p class="muted">At every evaluation the model continues a prompt; it appears here.</p>
       </section>
@@ -31,7 +31,7 @@ export function Samples({ store, view }) {
   }
   const prompt = chosen.value !== null && prompts.includes(chosen.value) ? chosen.value : prompts[0];
   return html`
-    <section class="card writes">
+    <section class="card writes" data-part="samples">
       <div class="card-head">
         <h2>What it writes</h2>
         <span class="tag" data-sample-step=${steps[place]}>${nameOf(steps[place])}</span>

@@ -5,20 +5,27 @@
 import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import * as format from "../../format.js";
+import { learnLink } from "../../router.js";
+import { SETTINGS } from "../../stores/learn/links.js";
 
 /** The configuration as the run got it. @param {{ store: RunStore }} props */
 export function Settings({ store }) {
   const rows = useComputed(() => rowsOf(/** @type {Run} */ (store.run.value)));
   return html`
-    <details class="card fold">
+    <details class="card fold" data-part="settings">
       <summary><h2>Settings</h2></summary>
       <table class="settings">
         <tbody>
-          ${rows.value.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`)}
+          ${rows.value.map(([name, value]) => html`<tr><th scope="row"><${Name} name=${name} /></th><td>${value}</td></tr>`)}
         </tbody>
       </table>
     </details>
   `;
+}
+
+/** @param {{ name: string }} props */
+function Name({ name }) {
+  return SETTINGS[name] ? html`<a class="explained" href=${learnLink(SETTINGS[name])}>${name}</a>` : name;
 }
 
 /** @param {Run} run @returns {[string, string][]} */

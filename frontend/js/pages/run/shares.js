@@ -12,6 +12,7 @@ import { CopyButton } from "../../components/copy-button.js";
 import { ErrorNotice } from "../../components/notice.js";
 import * as format from "../../format.js";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 
 const DAYS = [1, 7, 30];
 const DAY_S = 24 * 3600;
@@ -21,7 +22,7 @@ const OWN_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 /** @param {{ store: RunStore }} props */
 export function Shares({ store }) {
   const links = useSignal(/** @type {Share[]} */ ([]));
-  const error = useSignal(/** @type {api.ApiError | null} */ (null));
+  const error = useSignal(/** @type {ApiError | null} */ (null));
   const days = useSignal(7);
   const checkpoints = store.checkpoints.value;
   const model = (checkpoints.find(({ kind }) => kind === "final") ?? checkpoints[checkpoints.length - 1])?.model;

@@ -4,9 +4,8 @@
  * @import { Evaluation } from "../../types.js"
  */
 import { signal } from "@preact/signals-core";
-import {
-  ApiError, createEvaluation, deleteEvaluation, listEvaluations, RETRY_MS, stopEvaluation, watchEvaluation,
-} from "../../server/api.js";
+import { createEvaluation, deleteEvaluation, listEvaluations, stopEvaluation, watchEvaluation } from "../../server/api.js";
+import { ApiError, RETRY_MS } from "../../server/requests.js";
 import { isUnfinished } from "./table.js";
 
 export class Evaluations {

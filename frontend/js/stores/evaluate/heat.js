@@ -47,8 +47,8 @@ function cellOf(tokens) {
   return { text, nats, level: levelOf(nats), tokens };
 }
 
-/** @param {number | null} nats */
-const levelOf = (nats) => (nats === null ? 0 : CHANCES.filter((chance) => Math.exp(-nats) < chance).length);
+/** @param {number | null} nats @returns {number} 0 to 4, the more surprising the higher */
+export const levelOf = (nats) => (nats === null ? 0 : CHANCES.filter((chance) => Math.exp(-nats) < chance).length);
 
 /**
  * Two models on the same text, in the smallest pieces at whose ends both have the end of a token.

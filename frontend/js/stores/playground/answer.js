@@ -7,6 +7,7 @@
  */
 import { signal } from "@preact/signals";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 
 /** How many of the likeliest tokens are shown beside the one that was taken. */
 const ALTERNATIVES = 5;
@@ -21,7 +22,9 @@ export class Answer {
     this.tokens = signal(/** @type {GeneratedToken[]} */ ([]));
     this.end = signal(/** @type {Generated | null} */ (null));
     this.stopped = signal(false);
-    this.error = signal(/** @type {api.ApiError | null} */ (null));
+    /** Whether somebody wrote some of it. */
+    this.edited = signal(false);
+    this.error = signal(/** @type {ApiError | null} */ (null));
     /** What it was asked with last. @type {GenerateRequest | null} */
     this.request = null;
     /** @type {AbortController | null} */
@@ -40,7 +43,24 @@ export class Answer {
 
   /** Whether it broke off before the model ended it, and can be gone on with. */
   get unfinished() {
-    return this.stopped.value || (this.end.value?.finish_reason === "length" && !this.isFull);
+    if (this.end.value) return this.end.value.finish_reason === "length" && !this.isFull;
+    return this.stopped.value || this.edited.value || (this.error.value !== null && this.text.value !== "");
+  }
+
+  /** The text before its tokens, of which nothing is known: somebody wrote it, or it is of the history. */
+  get before() {
+    const told = this.tokens.value.map(({ text }) => text).join("");
+    return this.text.value.slice(0, Math.max(0, this.text.value.length - told.length));
+  }
+
+  /** @param {string} text in place of what the model wrote */
+  edit(text) {
+    this.stop();
+    this.text.value = text;
+    this.tokens.value = [];
+    this.end.value = this.error.value = null;
+    this.stopped.value = false;
+    this.edited.value = true;
   }
 
   stop() {
@@ -51,7 +71,10 @@ export class Answer {
   async ask(request, goOn = false) {
     const aborter = (this.controller = new AbortController());
     const tokens = goOn ? [...this.tokens.value] : [];
-    if (!goOn) this.text.value = "";
+    if (!goOn) {
+      this.text.value = "";
+      this.edited.value = false;
+    }
     this.request = request;
     this.tokens.value = [];
     this.end.value = this.error.value = null;
@@ -68,7 +91,7 @@ export class Answer {
       }
     } catch (reason) {
       if (aborter.signal.aborted) this.stopped.value = true;
-      else if (reason instanceof api.ApiError) this.error.value = reason;
+      else if (reason instanceof ApiError) this.error.value = reason;
       else throw reason;
     } finally {
       this.tokens.value = tokens;

@@ -1,7 +1,6 @@
 /**
  * What the playground holds: the models that are asked, the turns so far, and the settings.
  *
- * @import { ApiError } from "../../server/api.js"
  * @import { Model, GenerateRequest } from "../../types.js"
  * @import { Form, Said } from "./conversation.js"
  * @import { Session } from "./link.js"
@@ -9,6 +8,7 @@
  */
 import { computed, signal } from "@preact/signals";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { Answer } from "./answer.js";
 import { messagesOf, requestOf, usualForm } from "./conversation.js";
 import { remember } from "./kept.js";
@@ -67,7 +67,7 @@ export class PlaygroundStore {
       this.listed.value = items.filter((each) => each.promptable);
       if (!this.models.value.length && this.listed.value.length) this.models.value = [this.listed.value[0].id];
     } catch (reason) {
-      if (!(reason instanceof api.ApiError)) throw reason;
+      if (!(reason instanceof ApiError)) throw reason;
       this.listError.value = reason;
     }
   }
@@ -130,6 +130,12 @@ export class PlaygroundStore {
   remove(turn) {
     for (const answer of turn.answers) answer.stop();
     this.turns.value = this.turns.value.filter((each) => each !== turn);
+    this.#remember();
+  }
+
+  /** What comes after it stays, as what is asked next goes on from it. @param {Answer} answer @param {string} text */
+  edit(answer, text) {
+    answer.edit(text);
     this.#remember();
   }
 

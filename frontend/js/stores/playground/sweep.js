@@ -7,6 +7,7 @@
  */
 import { computed, signal } from "@preact/signals";
 import * as api from "../../server/api.js";
+import { ApiError } from "../../server/requests.js";
 import { Answer } from "./answer.js";
 import { modelsByStep } from "./run-models.js";
 
@@ -16,7 +17,7 @@ export class Sweep {
     this.stops = signal(/** @type {Stop[]} */ ([]));
     /** Which of them is looked at. */
     this.at = signal(0);
-    this.error = signal(/** @type {api.ApiError | null} */ (null));
+    this.error = signal(/** @type {ApiError | null} */ (null));
     this.going = signal(false);
     this.done = computed(() => this.stops.value.filter(({ answer }) => answer.end.value || answer.error.value).length);
   }
@@ -33,7 +34,7 @@ export class Sweep {
       this.stops.value = modelsByStep(items).map((each) => ({ ...each, answer: new Answer(each.model) }));
       this.at.value = Math.max(0, this.stops.value.length - 1);
     } catch (reason) {
-      if (!(reason instanceof api.ApiError)) throw reason;
+      if (!(reason instanceof ApiError)) throw reason;
       this.error.value = reason;
     }
   }

@@ -14,13 +14,15 @@ import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import { useMemo, useRef } from "preact/hooks";
 import { KEYS_HELP } from "../../../charts/keys.js";
-import { brokenPlugin, marksPlugin } from "../../../charts/marks.js";
+import { bandPlugin, brokenPlugin, marksPlugin } from "../../../charts/marks.js";
 import { Chart } from "../../../charts/chart.js";
 import { Icon } from "../../../components/icon.js";
+import { LearnLink } from "../../../components/learn-link.js";
 import * as format from "../../../format.js";
 import { lastNumber } from "../../../charts/series.js";
 import { rangeOf, zoomed } from "../../../charts/view-link.js";
 import { X_SCALES } from "../../../charts/x-scale.js";
+import { CHARTS } from "../../../stores/learn/links.js";
 import { columnsOf, describe, lookOf } from "./figures.js";
 import { saveNumbers, savePicture } from "./save.js";
 import { useFullScreen } from "./use-full-screen.js";
@@ -40,7 +42,7 @@ export function FigureCard({ figure, store, view, scene }) {
   const broken = useComputed(() => xs.value.filter((_, i) => figure.lines.some(({ key }) => shown.value.bands[key].mean[i] === null)));
   const lines = useMemo(() => describe(figure), [figure]);
   const look = useMemo(() => ({ ...lookOf(figure, log), x: X_SCALES[x] }), [figure, log, x]);
-  const plugins = useMemo(() => [marksPlugin(scene.marks, scene.ruler), brokenPlugin(broken)], []);
+  const plugins = useMemo(() => [bandPlugin(scene.band), marksPlugin(scene.marks, scene.ruler), brokenPlugin(broken)], []);
   const actions = useMemo(() => actionsOf(store, view, scene), []);
   const label = `${figure.title} by ${X_SCALES[x].unit}. ${KEYS_HELP}`;
 
@@ -65,7 +67,7 @@ export function FigureCard({ figure, store, view, scene }) {
       <div class="figure-head">
         <h2>${figure.title}</h2>
         ${figure.unit && html`<span class="muted">${figure.unit}</span>`}
-        <${Help} figure=${figure} />
+        <${LearnLink} page=${CHARTS[figure.id]} what=${figure.title} says=${figure.help} />
         <div class="figure-tools">
           <${Tool} icon=${full.active.value ? "shrink" : "grow"} title=${full.active.value ? "Leave full screen" : "Full screen"} figure=${figure} onClick=${full.toggle} />
           <${Tool} icon="picture" title="Save as PNG" figure=${figure} onClick=${picture} />
@@ -103,20 +105,10 @@ function actionsOf(store, view, scene) {
       view.show(zoomed(range, around === null ? (range.from + range.to) / 2 : scene.stepAt(around), factor, end));
     },
     onReset: () => view.show(null),
+    onPin: (index) => {
+      view.pinned.value = scene.shown.peek().x[index] ?? null;
+    },
   };
-}
-
-/** @param {{ figure: Figure }} props */
-function Help({ figure }) {
-  const id = `help-${figure.id}`;
-  return html`
-    <span class="help">
-      <button class="icon-button" type="button" aria-label=${`What is ${figure.title}?`} aria-describedby=${id}>
-        <${Icon} name="question" />
-      </button>
-      <span class="tooltip" role="tooltip" id=${id}>${figure.help}</span>
-    </span>
-  `;
 }
 
 /** @param {{ icon: Parameters<typeof Icon>[0]["name"], title: string, figure: Figure, onClick: () => void }} props */

@@ -6,19 +6,21 @@
  * @import { Mark } from "../../../charts/marks.js"
  * @import { RunStore } from "../../../stores/run-store.js"
  * @import { Series } from "../../../charts/series.js"
- * @import { Checkpoint, MessageEvent, Run } from "../../../types.js"
+ * @import { Checkpoint, HeldFinding, MessageEvent, Run } from "../../../types.js"
  *
  * @typedef {object} Scene
  * @property {ReadonlySignal<Series>} shown the whole run, or the detail of the range
  * @property {ReadonlySignal<number[]>} xs where its rows are on x
  * @property {ReadonlySignal<{ start: number, end: number }>} window of x
  * @property {ReadonlySignal<Mark[]>} marks
- * @property {ReadonlySignal<number | null>} ruler the samples that a person looks at
+ * @property {ReadonlySignal<number | null>} ruler where a person put the pin, or the samples that are looked at
+ * @property {ReadonlySignal<{ start: number, end: number } | null>} band what is shaded
  * @property {ReadonlySignal<number>} row under the cursor, or the last one in sight
  * @property {(x: number) => number} stepAt
  */
 import { useComputed } from "@preact/signals";
 import * as format from "../../../format.js";
+import { concerns, hasPlace, placeText } from "../../../stores/findings.js";
 import { hasEnded } from "../../../stores/run-state.js";
 import { lastNumber } from "../../../charts/series.js";
 import { axisColumn, horizon, indexAt, translate } from "../../../charts/x-scale.js";
@@ -36,12 +38,17 @@ export function useScene(store, view) {
   const toX = (/** @type {number} */ step) => translate(series.value.x, whole.value, step);
 
   const window = useComputed(() => {
-    const { total_steps: total, status } = /** @type {Run} */ (run.value);
-    const range = view.range.value ?? { from: 0, to: horizon(series.value.x.at(-1) ?? 0, total, !hasEnded(status)) };
+    const { total_steps: total, status, origin: forked } = /** @type {Run} */ (run.value);
+    const first = forked?.state === "exact" ? (forked.step ?? 0) : 0;
+    const range = view.range.value ?? { from: first, to: horizon(series.value.x.at(-1) ?? 0, total, !hasEnded(status)) };
     const [start, end] = [toX(range.from), toX(range.to)];
     return { start, end: end > start ? end : start + 1 };
   });
-  const events = useComputed(() => [...checkpointMarks(store.checkpoints.value), ...warningMarks(store.messages.value, series.peek())]);
+  const events = useComputed(() => [
+    ...checkpointMarks(store.checkpoints.value),
+    ...warningMarks(store.messages.value, series.peek()),
+    ...findingMarks(store.findings.value),
+  ]);
   const row = useComputed(() => {
     const { x } = shown.value;
     const last = view.range.value ? indexAt(x, view.range.value.to) : x.length - 1;
@@ -52,7 +59,14 @@ export function useScene(store, view) {
     xs,
     window,
     marks: useComputed(() => events.value.map((mark) => ({ ...mark, at: toX(mark.at) }))),
-    ruler: useComputed(() => (view.picked.value === null ? null : toX(view.picked.value))),
+    ruler: useComputed(() => {
+      const step = view.pinned.value ?? view.picked.value;
+      return step === null ? null : toX(step);
+    }),
+    band: useComputed(() => {
+      const span = view.marked.value;
+      return span && { start: toX(span.from), end: toX(span.to) };
+    }),
     row,
     stepAt: (x) => translate(xs.peek(), shown.peek().x, x),
   };
@@ -68,6 +82,12 @@ function checkpointMarks(checkpoints) {
     return { at: step, kind: "checkpoint", title: `Checkpoint step ${format.count(step)}${note}` };
   });
 }
+
+/** @param {HeldFinding[]} findings @returns {Mark[]} at steps */
+const findingMarks = (findings) =>
+  concerns(findings)
+    .filter(hasPlace)
+    .map((finding) => ({ at: finding.from_step, kind: "finding", title: `${finding.title}, ${placeText(finding)}` }));
 
 /** A message tells its time, not its step. @param {MessageEvent[]} messages @param {Series} series @returns {Mark[]} at steps */
 function warningMarks(messages, series) {

@@ -65,9 +65,9 @@ function certainty({ noise_scale }) {
 /** What the colours stand for. @param {{ map: HeatMap }} props */
 function Legend({ map }) {
   return html`
-    <div class="heat-legend">
-      <div class="heat-scale" aria-hidden="true"></div>
-      <ol aria-label="From the palest to the strongest colour">
+    <div class="layers-legend">
+      <div class="layers-scale" aria-hidden="true"></div>
+      <ol aria-label="From the faintest to the strongest colour">
         ${ticksOf(map, TICKS).map((value) => html`<li key=${value}>${format.number(value)}</li>`)}
       </ol>
     </div>

@@ -1,0 +1,88 @@
+/** Causes that the coach may name, in the data and in the settings. @import { Page } from "../content.js" */
+
+/** @type {Record<string, Page>} */
+export const CAUSES = {
+  bad_row: {
+    about: "One example has a loss far above all others, and the loss jumped when it was learned. Mostly that row is broken: characters that mean nothing, another language, a file that slipped in.",
+    see: ["The finding names the row and shows how it begins."],
+    remedies: ["Read the row. If it is broken, leave it out of a fork.", "If it is right but rare, leave it: clipping keeps it from doing harm."],
+    opens: "tokens",
+    also: ["hard_rows", "spike", "gradient_clipping"],
+  },
+  small_validation: {
+    about: "Validation loss is the mean of only a few examples. Another handful would give another number, so small differences mean nothing.",
+    see: ["The run’s page tells how many examples were kept aside."],
+    remedies: ["Raise Validation split, until 100 examples or more are kept aside.", "Or give a validation dataset of its own."],
+    figure: "noise",
+    opens: "tokens",
+    also: ["noisy_evaluation", "validation", "too_little_data"],
+  },
+  short_rows: {
+    about: "Most examples are a token or two long. There is nothing before such a token that it could be learned from.",
+    see: ["The token view shows rows of one or two pieces.", "Tokens per example, in the dataset’s statistics."],
+    remedies: ["Check how the file is read: it may be one long document with a word on each line.", "Choose another column, or join the lines to whole texts."],
+    figure: "tokens",
+    opens: "tokens",
+    also: ["dataset", "tokens", "unlearned_rows"],
+  },
+  missing_end: {
+    about: "The examples do not end with the token at which the model stops. It learns to write, but never learns to stop.",
+    see: ["Samples go on and on.", "The last token of the rows in the token view is a word and not an end."],
+    remedies: ["If the texts are whole, let them be read one example per line or per record.", "With chats, check that the model’s template closes each turn."],
+    opens: "tokens",
+    also: ["masking", "sampling", "tokens"],
+  },
+  wrong_template: {
+    about: "The texts carry the marks of another model’s chat format. The model sees them as odd words, and will write them itself.",
+    see: ["Marks such as <|im_start|> or [INST] stand in the token view as many small pieces."],
+    remedies: ["Give the data as messages (role and content), and the model’s own format is used.", "Take the marks out of the text."],
+    opens: "tokens",
+    also: ["masking", "dataset", "tokens"],
+  },
+  mismatched_targets: {
+    about: "What is to be learned has nothing to do with what stands before it, as if the answers had been shuffled. The loss falls to what the answers have in common, and stays there.",
+    see: ["A loss that falls a little and then lies flat.", "Questions and answers in the token view that do not fit."],
+    remedies: ["Read twenty rows: does each answer belong to its question?", "Check whether a sort or a join put two columns out of step."],
+    opens: "tokens",
+    also: ["flat", "dataset", "masking"],
+  },
+  sorted_data: {
+    about: "The data is in an order: one topic after another, or the easy before the hard. The model then runs after each part and forgets the one before.",
+    see: ["The loss rises and falls in waves that come again in each epoch."],
+    remedies: ["Shuffle the file.", "Mix datasets by shares instead of one after the other."],
+    opens: "chart:loss",
+    also: ["mixture", "epoch", "spike"],
+  },
+  frozen_weights: {
+    about: "Part of the model is not changed by the updates at all. With LoRA that is meant; otherwise it cannot learn what it should.",
+    see: ["In the heat map of layers some rows stay at zero."],
+    remedies: ["Check LoRA layers: do the names fit this model?", "If fp16 made gradients zero, choose bf16."],
+    figure: "ratio",
+    opens: "microscope",
+    also: ["update_ratio", "lora", "vanishing_gradient"],
+  },
+  weight_decay_high: {
+    about: "Weight decay pulls the weights to zero faster than the data can hold against it. The model unlearns as it learns.",
+    see: ["The loss falls badly and lies high.", "Weight decay in the settings far above 0.1."],
+    remedies: ["Set it to 0.01 or 0.1.", "With a high learning rate, lower: the two multiply."],
+    figure: "decay",
+    opens: "settings",
+    also: ["weight_decay", "regularization", "not_improving"],
+  },
+  fp16_underflow: {
+    about: "With fp16, gradients became so small or so large that the format could not hold them. Such updates are left out, and the scale by which gradients are enlarged keeps falling.",
+    see: ["Updates without effect, and messages about the loss scale."],
+    remedies: ["Choose bf16, if the device knows it; else fp32.", "Make the learning rate a third of what it is."],
+    figure: "precision",
+    opens: "chart:grad_norm",
+    also: ["mixed_precision", "vanishing_gradient", "nonfinite"],
+  },
+  batch_noise: {
+    about: "An update learns from so few examples that its direction is mostly chance. The loss jumps from step to step, and the model wanders.",
+    see: ["A wide, shaky line in the Loss chart, even when smoothed."],
+    remedies: ["Raise Gradient accumulation to 8 or 16: steadier, and no more memory.", "Or halve the learning rate."],
+    figure: "noise",
+    opens: "chart:loss",
+    also: ["noise_scale", "gradient_accumulation", "small_batch"],
+  },
+};

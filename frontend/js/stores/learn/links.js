@@ -1,0 +1,91 @@
+/**
+ * Which page of Learn explains a setting, a chart, an event, a status or a finding. Pure.
+ *
+ * Statuses have pages of their own names, and so have findings.
+ */
+
+/** @type {Record<string, string>} RunConfig's fields */
+export const SETTINGS = {
+  name: "run",
+  model_name: "model",
+  from_scratch: "model",
+  dataset: "dataset",
+  exclude_rows: "hard_rows",
+  mixture: "mixture",
+  validation_split: "validation",
+  validation_dataset: "validation",
+  evaluation_datasets: "validation",
+  split_by_group: "leaked_validation",
+  skip_refused_rows: "masking",
+  method: "lora",
+  lora_rank: "lora",
+  lora_alpha: "lora",
+  lora_dropout: "lora",
+  lora_target_modules: "lora",
+  lora_target_parameters: "lora",
+  use_rslora: "lora",
+  use_dora: "lora",
+  load_in_4bit: "quantization",
+  num_epochs: "epoch",
+  max_steps: "update",
+  early_stopping_patience: "early_stopping",
+  batch_size: "batch",
+  gradient_accumulation_steps: "gradient_accumulation",
+  max_length: "tokens",
+  packing: "packing",
+  gradient_checkpointing: "gradient_checkpointing",
+  on_oom: "out_of_memory",
+  optimizer: "optimizer",
+  learning_rate: "learning_rate",
+  lr_scheduler: "learning_rate_schedule",
+  min_lr_ratio: "learning_rate_schedule",
+  num_cycles: "learning_rate_schedule",
+  decay_ratio: "learning_rate_schedule",
+  warmup_ratio: "warmup",
+  weight_decay: "weight_decay",
+  max_grad_norm: "gradient_clipping",
+  label_smoothing: "regularization",
+  neftune_noise_alpha: "regularization",
+  eval_steps: "validation",
+  save_steps: "checkpoint",
+  keep_checkpoints: "checkpoint",
+  save_dtype: "mixed_precision",
+  log_steps: "update",
+  sample_prompts: "sampling",
+  precision: "mixed_precision",
+  device: "devices",
+  devices: "devices",
+  compile: "throughput",
+  num_workers: "slow_input",
+  seed: "seed",
+};
+
+/** @type {Record<string, string>} ids of a run's charts */
+export const CHARTS = {
+  loss: "loss",
+  perplexity: "perplexity",
+  lr: "learning_rate_schedule",
+  grad_norm: "gradient_norm",
+  tokens_per_s: "throughput",
+  step_ms: "throughput",
+  memory: "memory",
+  gpu: "idle_device",
+  cpu: "throughput",
+};
+
+/** @type {Record<string, string>} types of events, the server's own among them */
+export const EVENTS = {
+  status: "run",
+  step: "update",
+  evaluation: "validation",
+  sample: "sampling",
+  checkpoint: "checkpoint",
+  system: "memory",
+  message: "run",
+  data: "dataset",
+  layers: "update_ratio",
+  timing: "time_spent",
+  rows: "hard_rows",
+  server: "run",
+  finding: "coach",
+};
