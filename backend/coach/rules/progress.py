@@ -118,10 +118,11 @@ def rising(record: RunRecord) -> Finding | None:
     path = course(record.loss)
     if len(record.loss.step) < 2 * FEWEST:
         return None
-    width = max(3, len(path.value) // 6)
-    means = np.convolve(path.value, np.full(width, 1 / width), "valid")
-    lowest = int(np.argmin(means))
-    now = change_of(path.value[lowest : lowest + width], path.value[-width:], path.noise)
+    width = max(5, len(path.value) // 6)
+    # Medians, so that a spike that comes back, or is the last there is so far, does not count as a rise.
+    levels = np.median(np.lib.stride_tricks.sliding_window_view(path.value, width), axis=1)
+    lowest = int(np.argmin(levels))
+    now = Change(float(levels[lowest]), float(levels[-1]), path.noise * float(np.sqrt(2 / width)))
     if lowest + 2 * width > len(path.value) or now.share < RISEN or not now.is_more_than(RISEN, ERRORS):
         return None
     begin = int(path.step[lowest + width // 2])
@@ -132,8 +133,8 @@ def rising(record: RunRecord) -> Finding | None:
         step=int(path.step[-1]),
         from_step=begin,
         evidence={
-            "lowest mean loss (nats)": round(now.before, 4),
-            "mean loss now (nats)": round(now.after, 4),
+            "lowest median loss (nats)": round(now.before, 4),
+            "median loss now (nats)": round(now.after, 4),
             "lowest at step": begin,
         },
         text=f"Training loss has risen from {now.before:.2f} at step {begin:,} to {now.after:.2f}: the model gets worse.",

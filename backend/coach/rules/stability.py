@@ -13,6 +13,8 @@ OUT = 8.0
 distribution: long rows, rare words. Below this, healthy runs have them."""
 TALL = 0.15
 """And this share above them, so that a very smooth curve has no spikes of a hundredth."""
+REPEATED = 3
+"""Spikes from which they are a warning. One that comes back does no harm: a row unlike the others, in any collected text."""
 AROUND = 15
 """Updates whose median a spike is measured against."""
 FEWEST = 25
@@ -73,7 +75,7 @@ def spike(record: RunRecord) -> Finding | None:
     step = int(loss.step[tallest])
     return Finding(
         rule="spike",
-        level="warning",
+        level="warning" if len(places) >= REPEATED else "info",
         step=step,
         from_step=int(loss.step[tallest - 1]) + 1,
         evidence={

@@ -80,6 +80,9 @@ def test_rising_is_measured_from_the_lowest() -> None:
     assert said.step == 160
     assert said.fix == {"learning_rate": 0.00033}
     assert progress.rising(run(falling(160))) is None
+    spiked = np.array(falling(160))
+    spiked[-1] += 5
+    assert progress.rising(run(spiked)) is None, "a spike, as far as can be told"
     assert progress.rising(run(np.concatenate((falling(100), level(60, 2.1, 3))))) is None
 
 

@@ -21,6 +21,12 @@ def test_a_spike_is_found_where_it_is() -> None:
     assert said
     assert (said.from_step, said.step) == (120, 120)
     assert said.evidence["at steps"] == [120]
+    assert said.level == "info", "it came back"
+    often = with_spike(60)
+    often[[90, 130, 170]] += 4
+    repeated = stability.spike(run(often))
+    assert repeated
+    assert repeated.level == "warning"
     assert stability.spike(run(falling())) is None
     assert stability.spike(run(with_spike(120, height=0.2))) is None, "within noise and a few hundredths"
 
