@@ -76,7 +76,7 @@ _CONTRADICT_LEARNING = {
 
 
 def findings(record: RunRecord, now: datetime | None = None) -> list[Finding]:
-    """The likeliest cause first. A healthy run has one finding at most: it is learning.
+    """The likeliest cause first, and what needs nobody's doing last. A healthy run has one finding at most: it is learning.
 
     ``now``, with a time zone, is for telling whether the run is stalled.
     """
@@ -91,4 +91,4 @@ def findings(record: RunRecord, now: datetime | None = None) -> list[Finding]:
         found.pop("flat", None)
     if _CONTRADICT_LEARNING & found.keys():
         found.pop("learning", None)
-    return list(found.values())
+    return sorted(found.values(), key=lambda one: one.level not in ("warning", "error"))

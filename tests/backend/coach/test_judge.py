@@ -49,6 +49,13 @@ def test_the_end_is_told_beside_what_does_not_contradict_it() -> None:
     assert said(loss) == ["rising"]
 
 
+def test_what_needs_doing_comes_before_what_does_not() -> None:
+    loss = np.array(falling(200, noise=0.02))
+    loss[119] += 4
+    waited = {"type": "timing", "step": 200, "data": 9.0, "forward": 3.0, "backward": 5.0, "optimizer": 1.0}
+    assert said(loss, events=[waited]) == ["slow_input", "spike", "learning"]
+
+
 def test_silence_comes_first() -> None:
     record = run(falling(), events=[{"type": "status", "phase": "training", "time": "2026-01-01T00:00:00.000000Z"}])
     now = datetime(2026, 1, 2, tzinfo=timezone.utc)
