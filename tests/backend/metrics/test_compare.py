@@ -19,7 +19,7 @@ NONE = dict.fromkeys(Run.model_fields)
 def run(name: str, **config: Any) -> Run:
     settings = RunConfig(**{"learning_rate": 1e-3, "max_length": 256} | config)
     given = {"id": name, "name": name, "config": settings, "status": "completed", "tags": [], "notes": "", "archived": False}
-    return Run(**NONE | given | {"created_at": "", "step": 10, "sparkline": [], "stream_cursor": 0})
+    return Run(**NONE | given | {"created_at": "", "step": 10, "sparkline": [], "findings": [], "stream_cursor": 0})
 
 
 def ended(name: str, loss: float | None, status: str = "completed") -> Outcome:
