@@ -31,6 +31,11 @@ STEPS = 14
 OVERFLOW = 2.0**40  # a loss scale that no fp16 gradient survives, so that the scaler has something to remember
 
 
+NOT_COUNTED = ("system", "timing", "layers", "rows")
+"""Events that are not counted: most come by the clock, so where a cut fell would depend on how busy the machine is; of rows,
+a new worker knows only those that it has learned."""
+
+
 class Cut(BaseException):
     """Ends a run at any event as abruptly as a process can be ended from within."""
 
@@ -49,7 +54,7 @@ class Outcome:
 
     def note(self, event: Any) -> None:
         """Takes what an event tells."""
-        self.events += 1
+        self.events += event.type not in NOT_COUNTED
         if event.type == "step":
             self.repeated |= event.step in self.steps
             self.steps[event.step] = (event.loss, event.grad_norm, event.tokens, event.lr, event.scale)
@@ -150,7 +155,7 @@ class Runs:
 
         def report(event: Any) -> None:
             nonlocal count
-            count += 1
+            count += event.type not in NOT_COUNTED
             if count == cut_at:
                 raise Cut
             outcome.note(event)
