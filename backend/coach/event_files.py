@@ -54,12 +54,12 @@ def _records(file: BinaryIO) -> Iterator[bytes]:
     place = 0
     while len(head := file.read(12)) == 12:
         (length,) = struct.unpack_from("<Q", head)
-        if _checksum(head[:8]) != head[8:] or length > _LONGEST:
+        if checksum(head[:8]) != head[8:] or length > _LONGEST:
             raise BrokenFileError(f"At byte {place} there is no record of an event file.")
-        data, checksum = file.read(length), file.read(4)
-        if len(data) < length or len(checksum) < 4:
+        data, end = file.read(length), file.read(4)
+        if len(data) < length or len(end) < 4:
             return
-        if _checksum(data) != checksum:
+        if checksum(data) != end:
             raise BrokenFileError(f"The record at byte {place} is damaged.")
         yield data
         place = file.tell()
@@ -127,6 +127,7 @@ def _varint(message: bytes, place: int) -> tuple[int, int]:
             return value, place
 
 
-def _checksum(data: bytes) -> bytes:
+def checksum(data: bytes) -> bytes:
+    """A TFRecord's of a part of it, little-endian."""
     crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

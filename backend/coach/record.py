@@ -18,7 +18,7 @@ Told = dict[str, Any]
 MOST_EVALUATIONS = 512
 _LATEST = 64  # of what only matters lately: samples of the machine, of layers, and so on
 
-_STEP_COLUMNS = ("loss", "lr", "grad_norm", "tokens", "step_ms", "scale", "broken", "skipped")
+_STEP_COLUMNS = ("loss", "lr", "grad_norm", "step_ms", "scale", "skipped")
 
 
 class RunRecord:
@@ -43,8 +43,6 @@ class RunRecord:
         self.layers: deque[Told] = deque(maxlen=_LATEST)
         self.system: deque[Told] = deque(maxlen=_LATEST)
         self.rows: deque[Told] = deque(maxlen=_LATEST)
-        self.samples: deque[Told] = deque(maxlen=_LATEST)
-        self.messages: deque[Told] = deque(maxlen=_LATEST)
         self.seconds: dict[str, float] = defaultdict(float)
         """Where the time went, in all: a timing event's parts."""
         self.last_time: float | None = None
@@ -55,8 +53,8 @@ class RunRecord:
         take = getattr(self, f"_add_{event['type']}", None)
         if take is not None:
             take(event)
-            if event.get("time"):
-                self.last_time = _seconds(event["time"])
+        if event.get("time"):
+            self.last_time = _seconds(event["time"])
 
     @property
     def has_ended(self) -> bool:
@@ -108,8 +106,7 @@ class RunRecord:
         skipped = "grad_norm" in lost and "loss" not in lost and (event.get("scale") or 0) > 1
         if lost and not skipped and len(self.broken) < _LATEST:
             self.broken.append(step)
-        values = [event.get(name) for name in _STEP_COLUMNS[:-2]]
-        self.steps.add(step, [*values, float(bool(lost) and not skipped), float(skipped)])
+        self.steps.add(step, [*(event.get(name) for name in _STEP_COLUMNS[:-1]), float(skipped)])
         self.step, self.epoch = step, event.get("epoch") or self.epoch
 
     def _add_evaluation(self, event: Told) -> None:
@@ -132,13 +129,6 @@ class RunRecord:
     def _add_rows(self, event: Told) -> None:
         self.rows.append(event)
 
-    def _add_sample(self, event: Told) -> None:
-        self.samples.append(event)
-
-    def _add_message(self, event: Told) -> None:
-        if event["level"] != "info":
-            self.messages.append(event)
-
     def _add_timing(self, event: Told) -> None:
         for name, value in event.items():
             if isinstance(value, (int, float)) and name not in ("seq", "step", "cursor"):
@@ -149,7 +139,7 @@ class RunRecord:
         self.step = min(self.step, step)
         self.broken = [one for one in self.broken if one <= step]
         self.evaluations = [one for one in self.evaluations if 0 < step >= one["step"]]
-        for told in (self.layers, self.rows, self.samples):
+        for told in (self.layers, self.rows):
             kept = [one for one in told if 0 < step >= one["step"]]
             told.clear()
             told.extend(kept)

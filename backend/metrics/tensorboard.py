@@ -12,8 +12,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import google_crc32c
-
+from backend.coach.event_files import checksum
 from backend.db import times
 from backend.metrics.exports import FIELDS
 from backend.series import curves
@@ -108,9 +107,4 @@ def _float(value: float) -> bytes:
 def _record(data: bytes) -> bytes:
     """A record of a TFRecord file: length and content, each with its checksum."""
     length = struct.pack("<Q", len(data))
-    return length + _checksum(length) + data + _checksum(data)
-
-
-def _checksum(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+    return length + checksum(length) + data + checksum(data)

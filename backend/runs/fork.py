@@ -34,6 +34,8 @@ from worker.contract import (
     RunConfig,
     RunOrigin,
     changes_between,
+    checkpoint_name,
+    checkpoint_step,
     learning_rate,
 )
 
@@ -75,8 +77,8 @@ class Fork(NamedTuple):
 
 def steps_of(directory: Path) -> list[int]:
     """The updates after which the checkpoints were saved that a run has on disk, rising."""
-    folders = (directory / CHECKPOINTS_DIR).glob("step-*")
-    return sorted(int(folder.name.removeprefix("step-")) for folder in folders)
+    steps = (checkpoint_step(folder.name) for folder in (directory / CHECKPOINTS_DIR).glob("*"))
+    return sorted(step for step in steps if step is not None)
 
 
 def prepare(parent: Row[Any], directory: Path, wanted: ForkRequest) -> Fork:
@@ -92,7 +94,7 @@ def prepare(parent: Row[Any], directory: Path, wanted: ForkRequest) -> Fork:
     state, because = _carried(list(changes), before, after, checkpoint)
     if state == "exact":
         after = after.model_copy(update=own)
-        _require_updates_left(parent, before, after, checkpoint)
+        _require_updates_left(parent, before, after, wanted.step or 0)
     origin = RunOrigin(run=parent.id, name=parent.name, step=wanted.step, state=state, changes=changes)
     stem = re.sub(r" fork( #\d+)?$", "", parent.name)
     return Fork(after, origin, checkpoint, because, f"{stem[:110]} fork")
@@ -154,7 +156,7 @@ def _changed(before: RunConfig, base: RunConfig, wanted: ForkRequest) -> RunConf
 def _checkpoint(directory: Path, step: int) -> Path:
     steps = steps_of(directory)
     if step in steps:
-        return directory / CHECKPOINTS_DIR / f"step-{step:06d}"
+        return directory / CHECKPOINTS_DIR / checkpoint_name(step)
     there = f"There are: {', '.join(map(str, steps))}." if steps else "The run has none on disk."
     raise InvalidFieldError(
         "step", f"There is no checkpoint of step {step}.", hint=f"{there} Without a step, it begins anew."
@@ -172,23 +174,18 @@ def _carried(changed: list[str], before: RunConfig, after: RunConfig, checkpoint
                 hint="Leave step out: the fork then begins from the start.",
             )  # fmt: skip
     because = [name for name in changed if name in CARRIES_AT_MOST]
-    if _window(before) != _window(after):
+    if before.window_size != after.window_size:
         because += [name for name in changed if name in _OF_THE_WINDOW]
     return ("exact" if not because and (checkpoint / STATE_FILE).exists() else "weights"), because
 
 
-def _window(config: RunConfig) -> int:
-    return config.batch_size * config.gradient_accumulation_steps * config.devices
-
-
-def _require_updates_left(parent: Row[Any], before: RunConfig, after: RunConfig, checkpoint: Path | None) -> None:
-    """Raises InvalidFieldError if a run that goes on exactly would be at its end already."""
-    step = int(checkpoint.name.removeprefix("step-")) if checkpoint else 0
+def _require_updates_left(parent: Row[Any], before: RunConfig, after: RunConfig, step: int) -> None:
+    """Raises InvalidFieldError if a run that goes on exactly after ``step`` would be at its end already."""
     total = after.max_steps
     if total is None and parent.total_steps and before.max_steps is None:
         total = parent.total_steps // before.num_epochs * after.num_epochs
     elif total is None and parent.train_examples:
-        total = -(-parent.train_examples // _window(after)) * after.num_epochs
+        total = -(-parent.train_examples // after.window_size) * after.num_epochs
     if total is not None and step >= total:
         field = "max_steps" if after.max_steps else "num_epochs"
         raise InvalidFieldError(

@@ -11,12 +11,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
 from backend.coach.finding import Finding, Level
 from backend.coach.rule_book import RULES
 from backend.db import tables
-from backend.runs import lifecycle
+from backend.runs import history, lifecycle
 from backend.schemas.runs import RunFinding
 from worker.contract import now
 
@@ -86,10 +86,7 @@ def is_alarm(connection: Connection, run_id: str, cursor: int, event: dict[str, 
     """Whether an event says that something is wrong of which nobody has been told: not the same again with new numbers."""
     if not (event["holds"] and event["level"] in ALARMING):
         return False
-    query = _told(run_id).where(_events.cursor < cursor).order_by(_events.cursor.desc())
-    before = next(
-        (one for one in map(json.loads, connection.execute(query).scalars()) if one["rule"] == event["rule"]), None
-    )
+    before = _latest(connection, run_id, _events.cursor < cursor).get(event["rule"])
     return before is None or not before["holds"] or before["level"] != event["level"]
 
 
@@ -116,11 +113,6 @@ def _is_news(told: dict[str, Any] | None, finding: Finding, *, ended: bool) -> b
     return bool((ended or goes_on) and told["text"] != finding.text)
 
 
-def _latest(connection: Connection, run_id: str) -> dict[str, dict[str, Any]]:
+def _latest(connection: Connection, run_id: str, *conditions: Any) -> dict[str, dict[str, Any]]:
     """What was told last under each rule, of what still counts."""
-    found = map(json.loads, connection.execute(_told(run_id).order_by(_events.cursor)).scalars())
-    return {event["rule"]: event for event in found}
-
-
-def _told(run_id: str) -> Any:
-    return select(_events.data).where(_events.run_id == run_id, _events.type == "finding", ~_events.superseded)
+    return {event["rule"]: event for event in history.of_type(connection, run_id, "finding", *conditions)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from backend.db import tables
 from backend.schemas.inside import OddRows
@@ -72,9 +72,9 @@ def _column(length: int, places: NDArray[np.intp], values: NDArray[np.float64]) 
 
 def odd_rows(connection: Connection, run_id: str) -> list[OddRows]:
     """The latest spikes of the loss, and the latest of each other cause, in the order of their steps."""
-    cause = {name: _events.data.contains(f'"cause":"{name}"') for name in ("spike", "training", "evaluation")}
-    found = of_type(connection, run_id, "rows", cause["spike"])[-_MOST_SPIKES:]
-    found += [latest(connection, run_id, "rows", cause[name]) for name in ("training", "evaluation")]
+    cause = func.json_extract(_events.data, "$.cause")
+    found = of_type(connection, run_id, "rows", cause == "spike")[-_MOST_SPIKES:]
+    found += [latest(connection, run_id, "rows", cause == name) for name in ("training", "evaluation")]
     return sorted((OddRows(**event) for event in found if event), key=lambda odd: odd.step)
 
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from anyio import move_on_after
+
 from backend.errors import InvalidFieldError
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.runs.fork import steps_of
 from backend.runs.jobs import read_job
 from backend.schemas.microscope import MicroscopeRequest, MicroscopeStep
 from backend.schemas.runs import Run
-from worker.contract import ADAPTER_DIR, CHECKPOINTS_DIR, MODEL_DIR, ModelSource, is_adapter
+from worker.contract import ADAPTER_DIR, MODEL_DIR, ModelSource, checkpoint_name, checkpoint_step, is_adapter
 
 START = "start"
 FINAL = "final"
 MOST_WAITING = 2
 SECONDS = 300
 """That an answer may take once it has begun."""
-
-_SAVED = re.compile(r"step-(\d+)")
 
 
 class Microscope:
@@ -67,13 +67,13 @@ class Microscope:
         async with aclosing(self.helper.ask(question)) as replies:
             reply = await anext(replies)  # its turn has come
             end = asyncio.get_running_loop().time() + self._seconds
-            try:
-                while reply["event"] not in ("done", "error"):
-                    yield reply
-                    reply = await asyncio.wait_for(anext(replies), end - asyncio.get_running_loop().time())
-            except asyncio.TimeoutError:
-                await self.helper.release()
-                reply = {"event": "error", "data": self._overdue()}
+            while reply["event"] not in ("done", "error"):
+                yield reply
+                with move_on_after(end - asyncio.get_running_loop().time()) as scope:
+                    reply = await anext(replies)
+                if scope.cancelled_caught:
+                    await self.helper.release()
+                    reply = {"event": "error", "data": self._overdue()}
             if reply["event"] == "done":
                 told = {"run": run_id, **{name: question[name] for name in ("checkpoint", "step", "row")}}
                 reply = {"event": "done", "data": MicroscopeStep(**told, **reply["data"]).model_dump()}
@@ -95,13 +95,12 @@ class Microscope:
             adapter = self._runs_dir / run.id / ADAPTER_DIR
             return ModelSource(kind="folder", location=str(adapter)) if is_adapter(adapter) else resolved, run.step
         source = self._catalog.resolve(f"run:{run.id}@{checkpoint}", field="checkpoint").source
-        saved = _SAVED.fullmatch(checkpoint)
-        return source, int(saved[1]) if saved else run.step
+        saved = checkpoint_step(checkpoint)
+        return source, run.step if saved is None else saved
 
 
 def _newest(directory: Path) -> str:
     """What is looked at where nobody says what."""
-    saved = [path.name for path in (directory / CHECKPOINTS_DIR).glob("step-*") if _SAVED.fullmatch(path.name)]
-    if saved:
-        return max(saved, key=lambda name: int(name.removeprefix("step-")))
+    if steps := steps_of(directory):
+        return checkpoint_name(steps[-1])
     return FINAL if (directory / MODEL_DIR).is_dir() else START

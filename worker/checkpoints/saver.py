@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from worker.checkpoints.folder import prune, verify, write_folder
-from worker.contract import CHECKPOINTS_DIR, MANIFEST_FILE, MODEL_DIR, CheckpointEvent, EvaluationEvent, MessageEvent
+from worker.contract import (
+    CHECKPOINTS_DIR,
+    MANIFEST_FILE,
+    MODEL_DIR,
+    CheckpointEvent,
+    EvaluationEvent,
+    MessageEvent,
+    checkpoint_name,
+    checkpoint_step,
+)
 from worker.errors import CheckpointError
 
 
@@ -23,7 +32,7 @@ class Saver:
 
     def path(self, step: int) -> Path:
         """Where the checkpoint of ``step`` belongs."""
-        return self.run_dir / CHECKPOINTS_DIR / f"step-{step:06d}"
+        return self.run_dir / CHECKPOINTS_DIR / checkpoint_name(step)
 
     def save_checkpoint(self, step: int, kind: str, write: Callable[[Path], None]) -> bool:
         """Has ``write`` fill the checkpoint of ``step`` and returns whether it is there now.
@@ -95,8 +104,12 @@ def latest_whole(run_dir: Path, warn: Callable[[str], None]) -> Path | None:
 
 
 def _checkpoints(run_dir: Path) -> list[Path]:
-    return sorted((run_dir / CHECKPOINTS_DIR).glob("step-*"), key=_step)
+    found = (run_dir / CHECKPOINTS_DIR).glob("*")
+    return sorted((path for path in found if checkpoint_step(path.name) is not None), key=_step)
 
 
 def _step(folder: Path) -> int:
-    return int(folder.name.removeprefix("step-"))
+    """Of a checkpoint."""
+    step = checkpoint_step(folder.name)
+    assert step is not None
+    return step

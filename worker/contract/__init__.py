@@ -57,6 +57,8 @@ from worker.contract.job import (
     LockInfo,
     MixedDataset,
     ModelSource,
+    checkpoint_name,
+    checkpoint_step,
     learning_rate,
 )
 from worker.contract.model_folder import (
@@ -138,6 +140,8 @@ __all__ = [
     "TimingEvent",
     "base_of",
     "changes_between",
+    "checkpoint_name",
+    "checkpoint_step",
     "decode",
     "describes",
     "encode",

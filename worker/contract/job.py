@@ -17,6 +17,7 @@ groups/        which texts are near-duplicates, of each dataset of a run that is
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, model_validator
@@ -53,6 +54,17 @@ LOCK_FD_VARIABLE = "TRAINBOARD_LOCK_FD"
 
 The server locks the file before it starts the worker, so there is no instant at which a living worker is unlocked.
 """
+
+
+def checkpoint_name(step: int) -> str:
+    """The folder in ``checkpoints/`` of what was saved after update ``step``."""
+    return f"step-{step:06d}"
+
+
+def checkpoint_step(name: str) -> int | None:
+    """The update after which the folder of this name was saved; None if it is no checkpoint's."""
+    saved = re.fullmatch(r"step-(\d+)", name)
+    return int(saved[1]) if saved else None
 
 
 class ModelSource(BaseModel):

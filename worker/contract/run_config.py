@@ -112,3 +112,8 @@ class RunConfig(OptimizationSettings):
         ge=0,
         le=2**31 - 1,
     )
+
+    @property
+    def window_size(self) -> int:
+        """Examples that an update learns from."""
+        return self.batch_size * self.gradient_accumulation_steps * self.devices

@@ -110,7 +110,7 @@ def _counted(states: Sequence[str]) -> dict[str, int]:
 def _first_batch(job: Job, sample: Sample, names: TokenNames) -> dict[str, Any]:
     """The first forward pass of the run's first update, as TokenBatch."""
     config = job.config
-    size = config.batch_size * config.gradient_accumulation_steps * config.devices
+    size = config.window_size
     window = next(shuffled_windows(len(sample.train), size, config.seed))
     layout: Layout = "packed" if config.packing else "in_order"
     passes = lay_out(sample.train, window, layout, config.batch_size, sample.max_length)

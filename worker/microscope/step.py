@@ -226,7 +226,7 @@ def _moved(tokens: Sequence[dict[str, Any]]) -> dict[str, list[int]]:
 def _notes(question: Question, model: Any, *, finite: bool) -> Iterator[str]:
     """How this step differs from one of the run's, a sentence each."""
     config = question.job.config
-    size = config.batch_size * config.gradient_accumulation_steps * config.devices
+    size = config.window_size
     if size > 1:
         yield f"An update of the run averages the gradients of {size:,} examples; this one is of a single example."
     if any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules()) or _drops(model):

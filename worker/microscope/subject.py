@@ -18,7 +18,7 @@ from worker.models import loading
 from worker.models.loading import LanguageModel
 from worker.training import training_state
 from worker.training.optimizer import OptimizerName, make_optimizer
-from worker.training.schedule import learning_rate_share
+from worker.training.schedule import share_at
 
 _BYTES = 4  # of a number in fp32
 _FOR_A_STEP = 4  # numbers for each weight that is trained: its gradient, two moments of it, and what it was before
@@ -104,15 +104,7 @@ def make_ready(question: Question, model: Any) -> Readiness:
     update, share = question.step + 1, 1.0
     if question.total_steps:
         update = min(update, question.total_steps)
-        share = learning_rate_share(
-            config.lr_scheduler,
-            update,
-            question.total_steps,
-            config.warmup_ratio,
-            min_lr_ratio=config.min_lr_ratio,
-            num_cycles=config.num_cycles,
-            decay_ratio=config.decay_ratio,
-        )
+        share = share_at(config, update, question.total_steps)
     rate = share * learning_rate(config, question.job.model)
     optimizer = make_optimizer(model, rate, config.weight_decay, name)
     restored = name == config.optimizer and _restore(optimizer, question.model)

@@ -70,7 +70,7 @@ def estimate(job: Job, design: Design, sample: Sample, precision: Precision, mem
     device = torch.device(job.device)
     train.require_some(sample.max_length)
     config = job.config
-    window_size = config.batch_size * config.gradient_accumulation_steps * config.devices
+    window_size = config.window_size
     train_examples, validation_examples = round(len(train) / share), round(len(validation) / validation_share)
     epoch_steps = math.ceil(train_examples / window_size)
     total_steps = config.max_steps or config.num_epochs * epoch_steps

@@ -213,7 +213,7 @@ def _length(job: Job, examples: int) -> tuple[int, int, float]:
     share of the text to test on that is."""
     config = job.config
     share = _share(job.dataset, config)
-    window_size = config.batch_size * config.gradient_accumulation_steps * config.devices
+    window_size = config.window_size
     epoch_steps = math.ceil(examples / share / window_size)
     tested = _share(job.validation, config) if job.validation else share
     return epoch_steps, config.max_steps or config.num_epochs * epoch_steps, tested

@@ -43,9 +43,9 @@ def learning_rate_share(
     return min_lr_ratio + (1 - min_lr_ratio) * falling
 
 
-def set_learning_rate(optimizer: Optimizer, config: RunConfig, full: float, step: int, total_steps: int) -> float:
-    """Gives ``optimizer`` the rate of update ``step``, as ``config`` says, and returns it. ``full`` is the highest."""
-    share = learning_rate_share(
+def share_at(config: RunConfig, step: int, total_steps: int) -> float:
+    """Of the full learning rate at update ``step``, as ``config`` says."""
+    return learning_rate_share(
         config.lr_scheduler,
         step,
         total_steps,
@@ -54,6 +54,11 @@ def set_learning_rate(optimizer: Optimizer, config: RunConfig, full: float, step
         num_cycles=config.num_cycles,
         decay_ratio=config.decay_ratio,
     )
+
+
+def set_learning_rate(optimizer: Optimizer, config: RunConfig, full: float, step: int, total_steps: int) -> float:
+    """Gives ``optimizer`` the rate of update ``step``, as ``config`` says, and returns it. ``full`` is the highest."""
+    share = share_at(config, step, total_steps)
     for group in optimizer.param_groups:
         group["lr"] = full * share
     return full * share

@@ -37,7 +37,7 @@ def get_layers(
         found = history.series(connection, row, layer_keys(parts), from_, to, px)
         noise = curves.read(connection, run_id, row.rolled_seq, NOISE, None, None, _NOISE_POINTS)
         config = RunConfig.model_validate_json(row.config)
-        batch_size = config.batch_size * config.gradient_accumulation_steps * config.devices
+        batch_size = config.window_size
         grad_norm, update_ratio = ([found.series[before + part] for part in parts] for before in LAYERS.values())
         return Layers(
             parts=parts,
