@@ -7,6 +7,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import * as format from "../../format.js";
+import { runLink } from "../../router.js";
 import * as api from "../../server/api.js";
 import { ApiError } from "../../server/requests.js";
 import { canBeLeftOut, withoutRows } from "../../stores/inside.js";
@@ -79,7 +80,7 @@ function ForkWithout({ run, chosen }) {
     try {
       const changes = { exclude_rows: withoutRows(leftOut(run), chosen) };
       const made = await api.forkRun(run.id, { changes }, api.idempotencyKey());
-      location.hash = `#/runs/${made.id}`;
+      location.hash = runLink(made.id);
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
       error.value = reason;

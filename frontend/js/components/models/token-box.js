@@ -6,11 +6,16 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useId, useMemo, useRef } from "preact/hooks";
+import { inText } from "../../stores/evaluate/heat.js";
 
 /** A piece as it stands in a box. @param {{ id: string, text: string, shown: string, attributes: Record<string, unknown> }} props */
 export const Chip = ({ id, text, shown, attributes }) =>
   html`<bdi class="token" role="option" aria-selected="false" id=${id} ...${attributes} dir="auto">${shown}</bdi
     >${text.includes("\n") && html`<br />`}`;
+
+/** A piece of a text that is read as one, blanks as they are. @param {{ id: string, text: string, attributes: Record<string, unknown> }} props */
+export const TextChip = ({ id, text, attributes }) =>
+  html`<${Chip} id=${id} text=${text} shown=${inText(text)} attributes=${{ "aria-label": /^ *$/.test(text) ? "blank" : undefined, ...attributes }} />`;
 
 /**
  * @template T
@@ -20,7 +25,7 @@ export const Chip = ({ id, text, shown, attributes }) =>
  * @param {string} props.label
  * @param {string} [props.className] of the box
  * @param {number} [props.start] the one that is active at first
- * @param {(item: T, id: string) => ComponentChildren} props.chip a Chip with this id
+ * @param {(item: T, id: string) => ComponentChildren} props.chip a Chip or a TextChip with this id
  * @param {(item: T | null, index: number) => ComponentChildren} props.detail what is known of the active one, if there is one
  */
 export function TokenBox({ items, direction, label, className = "tokens", start, chip, detail }) {

@@ -4,9 +4,8 @@
  * @import { Contrast } from "../../stores/evaluate/heat.js"
  */
 import { html } from "htm/preact";
-import { Chip, TokenBox } from "../../components/models/token-box.js";
+import { TextChip, TokenBox } from "../../components/models/token-box.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
-import { inText } from "../../stores/evaluate/heat.js";
 
 /** @param {{ pieces: Contrast[] | null, names: string[] }} props */
 export function ContrastMap({ pieces, names }) {
@@ -35,11 +34,8 @@ export function ContrastMap({ pieces, names }) {
 
 /** @param {Contrast} piece @param {string} id */
 const chip = ({ text, less, level }, id) => {
-  const attributes = {
-    "aria-label": /^ *$/.test(text) ? "blank" : undefined,
-    "data-contrast": level ? `${Number(less) > 0 ? "first" : "second"}-${level}` : undefined,
-  };
-  return html`<${Chip} id=${id} text=${text} shown=${inText(text)} attributes=${attributes} />`;
+  const attributes = { "data-contrast": level ? `${Number(less) > 0 ? "first" : "second"}-${level}` : undefined };
+  return html`<${TextChip} id=${id} text=${text} attributes=${attributes} />`;
 };
 
 /** @param {{ piece: Contrast | null, names: string[] }} props */

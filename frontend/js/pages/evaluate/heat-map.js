@@ -6,10 +6,10 @@
  */
 import { html } from "htm/preact";
 import { useMemo } from "preact/hooks";
-import { Chip, TokenBox } from "../../components/models/token-box.js";
+import { TextChip, TokenBox } from "../../components/models/token-box.js";
 import { count } from "../../format.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
-import { cellsOf, chance, CHANCES, inText } from "../../stores/evaluate/heat.js";
+import { cellsOf, chance, CHANCES } from "../../stores/evaluate/heat.js";
 
 const LEVELS = ["expected", ...CHANCES.map((chance) => `chance under ${100 * chance}%`)];
 
@@ -34,11 +34,10 @@ export function HeatMap({ tokens, name }) {
 /** @param {Cell} cell @param {string} id */
 const chip = ({ text, nats, level, tokens }, id) => {
   const attributes = {
-    "aria-label": /^ *$/.test(text) ? "blank" : undefined,
     "data-heat": nats === null ? undefined : level,
     "data-mark": tokens.every((token) => token.bytes === 0) ? "" : undefined,
   };
-  return html`<${Chip} id=${id} text=${text} shown=${inText(text)} attributes=${attributes} />`;
+  return html`<${TextChip} id=${id} text=${text} attributes=${attributes} />`;
 };
 
 /** @param {{ cell: Cell | null }} props */

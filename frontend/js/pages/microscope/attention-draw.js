@@ -5,6 +5,7 @@
  * @typedef {{ row: number, column: number }} Place
  * @typedef {{ cells: HTMLCanvasElement, sizes: Sizes }} Painting the square without what is marked in it
  */
+import { themeOf } from "../../charts/plot-frame.js";
 
 const WIDEST = 900;
 const NARROW = 480;
@@ -32,7 +33,7 @@ export function paint(like, width, weights) {
   const { cell, margin } = sizes;
   const cells = document.createElement("canvas");
   const context = scaled(cells, sizes.side);
-  const colour = coloursOf(like);
+  const { color: colour } = themeOf(like);
   const [ground, ink] = [colour("--sunken"), colour("--chart-train")];
   const gap = cell >= 8 ? 1 : 0;
   weights.forEach((row, i) =>
@@ -53,7 +54,7 @@ export function paint(like, width, weights) {
 export function show(canvas, { cells, sizes }, texts, at) {
   const { cell, margin, side } = sizes;
   const context = scaled(canvas, side);
-  const colour = coloursOf(canvas);
+  const { color: colour } = themeOf(canvas);
   context.drawImage(cells, 0, 0, side, side);
   drawNames(context, sizes, texts, at, getComputedStyle(canvas).fontFamily, colour);
   context.strokeStyle = colour("--text");
@@ -103,10 +104,4 @@ function scaled(canvas, side) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.scale(ratio, ratio);
   return context;
-}
-
-/** @param {HTMLCanvasElement} canvas @returns {(name: string) => string} */
-function coloursOf(canvas) {
-  const style = getComputedStyle(canvas);
-  return (name) => style.getPropertyValue(name).trim();
 }

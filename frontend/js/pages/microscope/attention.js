@@ -8,6 +8,7 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { followFrame } from "../../charts/plot-frame.js";
 import { count } from "../../format.js";
 import { visible } from "../../stores/data/token-text.js";
 import { strongest } from "../../stores/microscope/reading.js";
@@ -67,14 +68,8 @@ function Square({ attention: { weights, layer, head }, tokens }) {
   useEffect(() => {
     const own = /** @type {HTMLElement} */ (box.current);
     const repaint = () => (painting.value = paint(/** @type {HTMLCanvasElement} */ (canvas.current), own.clientWidth, weights));
-    const themes = new MutationObserver(repaint);
-    themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    const sizes = new ResizeObserver(repaint); // which also calls at once
-    sizes.observe(/** @type {HTMLElement} */ (own.parentElement)); // the box itself grows by what is painted
-    return () => {
-      themes.disconnect();
-      sizes.disconnect();
-    };
+    // It is also called at once. The box itself grows by what is painted.
+    return followFrame(/** @type {HTMLElement} */ (own.parentElement), repaint, repaint);
   }, [weights]);
   useEffect(() => {
     if (painting.value && canvas.current) show(canvas.current, painting.value, texts, { row, column });

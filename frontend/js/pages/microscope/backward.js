@@ -4,9 +4,8 @@
  * @import { LookedAtToken, MicroscopeStep } from "../../types.js"
  */
 import { html } from "htm/preact";
-import { Chip, TokenBox } from "../../components/models/token-box.js";
+import { TextChip, TokenBox } from "../../components/models/token-box.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
-import { inText } from "../../stores/evaluate/heat.js";
 import { clipping, shareLevel, small } from "../../stores/microscope/reading.js";
 import { PartBars } from "./part-bars.js";
 
@@ -15,11 +14,8 @@ export function BackwardStage({ step }) {
   const { tokens, parts } = step;
   const largest = Math.max(...tokens.map(({ gradient }) => gradient ?? 0));
   const chip = (/** @type {LookedAtToken} */ { text, gradient }, /** @type {string} */ id) => {
-    const attributes = {
-      "aria-label": /^ *$/.test(text) ? "blank" : undefined,
-      "data-heat": gradient === null ? undefined : shareLevel(gradient, largest),
-    };
-    return html`<${Chip} id=${id} text=${text} shown=${inText(text)} attributes=${attributes} />`;
+    const attributes = { "data-heat": gradient === null ? undefined : shareLevel(gradient, largest) };
+    return html`<${TextChip} id=${id} text=${text} attributes=${attributes} />`;
   };
   return html`
     <p class="stage-figure">${clipping(step)}</p>

@@ -4,10 +4,10 @@
  * @import { LookedAtToken, MicroscopeStep } from "../../types.js"
  */
 import { html } from "htm/preact";
-import { Chip, TokenBox } from "../../components/models/token-box.js";
+import { TextChip, TokenBox } from "../../components/models/token-box.js";
 import { count } from "../../format.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
-import { CHANCES, inText, levelOf } from "../../stores/evaluate/heat.js";
+import { CHANCES, levelOf } from "../../stores/evaluate/heat.js";
 import { chanceOf } from "../../stores/microscope/reading.js";
 
 const LEVELS = ["expected", ...CHANCES.map((chance) => `chance under ${100 * chance}%`)];
@@ -45,11 +45,10 @@ function costliest(tokens) {
 /** @param {LookedAtToken} token @param {string} id */
 const chip = ({ text, nats, learned }, id) => {
   const attributes = {
-    "aria-label": /^ *$/.test(text) ? "blank" : undefined,
     "data-heat": learned && nats !== null ? levelOf(nats) : undefined,
     "data-unlearned": learned ? undefined : "",
   };
-  return html`<${Chip} id=${id} text=${text} shown=${inText(text)} attributes=${attributes} />`;
+  return html`<${TextChip} id=${id} text=${text} attributes=${attributes} />`;
 };
 
 /** @param {{ token: LookedAtToken | null }} props */

@@ -5,6 +5,7 @@
  * @import { Choice, Stage } from "../../stores/microscope/choice.js"
  */
 import { html } from "htm/preact";
+import { learnLink } from "../../router.js";
 import { neighbour, STAGES } from "../../stores/microscope/choice.js";
 import { BackwardStage } from "./backward.js";
 import { ForwardStage } from "./forward.js";
@@ -76,7 +77,7 @@ export function Stages({ step, choice, choose }) {
           <button type="button" class="button primary" disabled=${place === STAGES.length - 1} onClick=${() => go(1)}>Next</button>
         </div>
       </div>
-      <p class="stage-lead">${sentences} <a href=${`#/learn/${learn}`}>${learnTitle}</a></p>
+      <p class="stage-lead">${sentences} <a href=${learnLink(learn)}>${learnTitle}</a></p>
       <${Picture} key=${stage} step=${step} choice=${choice} choose=${choose} />
       <p class="muted stage-keys">The keys ← and → lead to the stages before and after.</p>
     </section>

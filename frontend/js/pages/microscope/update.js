@@ -4,10 +4,9 @@
  * @import { LookedAtToken, MicroscopeStep } from "../../types.js"
  */
 import { html } from "htm/preact";
-import { Chip, TokenBox } from "../../components/models/token-box.js";
+import { TextChip, TokenBox } from "../../components/models/token-box.js";
 import { count } from "../../format.js";
 import { directionOf, visible } from "../../stores/data/token-text.js";
-import { inText } from "../../stores/evaluate/heat.js";
 import { chanceOf, change, changeMark, effect, small } from "../../stores/microscope/reading.js";
 import { PartBars } from "./part-bars.js";
 
@@ -57,8 +56,7 @@ function madeBy({ optimizer, optimizer_state: state, update, learning_rate: rate
 
 /** @param {LookedAtToken} token @param {string} id */
 const chip = (token, id) => {
-  const attributes = { "aria-label": /^ *$/.test(token.text) ? "blank" : undefined, "data-contrast": changeMark(token) };
-  return html`<${Chip} id=${id} text=${token.text} shown=${inText(token.text)} attributes=${attributes} />`;
+  return html`<${TextChip} id=${id} text=${token.text} attributes=${{ "data-contrast": changeMark(token) }} />`;
 };
 
 /** @param {{ token: LookedAtToken | null }} props */

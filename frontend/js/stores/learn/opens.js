@@ -3,14 +3,14 @@
  *
  * @import { Run } from "../../types.js"
  */
-import { datasetLink, evaluateLink, playgroundLink, runLink } from "../../router.js";
+import { datasetLink, evaluateLink, microscopeLink, playgroundLink, runLink } from "../../router.js";
 
 /** The part of a run's page that the link scrolls to. @param {Run} run @param {string} part */
 const partOf = (run, part) => `${runLink(run.id)}?show=${encodeURIComponent(part)}`;
 
 /** @type {Record<string, [label: string, link: (run: Run) => string]>} */
 const PLACES = {
-  microscope: ["Look at one step of it", (run) => `${runLink(run.id)}/microscope`],
+  microscope: ["Look at one step of it", (run) => microscopeLink(run.id)],
   tokens: ["Look at its data, token by token", (run) => datasetLink(String(run.config.dataset))],
   samples: ["Read what it writes", (run) => partOf(run, "samples")],
   checkpoints: ["See its checkpoints", (run) => partOf(run, "checkpoints")],

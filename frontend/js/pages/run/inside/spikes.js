@@ -6,6 +6,7 @@ import { useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import { OddRowsTable } from "../../../components/data/odd-rows.js";
 import * as format from "../../../format.js";
+import { datasetLink } from "../../../router.js";
 import { rowsOfCause } from "../../../stores/inside.js";
 
 const FEW = 3;
@@ -33,7 +34,7 @@ export function Spikes({ store }) {
         `,
       )}
       ${hardest &&
-      html`<p><a href=${`#/datasets/${encodeURIComponent(String(dataset))}?run=${encodeURIComponent(run.id)}`}>The rows that this model finds hardest</a></p>`}
+      html`<p><a href=${`${datasetLink(String(dataset))}?run=${encodeURIComponent(run.id)}`}>The rows that this model finds hardest</a></p>`}
     </section>
   `;
 }
