@@ -13,7 +13,7 @@ from backend.events.webhooks import Webhooks
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
-from backend.runs.coaching import Coach
+from backend.runs.judging.coaching import Coach
 from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
 from backend.runs.supervisor import Supervisor

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from backend.db import tables
 from backend.db.database import Database
 from backend.errors import NotFoundError
-from backend.runs import health, lifecycle
+from backend.runs import lifecycle
+from backend.runs.judging import health
 
 _TOLD = (
     *("id", "name", "tags", "status", "reason", "step", "total_steps", "epoch"),

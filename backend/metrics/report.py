@@ -19,8 +19,9 @@ from backend.db import times
 from backend.errors import NotFoundError
 from backend.metrics import number_text, svg
 from backend.metrics.svg import Picture
-from backend.runs import health, history, lifecycle
-from backend.runs.health import HeldFinding
+from backend.runs import history, lifecycle
+from backend.runs.judging import health
+from backend.runs.judging.health import HeldFinding
 from backend.schemas.data import Dataset
 from backend.schemas.preflight import Forecast
 from backend.schemas.runs import Curves, Run, Sample

@@ -13,7 +13,7 @@ from anyio import move_on_after
 from backend.errors import InvalidFieldError
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
-from backend.runs.fork import steps_of
+from backend.runs.forking.fork import steps_of
 from backend.runs.jobs import read_job
 from backend.schemas.microscope import MicroscopeRequest, MicroscopeStep
 from backend.schemas.runs import Run

@@ -22,9 +22,9 @@ from backend.db.database import Database
 from backend.errors import ConflictError
 from backend.processes.worker import WorkerProcess, boot_id
 from backend.runs import about, lifecycle
-from backend.runs.coaching import Coach
 from backend.runs.exit_status import judge
 from backend.runs.jobs import read_job, write_job
+from backend.runs.judging.coaching import Coach
 from backend.runs.tailer import Tailer
 from backend.schemas.runs import Status
 from backend.schemas.system import Device

@@ -23,10 +23,10 @@ from tests.benchmarks.document import origin, write_section
 from worker.contract import DatasetSource, Job, ModelSource, RunConfig
 from worker.data.tokenizer import train_tokenizer
 from worker.process.control import StopSwitch
-from worker.training.clock import Clock
-from worker.training.inside import Inside
 from worker.training.preparation import prepare
 from worker.training.trainer import Trainer
+from worker.training.watching.clock import Clock
+from worker.training.watching.inside import Inside
 
 MOST = 0.02  # of an update's time
 

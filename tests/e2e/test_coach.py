@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.coach.finding import Finding
-from backend.runs import health, lifecycle
+from backend.runs import lifecycle
+from backend.runs.judging import health
 from backend.runs.tailer import Tailer
 from tests.backend.records import Records, story
 from tests.browsing import serious_problems

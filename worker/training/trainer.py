@@ -31,14 +31,14 @@ from worker.process.telemetry import Telemetry
 from worker.training import resume
 from worker.training.compilation import compile_if_wanted
 from worker.training.evaluation import Evaluator
-from worker.training.inside import Gradients, Inside, Seen
-from worker.training.layers import Look
 from worker.training.optimizer import make_optimizer
 from worker.training.prefetch import Loader, ahead
 from worker.training.readback import Readback, Update
 from worker.training.schedule import set_learning_rate
 from worker.training.setup import Setup
 from worker.training.training_state import Tally
+from worker.training.watching.inside import Gradients, Inside, Seen
+from worker.training.watching.layers import Look
 
 _SMALLEST_SCALE = 1.0  # fp16 loss scaling that has fallen so far no longer meets overflow but broken gradients
 

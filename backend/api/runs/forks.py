@@ -9,8 +9,9 @@ from fastapi import APIRouter, Header, Response
 
 from backend.api.deps import ServicesDep
 from backend.errors import ConflictError
-from backend.runs import creation, fork, lifecycle, lineage
-from backend.runs.fork import Fork, ForkRequest
+from backend.runs import creation, lifecycle
+from backend.runs.forking import fork, lineage
+from backend.runs.forking.fork import Fork, ForkRequest
 from backend.runs.jobs import Plan, read_job
 from backend.schemas.runs import ForkPreview, Lineage, Run
 from backend.services import Services

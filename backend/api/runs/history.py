@@ -8,8 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend.api.deps import ServicesDep
-from backend.runs import health, history, lifecycle
-from backend.runs.health import HeldFinding
+from backend.runs import history, lifecycle
+from backend.runs.judging import health
+from backend.runs.judging.health import HeldFinding
 from backend.schemas.base import Schema
 from backend.schemas.runs import CheckpointList, EventPage, LogChunk, SampleList
 from worker.contract import LOG_FILE

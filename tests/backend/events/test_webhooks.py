@@ -18,7 +18,8 @@ from backend.coach.finding import Finding
 from backend.events import outbox, webhooks
 from backend.events.broadcast import Broadcaster
 from backend.events.webhooks import Webhooks
-from backend.runs import health, lifecycle
+from backend.runs import lifecycle
+from backend.runs.judging import health
 from tests.backend.receiver import Received, Receiver
 from tests.backend.records import Records
 from tests.serving import ROOT

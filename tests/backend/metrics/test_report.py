@@ -10,7 +10,7 @@ import pytest
 
 from backend.datasets.store import Datasets
 from backend.metrics import number_text, report, svg
-from backend.runs.health import HeldFinding
+from backend.runs.judging.health import HeldFinding
 from backend.runs.tailer import Tailer
 from backend.schemas.runs import Band
 from tests.backend.records import Records, story

@@ -11,8 +11,9 @@ import pytest
 
 from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
-from backend.runs import health, lifecycle
-from backend.runs.coaching import Coach
+from backend.runs import lifecycle
+from backend.runs.judging import health
+from backend.runs.judging.coaching import Coach
 from backend.runs.tailer import Tailer
 from tests.backend.records import Records, going_on, story
 from worker.contract import StepEvent, now
@@ -54,7 +55,7 @@ def find(record: Any, now: datetime | None) -> list[Finding]:
 
 @pytest.fixture
 def coach(records: Records, monkeypatch: pytest.MonkeyPatch) -> Coach:
-    monkeypatch.setattr("backend.runs.coaching.RunRecord", lambda *_: Seen())
+    monkeypatch.setattr("backend.runs.judging.coaching.RunRecord", lambda *_: Seen())
     return Coach(records.database, find=find)
 
 

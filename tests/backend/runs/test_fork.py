@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.runs.fork import CARRIES_AT_MOST
+from backend.runs.forking.fork import CARRIES_AT_MOST
 from tests.backend.records import Records, story
 from tests.serving import Server
 from worker.contract import RunConfig

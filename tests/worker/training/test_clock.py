@@ -12,8 +12,8 @@ import torch
 
 from tests.worker import runs
 from worker.contract import TimingEvent
-from worker.training import clock
-from worker.training.clock import Clock
+from worker.training.watching import clock
+from worker.training.watching.clock import Clock
 
 Prepare = Callable[..., tuple[Any, list[Any]]]
 KINDS = ("preparing", "data", "forward", "backward", "optimizer", "evaluation", "saving", "waiting", "other")

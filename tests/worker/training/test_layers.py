@@ -21,11 +21,11 @@ from worker.distributed.group import Group
 from worker.models.lora import add_adapters
 from worker.models.parts import trained_parts
 from worker.process.control import StopSwitch
-from worker.training import layers
-from worker.training.layers import LayerWatch
-from worker.training.noise_scale import gradient_parts
 from worker.training.setup import Setup
 from worker.training.trainer import Trainer
+from worker.training.watching import layers
+from worker.training.watching.layers import LayerWatch
+from worker.training.watching.noise_scale import gradient_parts
 
 Prepare = Callable[..., tuple[Any, list[Any]]]
 DESIGNS = ("gpt2", "llama", "qwen3")

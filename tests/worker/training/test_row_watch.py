@@ -16,7 +16,7 @@ from tests.worker.texts import random_examples
 from worker.contract import DatasetSource, Job, MixedDataset, ModelSource, RowsEvent, RunConfig, decode, encode
 from worker.process.control import StopSwitch
 from worker.training.preparation import prepare as prepared
-from worker.training.row_watch import RowWatch, scored_rows
+from worker.training.watching.row_watch import RowWatch, scored_rows
 
 Prepare = Callable[..., tuple[Any, list[Any]]]
 

@@ -1,15 +1,15 @@
 /**
  * Where a run comes from and what was forked from it, as a small tree.
  *
- * @import { Branch } from "../../stores/lineage.js"
- * @import { Relative } from "../../types.js"
+ * @import { Branch } from "../../../stores/lineage.js"
+ * @import { Relative } from "../../../types.js"
  */
 import { html } from "htm/preact";
-import { StatusBadge } from "../../components/status-badge.js";
-import * as format from "../../format.js";
-import { compareLink, runLink } from "../../router.js";
-import { changesText } from "../../stores/fork.js";
-import { treeOf } from "../../stores/lineage.js";
+import { StatusBadge } from "../../../components/status-badge.js";
+import * as format from "../../../format.js";
+import { compareLink, runLink } from "../../../router.js";
+import { changesText } from "../../../stores/fork.js";
+import { treeOf } from "../../../stores/lineage.js";
 
 /** @param {{ own: string, items: Relative[] }} props own: the run whose page this is */
 export function LineageCard({ own, items }) {

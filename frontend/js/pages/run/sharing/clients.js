@@ -1,7 +1,7 @@
-/** @import { RunStore } from "../../stores/run-store.js" */
+/** @import { RunStore } from "../../../stores/run-store.js" */
 import { html } from "htm/preact";
-import { CopyButton } from "../../components/copy-button.js";
-import { hasEnded } from "../../stores/run-state.js";
+import { CopyButton } from "../../../components/copy-button.js";
+import { hasEnded } from "../../../stores/run-state.js";
 
 /** How other programs ask this run's model. @param {{ store: RunStore }} props */
 export function Clients({ store }) {

@@ -24,7 +24,8 @@ from backend.coach.finding import Finding
 from backend.coach.record import RunRecord
 from backend.db import tables
 from backend.db.database import Database
-from backend.runs import health, lifecycle
+from backend.runs import lifecycle
+from backend.runs.judging import health
 from backend.schemas.system import Device
 
 log = logging.getLogger(__name__)

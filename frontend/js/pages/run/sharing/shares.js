@@ -1,18 +1,18 @@
 /**
  * Links to a run for people who have no access to this server.
  *
- * @import { Share } from "../../types.js"
- * @import { RunStore } from "../../stores/run-store.js"
+ * @import { Share } from "../../../types.js"
+ * @import { RunStore } from "../../../stores/run-store.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { ConfirmButton } from "../../components/confirm-button.js";
-import { CopyButton } from "../../components/copy-button.js";
-import { ErrorNotice } from "../../components/notice.js";
-import * as format from "../../format.js";
-import * as api from "../../server/api.js";
-import { ApiError } from "../../server/requests.js";
+import { ConfirmButton } from "../../../components/confirm-button.js";
+import { CopyButton } from "../../../components/copy-button.js";
+import { ErrorNotice } from "../../../components/notice.js";
+import * as format from "../../../format.js";
+import * as api from "../../../server/api.js";
+import { ApiError } from "../../../server/requests.js";
 
 const DAYS = [1, 7, 30];
 const DAY_S = 24 * 3600;

@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from worker.contract import LayersEvent
 from worker.models.parts import trained_parts
-from worker.training.noise_scale import gradient_parts
+from worker.training.watching.noise_scale import gradient_parts
 
 _SHARE = 0.008  # of the time of updates that looking into some of them may take
 _FIRST, _EVERY = 64, 8  # after so many updates at most each eighth, as the log is read by many

@@ -1,7 +1,7 @@
-/** @import { RunStore } from "../../stores/run-store.js" */
+/** @import { RunStore } from "../../../stores/run-store.js" */
 import { html } from "htm/preact";
-import { Icon } from "../../components/icon.js";
-import { filePath } from "../../server/api.js";
+import { Icon } from "../../../components/icon.js";
+import { filePath } from "../../../server/api.js";
 
 const FILES = [
   ["report.html", "Report", "one page with curves and samples; opens without a server"],

@@ -1,22 +1,22 @@
 /**
- * @import { Export } from "../../types.js"
- * @import { Format, NumberFormat } from "../../stores/exports.js"
- * @import { RunStore } from "../../stores/run-store.js"
+ * @import { Export } from "../../../types.js"
+ * @import { Format, NumberFormat } from "../../../stores/exports.js"
+ * @import { RunStore } from "../../../stores/run-store.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { Check } from "../../components/check.js";
-import { ConfirmButton } from "../../components/confirm-button.js";
-import { Icon } from "../../components/icon.js";
-import { ErrorNotice, Notes, Notice } from "../../components/notice.js";
-import { Progress } from "../../components/progress.js";
-import { Segmented } from "../../components/segmented.js";
-import { useTask } from "../../components/hooks/use-task.js";
-import * as format from "../../format.js";
-import { createExport, deleteExport, exportPath, followExport, listExports, pushExport } from "../../server/api.js";
-import { ApiError } from "../../server/requests.js";
-import { FORMATS, sourcesOf, titleOf, verdictOf } from "../../stores/exports.js";
+import { Check } from "../../../components/check.js";
+import { ConfirmButton } from "../../../components/confirm-button.js";
+import { Icon } from "../../../components/icon.js";
+import { ErrorNotice, Notes, Notice } from "../../../components/notice.js";
+import { Progress } from "../../../components/progress.js";
+import { Segmented } from "../../../components/segmented.js";
+import { useTask } from "../../../components/hooks/use-task.js";
+import * as format from "../../../format.js";
+import { createExport, deleteExport, exportPath, followExport, listExports, pushExport } from "../../../server/api.js";
+import { ApiError } from "../../../server/requests.js";
+import { FORMATS, sourcesOf, titleOf, verdictOf } from "../../../stores/exports.js";
 
 /** The model as files for other programs, each checked there. @param {{ store: RunStore }} props */
 export function Exports({ store }) {

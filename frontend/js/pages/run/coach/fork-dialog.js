@@ -1,24 +1,24 @@
 /**
  * A new run that goes on from here with something changed: from where, what, what of this run is carried on, and Start.
  *
- * @import { FormField } from "../../stores/form.js"
- * @import { ForkDraft, ForkWish } from "../../stores/fork.js"
- * @import { Run } from "../../types.js"
- * @import { RunStore } from "../../stores/run-store.js"
+ * @import { FormField } from "../../../stores/form.js"
+ * @import { ForkDraft, ForkWish } from "../../../stores/fork.js"
+ * @import { Run } from "../../../types.js"
+ * @import { RunStore } from "../../../stores/run-store.js"
  */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { Field } from "../../components/field.js";
-import { useLatest } from "../../components/hooks/use-latest.js";
-import { Icon } from "../../components/icon.js";
-import { ErrorNotice } from "../../components/notice.js";
-import * as format from "../../format.js";
-import { runLink } from "../../router.js";
-import * as api from "../../server/api.js";
-import { ApiError } from "../../server/requests.js";
-import { fieldsOf, isShown } from "../../stores/form.js";
-import { carriedText, changesOf, draftOf, forkSteps } from "../../stores/fork.js";
+import { Field } from "../../../components/field.js";
+import { useLatest } from "../../../components/hooks/use-latest.js";
+import { Icon } from "../../../components/icon.js";
+import { ErrorNotice } from "../../../components/notice.js";
+import * as format from "../../../format.js";
+import { runLink } from "../../../router.js";
+import * as api from "../../../server/api.js";
+import { ApiError } from "../../../server/requests.js";
+import { fieldsOf, isShown } from "../../../stores/form.js";
+import { carriedText, changesOf, draftOf, forkSteps } from "../../../stores/fork.js";
 
 /** @param {{ store: RunStore, wish: ForkWish, onClose: () => void }} props */
 export function ForkDialog({ store, wish, onClose }) {

@@ -1,17 +1,17 @@
 /**
  * What the coach finds of the run, the worst first: what is so, where, why it is thought so, and what to do.
  *
- * @import { ChartView } from "../../charts/view.js"
- * @import { Config, HeldFinding } from "../../types.js"
- * @import { RunStore } from "../../stores/run-store.js"
- * @import { ForkWish } from "../../stores/fork.js"
+ * @import { ChartView } from "../../../charts/view.js"
+ * @import { Config, HeldFinding } from "../../../types.js"
+ * @import { RunStore } from "../../../stores/run-store.js"
+ * @import { ForkWish } from "../../../stores/fork.js"
  */
 import { html } from "htm/preact";
-import { Icon } from "../../components/icon.js";
-import { FindingBadge } from "../../components/finding-badge.js";
-import { learnLink } from "../../router.js";
-import { concerns, evidenceRows, hasPlace, placeText } from "../../stores/findings.js";
-import { forkSteps, nearestBefore } from "../../stores/fork.js";
+import { Icon } from "../../../components/icon.js";
+import { FindingBadge } from "../../../components/finding-badge.js";
+import { learnLink } from "../../../router.js";
+import { concerns, evidenceRows, hasPlace, placeText } from "../../../stores/findings.js";
+import { forkSteps, nearestBefore } from "../../../stores/fork.js";
 
 /** Steps around a finding that are shown with it, as a share of its own. */
 const AROUND = 0.6;

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from worker.training.clock import Clock
-from worker.training.layers import LayerWatch, Look
 from worker.training.readback import Update
-from worker.training.row_watch import Floats, RowWatch
 from worker.training.setup import Setup
+from worker.training.watching.clock import Clock
+from worker.training.watching.layers import LayerWatch, Look
+from worker.training.watching.row_watch import Floats, RowWatch
 
 
 class Gradients(NamedTuple):

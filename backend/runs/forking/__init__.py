@@ -1,0 +1,1 @@
+"""Runs that begin where another one stands, and which came from which."""

@@ -1,0 +1,1 @@
+"""What is seen of a run beside its curves: where its time goes, what updates do to layers, which rows stand out."""
