@@ -8,7 +8,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-_LEAST_ROOM = 16  # tokens
+_LEAST_ROOM = 24  # tokens
 _ROOM_SHARE = 4  # of what there is, a quarter
 
 
@@ -27,13 +27,14 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
         end = length + key_states.shape[-2]
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-            self._roomy_keys, self._roomy_values = self.keys, self.values
-        if length == 0 or end > self._roomy_keys.shape[-2]:
-            room = end + max(_LEAST_ROOM, end // _ROOM_SHARE)
-            self._roomy_keys, self._roomy_values = _longer(key_states, room), _longer(value_states, room)
-            if length:
+        if length == 0:  # as it comes, without a copy: what is put together anew for each text that comes or goes is large
+            self._roomy_keys, self._roomy_values = key_states, value_states
+        else:
+            if end > self._roomy_keys.shape[-2]:
+                room = end + max(_LEAST_ROOM, end // _ROOM_SHARE)
+                self._roomy_keys, self._roomy_values = _longer(key_states, room), _longer(value_states, room)
                 self._roomy_keys[..., :length, :], self._roomy_values[..., :length, :] = self.keys, self.values
-        self._roomy_keys[..., length:end, :], self._roomy_values[..., length:end, :] = key_states, value_states
+            self._roomy_keys[..., length:end, :], self._roomy_values[..., length:end, :] = key_states, value_states
         self.keys, self.values = self._roomy_keys[..., :end, :], self._roomy_values[..., :end, :]
         return self.keys, self.values
 

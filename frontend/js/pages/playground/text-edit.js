@@ -1,7 +1,7 @@
 /** A message that is being changed, in its own place. */
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 const FEWEST_ROWS = 3;
 const MOST_ROWS = 16;
@@ -34,7 +34,8 @@ export function TextEdit({ text, label, save, note, onSave, onLeave }) {
   const edited = useSignal(text);
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
-  useEffect(() => {
+  // Before anybody can type: later the caret would be moved within what has been chosen or typed by then.
+  useLayoutEffect(() => {
     box.current?.focus();
     box.current?.setSelectionRange(text.length, text.length);
     form.current?.scrollIntoView({ block: "nearest" }); // its buttons too
