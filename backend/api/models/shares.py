@@ -28,6 +28,7 @@ from backend.schemas.shares import NewShare, Share, ShareList
 from backend.security import content_policy
 from backend.services import Services
 from backend.settings import ROOT
+from backend.shares.links import Shares
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -91,9 +92,17 @@ class SharedRequest(BaseModel):
 class _Grant:
     """Tokens that a guest's text may have, and how many it took."""
 
+    shares: Shares
     share: Share
     tokens: int
     used: int = 0
+    counted: bool = False
+
+    async def count(self) -> None:
+        """Counts what was used, once, whoever asks for it first."""
+        if not self.counted:
+            self.counted = True
+            await asyncio.shield(asyncio.to_thread(self.shares.end, self.share, self.tokens, self.used))
 
 
 async def _grant(token: str, services: ServicesDep) -> AsyncGenerator[_Grant, None]:
@@ -101,11 +110,12 @@ async def _grant(token: str, services: ServicesDep) -> AsyncGenerator[_Grant, No
     share = await run_in_threadpool(services.shares.find, token)
     if share.kind != "model":
         raise InvalidFieldError("prompt", "This link shows a run, and has no model to ask.")
-    grant = _Grant(share, await run_in_threadpool(services.shares.begin, share, _LONGEST_TEXT))
+    granted = await run_in_threadpool(services.shares.begin, share, _LONGEST_TEXT)
+    grant = _Grant(services.shares, share, granted)
     try:
         yield grant
     finally:
-        await asyncio.shield(asyncio.to_thread(services.shares.end, share, grant.tokens, grant.used))
+        await grant.count()
 
 
 @router.post(
@@ -125,6 +135,7 @@ async def _counted(grant: _Grant, order: dict[str, Any], services: Services) -> 
         async for event in events:
             grant.used += event["event"] == "token"
             yield event
+    await grant.count()  # whoever has read to the end finds it counted
 
 
 def _run_page(share: Share, services: Services) -> Response:
