@@ -203,8 +203,9 @@ def report(rows: list[str]) -> str:
             f"{made}.",
             "",
             f"{TOKENS} tokens, greedily, after a prompt of 120 characters, by one client and by {USERS} at once; medians of"
-            f" {ROUNDS} rounds, in which the arms take turns, and of {FIRSTS} first tokens in each. `model.generate` is called in a warm process and writes the"
-            f" {USERS} texts one after another; the others are asked by OpenAI's client, streamed.",
+            f" {ROUNDS} rounds, in which the arms take turns, and of {FIRSTS} first tokens in each."
+            f" `model.generate` is called in a warm process and writes the {USERS} texts one after another; the others are"
+            " asked by OpenAI's client, streamed.",
             "",
             f"| model | arm | first token | tokens/s, one client | tokens/s, {USERS} at once | of generate's |",
             "|---|---|---|---|---|---|",
