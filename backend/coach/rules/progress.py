@@ -47,7 +47,7 @@ def _learning(record: RunRecord, which: str, fallen: Change, first: int, last: i
         text = f"{name} fell from {fallen.before:.2f} to {fallen.after:.2f}: the model has learned. Lower is better."
         advice = "Try it in the playground, beside the model it came from."
     else:
-        text = f"{name} is falling, from {fallen.before:.2f} to {fallen.after:.2f} so far: the model is learning."
+        text = f"{name} is falling, from {fallen.before:.2f} to {fallen.after:.2f} at step {last:,}: the model is learning."
         advice = "Keep going."
     return Finding(
         rule="learning",
