@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from backend import errors
-from backend.api import datasets, pages, system
+from backend.api import datasets, disk, pages, system
 from backend.api.models import evaluations, exports, generate, score, shares, votes
 from backend.api.models import listing as models
 from backend.api.runs import compare, files, forks, history, inside, microscope, preflight, series, streams, tags
@@ -29,6 +29,7 @@ from backend.events.webhooks import Webhooks, page_url
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.retention.sweeper import RetentionSweeper
 from backend.runs.judging.coaching import Coach
 from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses,
         messages,
         shares,
+        disk,
         system,
         pages,
     ):  # pages last: it takes every path
@@ -144,7 +146,9 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     own_microscope = Microscope(settings.runs_dir, catalog, settings.data_dir / "microscope.log")
     sources = Sources(catalog, own_datasets, database, settings.runs_dir)
     own_evaluations = Evaluations(settings.data_dir, sources, supervisor.busy_devices)
+    retention = RetentionSweeper(settings, database, own_datasets, reserve, own_exports.leave)
     supervisor.start()
+    retention.start()
     await own_evaluations.start()
     try:
         yield Services(
@@ -166,9 +170,11 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             devices=found,
             sampler=Sampler(settings.data_dir),
             reserve=reserve,
+            retention=retention,
             webhooks=webhooks,
         )
     finally:
+        await retention.stop()
         await own_exports.stop()
         await supervisor.stop()
         await own_evaluations.stop()

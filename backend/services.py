@@ -13,6 +13,7 @@ from backend.events.webhooks import Webhooks
 from backend.exports.keeper import Exports
 from backend.models.catalog import Catalog
 from backend.processes.helper import Helper
+from backend.retention.sweeper import RetentionSweeper
 from backend.runs.judging.coaching import Coach
 from backend.runs.microscope import Microscope
 from backend.runs.preflight import Estimates
@@ -44,4 +45,5 @@ class Services:
     devices: list[Device]
     sampler: Sampler
     reserve: Reserve
+    retention: RetentionSweeper
     webhooks: Webhooks | None

@@ -33,7 +33,7 @@ FLOORS = {
         "app",
         "api",
         "services",
-        "metrics events evaluations exports",
+        "metrics events evaluations exports retention",
         "runs",
         "datasets models series votes shares coach",
         "processes system db",

@@ -227,16 +227,20 @@ def remove(connection: Connection, run_id: str) -> None:
     status = row(connection, run_id).status
     if status in ACTIVE:
         raise ConflictError(f"This run is {status}.", hint="Stop it first, then delete it.")
-    for other in with_status(connection, *ACTIVE):
-        base = str(json.loads(other.config)["model_name"])
-        if base.partition("@")[0] == f"run:{run_id}":
-            raise ConflictError(
-                f"The run “{other.name}” is using this run's model.", hint="Wait until it has ended, or stop it."
-            )
+    if other := user_of(connection, run_id):
+        raise ConflictError(f"The run “{other}” is using this run's model.", hint="Wait until it has ended, or stop it.")
     connection.execute(delete(tables.runs).where(_runs.id == run_id))
     connection.execute(delete(tables.events).where(_events.run_id == run_id))
     curves.forget(connection, run_id)
     tell(connection, run_id, "deleted", status)
+
+
+def user_of(connection: Connection, run_id: str) -> str | None:
+    """The name of an active run that builds on this one's model, or on one of its checkpoints."""
+    for other in with_status(connection, *ACTIVE):
+        if str(json.loads(other.config)["model_name"]).partition("@")[0] == f"run:{run_id}":
+            return str(other.name)
+    return None
 
 
 def queue(connection: Connection) -> dict[int, int]:

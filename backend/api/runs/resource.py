@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Annotated
 
 from anyio import from_thread
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.deps import ServicesDep, parts_of
 from backend.errors import ApiError, InvalidFieldError
-from backend.runs import about, creation, lifecycle, queries
+from backend.runs import about, creation, lifecycle, queries, removal
 from backend.runs.about import AboutChange
 from backend.runs.jobs import plan
 from backend.runs.preflight import require_fitting
@@ -126,15 +125,10 @@ def change_run(run_id: str, change: AboutChange, services: ServicesDep) -> Run:
 @router.delete("/{run_id}", status_code=204)
 def delete_run(run_id: str, services: ServicesDep) -> None:
     """Delete an ended run with its directory: log, checkpoints and model."""
-    directory = services.settings.runs_dir / run_id
-    doomed = directory.with_name(f".deleted-{run_id}")
-    with services.reserve.let_go():
-        with services.database.write() as connection:
-            lifecycle.remove(connection, run_id)  # raises for an id that is not a run's, before any path is touched
-            from_thread.run(services.exports.leave, run_id)
-            if directory.exists():
-                directory.rename(doomed)  # one step, so that half a directory never looks like a run
-        shutil.rmtree(doomed, ignore_errors=True)
+    removal.delete(
+        services.database, services.settings.runs_dir, services.reserve, run_id,
+        lambda doomed: from_thread.run(services.exports.leave, doomed),
+    )  # fmt: skip
 
 
 @router.post("/{run_id}/pause", status_code=202)
