@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.schemas.base import Schema
+from backend.schemas.runs import Status
 
 Days = Annotated[int, Field(ge=1, le=36500)]
 
@@ -31,7 +32,7 @@ class DiskItem(Schema):
     id: str
     name: str
     bytes: int
-    status: str | None = None
+    status: Status | None = None
     ended_at: str | None = None
     archived: bool = False
     checkpoints_bytes: int = 0

@@ -14,6 +14,7 @@ import { BoardPage } from "./pages/board.js";
 import { ComparePage } from "./pages/compare.js";
 import { DatasetPage } from "./pages/dataset.js";
 import { DatasetsPage } from "./pages/datasets.js";
+import { DiskPage } from "./pages/disk.js";
 import { EvaluatePage } from "./pages/evaluate.js";
 import { MicroscopePage } from "./pages/microscope.js";
 import { LearnPages } from "./pages/learn.js";
@@ -24,7 +25,7 @@ import { RunPage } from "./pages/run.js";
 import { parseRoute } from "./router.js";
 
 const LINKS = /** @type {const} */ ([
-  ["#/", "Runs", ["board", "run", "microscope", "compare"]],
+  ["#/", "Runs", ["board", "run", "microscope", "compare", "disk"]],
   ["#/new", "New run", ["new"]],
   ["#/playground", "Playground", ["playground"]],
   ["#/evaluate", "Evaluate", ["evaluate"]],
@@ -93,6 +94,8 @@ function CurrentPage({ route }) {
       return html`<${DatasetsPage} />`;
     case "dataset":
       return html`<${DatasetPage} key=${route.id} id=${route.id} query=${route.query} />`;
+    case "disk":
+      return html`<${DiskPage} />`;
     case "learn":
     case "lesson":
       return html`<${LearnPages} key=${route.page + route.id} route=${route} />`;

@@ -2,7 +2,7 @@
  * Views are hash routes, so that each is a link.
  *
  * @typedef {"board" | "compare" | "new" | "run" | "microscope" | "playground" | "evaluate" | "datasets" | "dataset"
- *   | "learn" | "lesson" | "unknown"} Page
+ *   | "disk" | "learn" | "lesson" | "unknown"} Page
  *
  * @typedef {object} Route
  * @property {Page} page
@@ -30,6 +30,7 @@ export function parseRoute(hash) {
     if (parts[0] === "playground") return { page: "playground", id: "", query };
     if (parts[0] === "evaluate") return { page: "evaluate", id: "", query };
     if (parts[0] === "datasets") return { page: "datasets", id: "", query };
+    if (parts[0] === "disk") return { page: "disk", id: "", query };
     if (parts[0] === "learn") return { page: "learn", id: "", query };
   }
   return { page: "unknown", id: "", query };

@@ -83,6 +83,9 @@ export type Sample = Schemas["Sample"];
 export type Checkpoint = Schemas["Checkpoint"];
 export type Export = Schemas["Export"];
 export type Dataset = Schemas["Dataset"];
+export type DiskUsage = Schemas["DiskUsage"];
+export type DiskItem = Schemas["DiskItem"];
+export type Retention = Schemas["Retention"];
 /** As the server takes it: what is left out is as usual. */
 export type Reading = Pick<Schemas["Reading"], "kind"> & Partial<Schemas["Reading"]>;
 export type Kind = Reading["kind"];

@@ -24,6 +24,7 @@ PAGES = {
     "evaluate": "#/evaluate",
     "datasets": "#/datasets",
     "dataset": "#/datasets/sample",
+    "disk": "#/disk",
     "learn": "#/learn",
     "concept": "#/learn/gradient_clipping",
     "finding": "#/learn/small_batch",

@@ -112,6 +112,15 @@ export const getTiming = (id) => get(`${runPath(id)}/timing`);
 /** @param {string} id @returns {Promise<{ items: T.OddRows[], stream_cursor: number }>} */
 export const getOddRows = (id) => get(`${runPath(id)}/rows`);
 
+/** @returns {Promise<T.DiskUsage>} */
+export const getDisk = () => get("/api/disk");
+
+/** @param {T.Retention} rules @returns {Promise<T.Retention>} */
+export const putRetention = async (rules) => (await sendJson("PUT", "/api/disk/retention", rules)).json();
+
+/** @param {string} id @returns {Promise<{ checkpoints: string[], bytes: number }>} */
+export const freeCheckpoints = async (id) => (await send(`${runPath(id)}/free`, { method: "POST" })).json();
+
 /** @param {string[]} ids @returns {Promise<T.Deletion>} */
 export const deleteRuns = async (ids) => (await sendJson("POST", "/api/runs/delete", { ids })).json();
 

@@ -13,7 +13,7 @@ export function MachineLine({ machine }) {
     <dl class="machine-line" aria-label="This machine now">
       <div><dt>CPU</dt><dd>${format.percent(cpu)}</dd></div>
       <div><dt>Memory</dt><dd>${format.bytes(used)} of ${format.bytes(memory)}</dd></div>
-      <div><dt>Disk</dt><dd>${format.bytes(free)} free${free < FULL_BYTES && ": runs wait for space"}</dd></div>
+      <div><dt>Disk</dt><dd><a href="#/disk">${format.bytes(free)} free${free < FULL_BYTES && ": runs wait for space"}</a></dd></div>
       ${gpus.map(
         (gpu) => html`
           <div key=${gpu.number}>
